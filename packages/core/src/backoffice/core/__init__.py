@@ -1,0 +1,55 @@
+"""What all packages of Backoffice stand on: app scope, settings, the database, errors, events."""
+
+from backoffice.core.callers import Callers, callers
+from backoffice.core.checks import Finding
+from backoffice.core.database import Database, database, session, sync_session
+from backoffice.core.dependencies import reads
+from backoffice.core.errors import (
+    BackofficeError,
+    Conflict,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    Refusal,
+    SetupError,
+    SingletonError,
+    TooManyRequests,
+    Unauthenticated,
+    Unavailable,
+)
+from backoffice.core.events import Event, Events, Listeners, events
+from backoffice.core.settings import Settings, settings
+from backoffice.core.singletons import Run, Singleton, serve, singleton, singletons
+
+__all__ = [
+    "BackofficeError",
+    "Callers",
+    "Conflict",
+    "Database",
+    "Event",
+    "Events",
+    "Finding",
+    "Forbidden",
+    "InvalidInput",
+    "Listeners",
+    "NotFound",
+    "Refusal",
+    "Run",
+    "Settings",
+    "SetupError",
+    "Singleton",
+    "SingletonError",
+    "TooManyRequests",
+    "Unauthenticated",
+    "Unavailable",
+    "callers",
+    "database",
+    "events",
+    "reads",
+    "serve",
+    "session",
+    "settings",
+    "singleton",
+    "singletons",
+    "sync_session",
+]

@@ -1,0 +1,66 @@
+"""What `backoffice doctor` looks at: each package brings its own checks by an entry point."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import Literal
+
+from backoffice.core.database import database
+from backoffice.core.errors import BackofficeError
+from backoffice.core.settings import Settings, settings
+from backoffice.core.singletons import Run
+
+ENTRY_POINTS = "backoffice.checks"
+Level = Literal["ok", "warning", "error"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at; `fix` says what to do where it is not ok."""
+
+    check: str
+    level: Level
+    message: str
+    fix: str = ""
+
+
+Check = Callable[[Run], AsyncIterator[Finding]]
+
+
+async def examine(run: Run) -> AsyncIterator[Finding]:
+    """Every finding of every installed package, about the app of this run."""
+    for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda each: each.name):
+        check: Check = entry.load()
+        try:
+            async for finding in check(run):
+                yield finding
+        except BackofficeError as error:
+            yield Finding(entry.name, "error", error.message)
+
+
+async def core_checks(run: Run) -> AsyncIterator[Finding]:
+    """Settings, the secret key and the database."""
+    found = await run.open(settings)
+    yield _secret(found)
+    yield await _database(run)
+
+
+def _secret(found: Settings) -> Finding:
+    if found.secret_key is None:
+        return Finding(
+            "secret key",
+            "error",
+            "BACKOFFICE_SECRET_KEY is not set",
+            "set it to what `backoffice secrets generate` prints",
+        )
+    return Finding("secret key", "ok", "set, and long enough")
+
+
+async def _database(run: Run) -> Finding:
+    opened = await run.open(database)
+    shown = opened.url.render_as_string(hide_password=True)
+    try:
+        await opened.ping()
+    except BackofficeError as error:
+        return Finding("database", "error", f"{shown}: {error.message}", "is the server running?")
+    return Finding("database", "ok", f"{shown} answers")

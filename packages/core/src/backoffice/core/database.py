@@ -1,0 +1,209 @@
+"""The database: one engine per running app, and sessions on it."""
+
+import logging
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import cached_property
+from typing import Annotated, Any
+
+from fastapi import Depends
+from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.exc import ArgumentError, InterfaceError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
+from sqlmodel import Session
+from sqlmodel.ext.asyncio.session import AsyncSession
+from starlette.requests import HTTPConnection
+
+from backoffice.core.dependencies import reads
+from backoffice.core.errors import SetupError, Unavailable
+from backoffice.core.settings import Settings
+from backoffice.core.settings import settings as app_settings
+from backoffice.core.singletons import singleton
+
+log = logging.getLogger(__name__)
+
+ASYNC_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
+SYNC_DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
+
+
+class Database:
+    """An engine for the app's database and the sessions on it.
+
+    `url` is a SQLAlchemy URL of SQLite or PostgreSQL; `timeout` (seconds) bounds waiting for a
+    lock on SQLite and for a connection on PostgreSQL; `pool_size` counts connections.
+    """
+
+    def __init__(self, url: str, *, timeout: float = 5.0, pool_size: int = 10) -> None:
+        self.url = parsed(url)
+        self._timeout = timeout
+        self._pool_size = pool_size
+        engine_url = with_driver(self.url, ASYNC_DRIVERS)
+        with _driver_errors(engine_url):
+            self.engine: AsyncEngine = create_async_engine(engine_url, **self._options())
+        _prepare(self.engine.sync_engine, timeout)
+        self._sessions = async_sessionmaker(
+            self.engine, class_=AsyncSession, expire_on_commit=False
+        )
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self.url.get_backend_name()
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[AsyncSession]:
+        """A session; what was not committed is rolled back. Unavailable if nothing answers."""
+        with _unavailable():
+            async with self._sessions() as opened:
+                yield opened
+
+    @cached_property
+    def sync_engine(self) -> Engine:
+        """A second, synchronous engine on the same database, for `def` routes and scripts."""
+        url = with_driver(self.url, SYNC_DRIVERS)
+        with _driver_errors(url):
+            engine = create_engine(url, **self._options())
+        _prepare(engine, self._timeout)
+        return engine
+
+    @contextmanager
+    def sync_session(self) -> Iterator[Session]:
+        """The synchronous sister of `session`."""
+        with _unavailable(), Session(self.sync_engine, expire_on_commit=False) as opened:
+            yield opened
+
+    async def ping(self) -> None:
+        """Ask the database for one row; raises Unavailable when it does not answer."""
+        async with self.session() as opened:
+            await opened.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        """Close every connection of both engines."""
+        await self.engine.dispose()
+        if "sync_engine" in self.__dict__:
+            self.sync_engine.dispose()
+
+    def _options(self) -> dict[str, Any]:
+        # Parameters hold addresses and password hashes: they never go into an error or a log.
+        options: dict[str, Any] = {"hide_parameters": True}
+        if self.dialect == "postgresql":
+            options |= {
+                "pool_size": self._pool_size,
+                "pool_timeout": self._timeout,
+                "pool_pre_ping": True,
+                "connect_args": {"connect_timeout": max(2, round(self._timeout))},
+            }
+        return options
+
+
+def parsed(url: str) -> URL:
+    """A URL of SQLite or PostgreSQL; SetupError says what is wrong without repeating it."""
+    try:
+        found = make_url(url.replace("postgres://", "postgresql://", 1))
+    except ArgumentError:
+        raise SetupError(
+            "BACKOFFICE_DATABASE_URL is not a database URL; write sqlite:///file.db "
+            "or postgresql://user:password@host/name"
+        ) from None
+    if found.get_backend_name() not in ASYNC_DRIVERS:
+        raise SetupError(
+            f"BACKOFFICE_DATABASE_URL names {found.get_backend_name()!r}; "
+            "Backoffice runs on sqlite:///... and postgresql://..."
+        )
+    return found
+
+
+def with_driver(url: URL, drivers: dict[str, str]) -> URL:
+    """The same URL for the driver that fits; a driver that the user named is kept."""
+    named = "+" in url.drivername
+    if named and not (drivers is SYNC_DRIVERS and url.drivername in _ASYNC_ONLY):
+        return url
+    return url.set(drivername=drivers[url.get_backend_name()])
+
+
+_ASYNC_ONLY = {"sqlite+aiosqlite", "postgresql+asyncpg"}
+
+
+def _prepare(engine: Engine, timeout: float) -> None:
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _pragmas(timeout))
+        event.listen(engine, "savepoint", _begin_before_savepoint)
+
+
+def _pragmas(timeout: float) -> Any:
+    def connect(connection: Any, _: object) -> None:
+        cursor = connection.cursor()
+        for pragma in (
+            f"busy_timeout = {round(timeout * 1000)}",
+            "journal_mode = WAL",
+            "foreign_keys = ON",
+            "synchronous = NORMAL",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    return connect
+
+
+def _begin_before_savepoint(connection: Connection, _: str) -> None:
+    """Python's sqlite3 opens a transaction only at the first write: without one, releasing a
+    savepoint would commit it, and a later rollback could not take it back."""
+    driver: Any = connection.connection.driver_connection
+    if not driver.in_transaction:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+@contextmanager
+def _driver_errors(url: URL) -> Iterator[None]:
+    try:
+        yield
+    except (ImportError, NoSuchModuleError) as error:
+        raise SetupError(
+            f"the driver {url.drivername} is not installed ({error}); "
+            "for PostgreSQL install fastapi-backoffice[postgres]"
+        ) from None
+
+
+@contextmanager
+def _unavailable() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+        log.exception("the database did not answer")
+        raise Unavailable(
+            "The database does not answer; try again in a moment.",
+            code="database_unavailable",
+            headers={"Retry-After": "5"},
+        ) from error
+
+
+@singleton
+async def database(
+    settings: Annotated[Settings, Depends(app_settings)],
+) -> AsyncIterator[Database]:
+    """The app's database, opened with the app and closed with it."""
+    opened = Database(
+        settings.database_url.get_secret_value(),
+        timeout=settings.database_timeout,
+        pool_size=settings.database_pool_size,
+    )
+    try:
+        yield opened
+    finally:
+        await opened.close()
+
+
+@reads(database)
+async def session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:
+    """A request's session: `Annotated[AsyncSession, Depends(session)]`; commit is yours."""
+    async with database.of(connection).session() as opened:
+        yield opened
+
+
+@reads(database)
+async def sync_session(connection: HTTPConnection) -> AsyncIterator[Session]:
+    """A request's synchronous session, for `def` routes."""
+    with database.of(connection).sync_session() as opened:
+        yield opened
