@@ -1,0 +1,140 @@
+"""What every test may ask for: real databases, a real Redis, a real browser."""
+
+import contextlib
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.services import chromium
+from tests.services.databases import Databases, PostgresDatabases, Prepare, SQLiteDatabases
+from tests.services.page_log import PageLog
+from tests.services.postgres import PostgresServer
+from tests.services.postgres import postgres_server as running_postgres
+from tests.services.redis import RedisServer
+from tests.services.redis import redis_server as running_redis
+
+ARTEFACTS = Path(__file__).parent.parent / "artefacts"
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """The event loop of tests marked `anyio`."""
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the developer's shell reaches a test."""
+    for name in [name for name in os.environ if name.startswith("BACKOFFICE_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A PostgreSQL of this session's own, started when the first test asks for it."""
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """A Redis of this session's own, started when the first test asks for it."""
+    with running_redis() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def sqlite_databases(tmp_path_factory: pytest.TempPathFactory) -> Databases:
+    """SQLite files below pytest's directory for this session."""
+    return SQLiteDatabases(tmp_path_factory.mktemp("databases"))
+
+
+@pytest.fixture(scope="session")
+def postgres_databases(postgres_server: PostgresServer) -> Databases:
+    """Databases of the session's PostgreSQL."""
+    return PostgresDatabases(postgres_server)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def databases(request: pytest.FixtureRequest) -> Databases:
+    """Both kinds of database, one after the other."""
+    sources = {"sqlite": "sqlite_databases", "postgresql": "postgres_databases"}
+    # Asked for by name, so that a run without PostgreSQL tests starts no server.
+    databases: Databases = request.getfixturevalue(sources[request.param])
+    return databases
+
+
+@pytest.fixture
+def database_url(databases: Databases) -> Iterator[str]:
+    """The address of an empty database, on SQLite and on PostgreSQL."""
+    with databases.empty() as url:
+        yield url
+
+
+@pytest.fixture
+def database_from_template(databases: Databases) -> Iterator[Callable[[str, Prepare], str]]:
+    """Copies of databases prepared once per session: `database_from_template(name, prepare)`."""
+    with contextlib.ExitStack() as lent:
+        yield lambda name, prepare: lent.enter_context(databases.copy(name, prepare))
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer) -> str:
+    """The address of an empty Redis database."""
+    return redis_server.fresh_url()
+
+
+@pytest.fixture(params=["memory", "redis"])
+def limits_url(request: pytest.FixtureRequest) -> str | None:
+    """Where limits are counted: None for in-process, and the address of an empty Redis."""
+    if request.param == "memory":
+        return None
+    url: str = request.getfixturevalue("redis_url")
+    return url
+
+
+@pytest.fixture(scope="session")
+def chromium_executable() -> str:
+    """The path of the browser."""
+    return chromium.executable()
+
+
+@pytest.fixture
+def browser(chromium_executable: str) -> Iterator[Browser]:
+    """A browser of this test's own.
+
+    Not one per session: Playwright's event loop would stay the running one of this thread, and
+    no later test could start its own. It costs 0.4 s.
+    """
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium_executable, args=[*chromium.ARGUMENTS]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page_log() -> PageLog:
+    """What the browser saw `page` do; clear a list of it to allow what it holds."""
+    return PageLog()
+
+
+@pytest.fixture
+def page(browser: Browser, page_log: PageLog, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A fresh page; its last view is kept in artefacts/.
+
+    Fails when the page asked another host for anything or met its own content security policy.
+    """
+    page = browser.new_page()
+    page_log.watch(page)
+    yield page
+    name = re.sub(r"\W+", "-", request.node.nodeid.removeprefix("tests/"))
+    if not page.is_closed():
+        page.screenshot(path=ARTEFACTS / f"{name}.png")
+    assert not page_log.foreign_requests
+    assert not page_log.violations

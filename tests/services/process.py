@@ -1,0 +1,150 @@
+"""Servers that tests run beside themselves, ended for certain with whoever started them."""
+
+import argparse
+import contextlib
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TypedDict
+
+START_SECONDS = 30.0
+STOP_SECONDS = 10.0
+NOBODY = 65534
+
+
+class ServiceError(RuntimeError):
+    """A service that the tests need could not be found or started."""
+
+
+class Identity(TypedDict, total=False):
+    """Who a child process runs as, in the words of `subprocess`."""
+
+    user: int
+    group: int
+    extra_groups: list[int]
+
+
+def unprivileged() -> Identity:
+    """Name an ordinary user when we are root: PostgreSQL refuses to run as root."""
+    if os.geteuid() != 0:
+        return {}
+    return {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+
+
+def free_port() -> int:
+    """Pick a TCP port on 127.0.0.1 that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def listens(port: int) -> bool:
+    """Say whether someone accepts connections on that port of 127.0.0.1."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
+
+
+@contextlib.contextmanager
+def scratch_directory(prefix: str) -> Iterator[Path]:
+    """Give a directory of its own to a service, and remove it with all that is in it."""
+    directory = Path(tempfile.mkdtemp(prefix=prefix))
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def running(
+    command: Sequence[str | Path],
+    *,
+    directory: Path,
+    ready: Callable[[], bool],
+    stop: signal.Signals = signal.SIGTERM,
+    identity: Identity | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[None]:
+    """Run a server while the block runs.
+
+    A keeper process stands between: it ends the server and removes `directory` as soon as its
+    standard input closes, which the kernel does even when this process is killed.
+    """
+    log = directory / "server.log"
+    with log.open("wb") as output:
+        keeper = subprocess.Popen(
+            _keeper_command(command, directory, stop, identity or {}),
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=output,
+            env={**os.environ, **(environment or {})},
+            start_new_session=True,  # so that Ctrl-C reaches only the tests, which close stdin
+        )
+    try:
+        _await_readiness(keeper, ready, log)
+        yield
+    finally:
+        keeper.communicate()
+
+
+def _keeper_command(
+    command: Sequence[str | Path], directory: Path, stop: signal.Signals, identity: Identity
+) -> list[str]:
+    user = ["--user", str(identity["user"])] if identity else []
+    options = ["--directory", str(directory), "--stop", stop.name, *user]
+    return [sys.executable, __file__, *options, "--", *map(str, command)]
+
+
+def _await_readiness(keeper: subprocess.Popen[bytes], ready: Callable[[], bool], log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not ready():
+        if keeper.poll() is not None or time.monotonic() > deadline:
+            raise ServiceError(f"did not start; its last words: {_tail(log)}")
+        time.sleep(0.02)
+
+
+def _tail(log: Path) -> str:
+    return log.read_text(errors="replace").strip()[-2000:] if log.exists() else "none"
+
+
+def keep() -> int:
+    """Be the keeper: run the command after `--` until standard input closes."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--directory", type=Path, required=True)
+    parser.add_argument("--stop", required=True)
+    parser.add_argument("--user", type=int)
+    parser.add_argument("command", nargs="+")
+    order = parser.parse_args()
+    identity: Identity = (
+        {} if order.user is None else {"user": order.user, "group": order.user, "extra_groups": []}
+    )
+    server = subprocess.Popen(order.command, stdin=subprocess.DEVNULL, **identity)
+    while server.poll() is None and not select.select([sys.stdin], [], [], 0.1)[0]:
+        pass
+    if server.poll() is not None:
+        return server.returncode or 1  # its files stay for whoever asks why
+    _end(server, signal.Signals[order.stop])
+    shutil.rmtree(order.directory, ignore_errors=True)
+    return 0
+
+
+def _end(server: subprocess.Popen[bytes], stop: signal.Signals) -> None:
+    server.send_signal(stop)
+    try:
+        server.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(keep())
