@@ -1,0 +1,56 @@
+# Everything works from a bare clone: the first target makes .venv, which later ones reuse.
+
+PORT ?= 8000
+
+BIN := .venv/bin
+UV := UV_PYTHON_DOWNLOADS=never $(BIN)/uv
+MANIFESTS := pyproject.toml uv.lock $(wildcard packages/*/pyproject.toml)
+SOURCES := $(wildcard packages example_app tests benchmarks docs)
+TYPED := $(wildcard packages/*/src example_app tests benchmarks)
+
+.PHONY: demo test lint types format bench docs venv browser clean
+
+demo: .venv/.demo # serve the example bookshop on PORT
+	$(BIN)/python -m example_app.demo --port $(PORT)
+
+test: lint types browser # everything that must hold before a commit
+	$(BIN)/pytest
+
+lint: venv # style, and nothing else
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+
+types: venv # mypy, strict
+	$(BIN)/mypy $(TYPED)
+
+format: venv # put the code into the house's form
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+bench: venv # every benchmark, one after the other
+	@set -e; for benchmark in benchmarks/*.py; do \
+		echo "== $$benchmark"; $(BIN)/python $$benchmark; \
+	done
+
+docs: venv # run the code that the documentation shows
+	$(BIN)/pytest tests/docs
+
+venv: .venv/.development # the environment for all of the above
+
+browser: venv
+	$(BIN)/python -m tests.services.chromium
+
+clean: # remove what running things left behind, but not .venv
+	rm -rf .mypy_cache .pytest_cache .ruff_cache artefacts dist
+	find packages example_app tests benchmarks -type d -name __pycache__ -prune -exec rm -rf {} +
+
+$(BIN)/uv:
+	@.ci/environment .venv
+
+.venv/.demo: $(MANIFESTS) | $(BIN)/uv
+	$(UV) sync --locked --inexact --all-packages --all-extras --no-default-groups --group demo
+	@touch $@
+
+.venv/.development: $(MANIFESTS) | $(BIN)/uv
+	$(UV) sync --locked --all-packages --all-extras --all-groups
+	@touch $@ .venv/.demo
