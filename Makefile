@@ -3,10 +3,16 @@
 PORT ?= 8000
 
 BIN := .venv/bin
-UV := UV_PYTHON_DOWNLOADS=never $(BIN)/uv
+UV := $(BIN)/uv
 MANIFESTS := pyproject.toml uv.lock $(wildcard packages/*/pyproject.toml)
 SOURCES := $(wildcard packages example_app tests benchmarks docs)
 TYPED := $(wildcard packages/*/src example_app tests benchmarks)
+
+export UV_PYTHON_DOWNLOADS := never
+# The certificates that this machine trusts, where it keeps any: a proxy's stands nowhere else.
+ifneq ($(wildcard /etc/ssl/certs/* /etc/pki/tls/certs/* /System/Library/Keychains),)
+export UV_SYSTEM_CERTS ?= true
+endif
 
 .PHONY: demo test lint types format bench docs venv browser clean
 
