@@ -62,7 +62,9 @@ class Book(SQLModel, table=True):
     in_print: bool = True
     added_at: datetime = Field(default_factory=now)
 
-    author: Author = Relationship(back_populates="books")
+    author: Author = Relationship(
+        back_populates="books", sa_relationship_kwargs={"lazy": "joined", "innerjoin": True}
+    )
     reviews: list["Review"] = Relationship(back_populates="book", passive_deletes="all")
 
     def __str__(self) -> str:
@@ -89,7 +91,10 @@ class Order(SQLModel, table=True):
     placed_at: datetime = Field(default_factory=now)
 
     lines: list["OrderLine"] = Relationship(
-        back_populates="order", cascade_delete=True, passive_deletes=True
+        back_populates="order",
+        cascade_delete=True,
+        passive_deletes=True,
+        sa_relationship_kwargs={"lazy": "selectin"},
     )
 
     def __str__(self) -> str:

@@ -1,0 +1,43 @@
+"""Reviews of books; plain `def` routes, which FastAPI runs in worker threads."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, HTTPException, Query
+from sqlalchemy import func
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, select
+
+from example_app.database import SyncDatabase
+from example_app.models import Book, Review
+from example_app.schemas import Id, NewReview, Page, Paging, ReviewShown
+
+router = APIRouter(prefix="/api/books/{book_id}/reviews", tags=["reviews"])
+
+
+@router.get("")
+def list_reviews(
+    book_id: Id, paging: Annotated[Paging, Query()], session: SyncDatabase
+) -> Page[ReviewShown]:
+    require_book(session, book_id)
+    found = col(Review.book_id) == book_id
+    page = select(Review).where(found).order_by(col(Review.written_at).desc(), col(Review.id))
+    reviews = session.exec(page.limit(paging.limit).offset(paging.offset))
+    total = session.exec(select(func.count()).select_from(Review).where(found)).one()
+    return Page(items=[ReviewShown.model_validate(review) for review in reviews], total=total)
+
+
+@router.post("", status_code=201)
+def write_review(book_id: Id, new: NewReview, session: SyncDatabase) -> ReviewShown:
+    require_book(session, book_id)
+    review = Review(book_id=book_id, **new.model_dump())
+    session.add(review)
+    try:
+        session.commit()
+    except IntegrityError:
+        raise HTTPException(409, f"{new.reviewer} has already reviewed this book.") from None
+    return ReviewShown.model_validate(review)
+
+
+def require_book(session: Session, book_id: int) -> None:
+    if session.get(Book, book_id) is None:
+        raise HTTPException(404, f"There is no book {book_id}.")
