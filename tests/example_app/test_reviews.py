@@ -1,0 +1,68 @@
+"""Reviews of books."""
+
+from collections.abc import Callable
+
+import pytest
+from fastapi.testclient import TestClient
+
+AddBook = Callable[..., int]
+
+REVIEW = {"reviewer": "Hugh Penrose", "rating": 4, "body": "A lovely, unhurried book."}
+
+
+def test_a_review_is_shown_with_its_book(client: TestClient, add_book: AddBook) -> None:
+    """And with no other one."""
+    reviewed, other = add_book(), add_book()
+    written = client.post(f"/api/books/{reviewed}/reviews", json=REVIEW)
+    assert written.status_code == 201
+    assert client.get(f"/api/books/{reviewed}/reviews").json() == {
+        "items": [written.json()],
+        "total": 1,
+    }
+    assert client.get(f"/api/books/{other}/reviews").json() == {"items": [], "total": 0}
+
+
+def test_a_reader_reviews_a_book_once(client: TestClient, add_book: AddBook) -> None:
+    """A second opinion is a conflict; another book is not."""
+    first, second = add_book(), add_book()
+    assert client.post(f"/api/books/{first}/reviews", json=REVIEW).status_code == 201
+    assert client.post(f"/api/books/{first}/reviews", json=REVIEW).status_code == 409
+    assert client.post(f"/api/books/{second}/reviews", json=REVIEW).status_code == 201
+
+
+def test_the_newest_review_comes_first(client: TestClient, add_book: AddBook) -> None:
+    """In pages, as all lists do."""
+    url = f"/api/books/{add_book()}/reviews"
+    for reviewer in ("Hugh", "Imogen", "Rupert"):
+        client.post(url, json=REVIEW | {"reviewer": reviewer})
+    page = client.get(f"{url}?limit=2").json()
+    assert [review["reviewer"] for review in page["items"]] == ["Rupert", "Imogen"]
+    assert page["total"] == 3
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"rating": 0},
+        {"rating": 6},
+        {"rating": 3.5},
+        {"rating": 2**64},
+        {"body": ""},
+        {"body": "a\x00b"},
+        {"body": "x" * 5001},
+        {"reviewer": " "},
+        {"reviewer": None},
+    ],
+)
+def test_a_review_out_of_bounds_is_refused(
+    client: TestClient, add_book: AddBook, fields: dict[str, object]
+) -> None:
+    """Nothing of it is written."""
+    url = f"/api/books/{add_book()}/reviews"
+    assert client.post(url, json=REVIEW | fields).status_code == 422
+    assert client.get(url).json()["total"] == 0
+
+
+def test_a_book_that_is_not_there_cannot_be_reviewed(client: TestClient) -> None:
+    """It is 404."""
+    assert client.post("/api/books/12/reviews", json=REVIEW).status_code == 404
