@@ -1,0 +1,51 @@
+"""Sign-in for FastAPI by JWT or API key, done correctly; users, roles and permissions."""
+
+from backoffice.auth.auth import Auth
+from backoffice.auth.events import (
+    ApiKeyCreated,
+    ApiKeyRevoked,
+    AuthEvent,
+    PasswordChanged,
+    Registered,
+    RoleChanged,
+    RoleGranted,
+    RoleRevoked,
+    SignedIn,
+    SignedOut,
+    SignInFailed,
+    TokenReused,
+    UserChanged,
+    UserCreated,
+    UserDeleted,
+)
+from backoffice.auth.models import ApiKey, AuditEntry, Role, User, UserSession
+from backoffice.auth.principals import Principal
+from backoffice.auth.services import Services
+from backoffice.auth.settings import AuthSettings
+
+__all__ = [
+    "ApiKey",
+    "ApiKeyCreated",
+    "ApiKeyRevoked",
+    "AuditEntry",
+    "Auth",
+    "AuthEvent",
+    "AuthSettings",
+    "PasswordChanged",
+    "Principal",
+    "Registered",
+    "Role",
+    "RoleChanged",
+    "RoleGranted",
+    "RoleRevoked",
+    "Services",
+    "SignInFailed",
+    "SignedIn",
+    "SignedOut",
+    "TokenReused",
+    "User",
+    "UserChanged",
+    "UserCreated",
+    "UserDeleted",
+    "UserSession",
+]

@@ -1,0 +1,41 @@
+"""The audit log: every event of accounts, in the transaction in which it happened."""
+
+from dataclasses import asdict
+from uuid import UUID
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backoffice.auth.events import AuthEvent
+from backoffice.auth.models import AuditEntry
+
+#: Actor of what nobody signed in did.
+NOBODY = ""
+
+
+def user(id: UUID) -> str:
+    """How the log names a user."""
+    return f"user:{id}"
+
+
+def role(name: str) -> str:
+    """How the log names a role."""
+    return f"role:{name}"
+
+
+def key(id: UUID) -> str:
+    """How the log names an API key."""
+    return f"key:{id}"
+
+
+async def record(event: AuthEvent, session: AsyncSession) -> None:
+    """Add the event to the log; it is there once the session commits."""
+    data = asdict(event)
+    session.add(
+        AuditEntry(
+            event=event.name,
+            actor=data.pop("actor"),
+            subject=data.pop("subject"),
+            address=data.pop("address"),
+            data=data,
+        )
+    )

@@ -1,0 +1,160 @@
+"""`Auth`: what an app includes, and what its routes ask."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Response, params
+from starlette.requests import HTTPConnection
+
+from backoffice.auth import audit, schemes
+from backoffice.auth.events import AuthEvent
+from backoffice.auth.permissions import parsed
+from backoffice.auth.principals import Principal
+from backoffice.auth.routes import account_router
+from backoffice.auth.services import Services, opened
+from backoffice.auth.settings import AuthSettings
+from backoffice.core import (
+    Callers,
+    Database,
+    Events,
+    Forbidden,
+    InvalidInput,
+    Listeners,
+    Settings,
+    SetupError,
+    Singleton,
+    callers,
+    database,
+    events,
+    reads,
+    settings,
+    singleton,
+)
+from backoffice.core.events import EventType, Handler
+from backoffice.core.settings import load
+from backoffice.ratelimit import Limiter, limiter
+
+_Core = Annotated[Settings, Depends(settings)]
+_Database = Annotated[Database, Depends(database)]
+_Events = Annotated[Events, Depends(events)]
+_Callers = Annotated[Callers, Depends(callers)]
+_Limiter = Annotated[Limiter, Depends(limiter)]
+_Jwt = Annotated[None, Depends(schemes.jwt)]
+_ApiKey = Annotated[None, Depends(schemes.api_key)]
+
+
+class Auth:
+    """Sign-in by JWT, API key or session cookie, for an app that includes `auth.router`.
+
+    Settings come from `BACKOFFICE_AUTH__...` when the app starts, unless given here.
+    """
+
+    def __init__(self, settings: AuthSettings | None = None) -> None:
+        self._settings = settings
+        self._listeners = Listeners()
+        self._listeners.on(AuthEvent)(audit.record)
+        #: The services of the running app, for packages above and for commands.
+        self.services: Singleton[Services] = singleton(self._opened)
+        #: `app.include_router(auth.router, prefix="/auth")`.
+        self.router: APIRouter = account_router(self)
+
+    def require(self, *permissions: str, any_of: tuple[str, ...] = ()) -> params.Depends:
+        """The caller, who must hold every permission, and one of `any_of` if it is given.
+
+        For `Annotated[Principal, auth.require("books:read")]` or `dependencies=[...]`. Without
+        permissions anybody signed in will do. Nobody: 401; a bad credential: 401
+        `invalid_token`; a permission missing: 403 `insufficient_scope`.
+        """
+        every, some = _declared(permissions), _declared(any_of)
+
+        @reads(self.services)
+        async def required(connection: HTTPConnection, _: _Jwt, __: _ApiKey) -> Principal:
+            principals = self.services.of(connection).principals
+            resolution = await principals.resolution(connection)
+            if resolution.error is not None:
+                raise resolution.error
+            if resolution.principal is None:
+                raise principals.nobody(connection, resolution)
+            _check(resolution.principal, every, some, principals.challenge)
+            return resolution.principal
+
+        return params.Depends(required)
+
+    def optional(self) -> params.Depends:
+        """The caller, or None if no credential was presented; a bad one is still refused.
+
+        For `Annotated[Principal | None, auth.optional()]`.
+        """
+
+        @reads(self.services)
+        async def asked(
+            connection: HTTPConnection, response: Response, _: _Jwt, __: _ApiKey
+        ) -> Principal | None:
+            services = self.services.of(connection)
+            resolution = await services.principals.resolution(connection)
+            if resolution.error is not None:
+                raise resolution.error
+            if resolution.stale_cookie:
+                services.cookie.clear(response, connection)
+            return resolution.principal
+
+        return params.Depends(asked)
+
+    def on(self, event: type[EventType]) -> Callable[[Handler[EventType]], Handler[EventType]]:
+        """Call the decorated coroutine with each event of that type and its open session.
+
+        It runs before the commit of the change: what it adds is committed with it, what it
+        raises refuses it.
+        """
+        return self._listeners.on(event)
+
+    async def _opened(
+        self,
+        core: _Core,
+        database: _Database,
+        events: _Events,
+        callers: _Callers,
+        limiter: _Limiter,
+    ) -> AsyncIterator[Services]:
+        found = self._settings or load(AuthSettings)
+        async with opened(core, found, database, events, limiter) as services:
+            events.attach(self._listeners)
+            callers.register(_identified_by(services))
+            yield services
+
+
+def _declared(permissions: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        return tuple(map(parsed, permissions))
+    except InvalidInput as error:
+        raise SetupError(error.message) from None
+
+
+def _check(
+    principal: Principal,
+    every: tuple[str, ...],
+    some: tuple[str, ...],
+    challenge: Callable[[str, str], dict[str, str]],
+) -> None:
+    missing = [each for each in every if not principal.can(each)]
+    if some and not any(map(principal.can, some)):
+        missing += some
+    if missing:
+        wanted = " ".join(missing)
+        raise Forbidden(
+            f"This needs the permission {wanted}.",
+            code="insufficient_scope",
+            headers=challenge("insufficient_scope", wanted),
+            scope=wanted,
+        )
+
+
+def _identified_by(services: Services) -> Callable[[HTTPConnection], Awaitable[str | None]]:
+    async def identify(connection: HTTPConnection) -> str | None:
+        """The key, else the user; a bad credential names nobody: its address is counted."""
+        principal = (await services.principals.resolution(connection)).principal
+        if principal is None:
+            return None
+        return audit.key(principal.key_id) if principal.key_id else principal.name
+
+    return identify

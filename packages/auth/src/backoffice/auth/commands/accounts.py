@@ -1,0 +1,35 @@
+"""What the groups of accounts share: the services of the app, and who is typing."""
+
+import getpass
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import typer
+
+from backoffice.auth.services import Services
+from backoffice.core import NotFound, Run
+from backoffice.core.command import Command
+
+T = TypeVar("T")
+
+
+def within_app(context: typer.Context, work: Callable[[Services], Awaitable[T]]) -> T:
+    """Do `work` with the app's services; NotFound if the app includes no `auth.router`."""
+
+    async def run_it(run: Run) -> T:
+        services = await run.find(Services)
+        if services is None:
+            raise NotFound(
+                "this app has no accounts; add app.include_router(auth.router, prefix='/auth')"
+            )
+        return await work(services)
+
+    return Command.of(context).run(run_it)
+
+
+def operator() -> str:
+    """How the audit log names who is typing: `cli:<name of the account on this machine>`."""
+    try:
+        return f"cli:{getpass.getuser()}"[:128]
+    except (KeyError, OSError):
+        return "cli:"

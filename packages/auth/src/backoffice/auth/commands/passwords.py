@@ -1,0 +1,65 @@
+"""Where a command takes a password from: never from a plain argument."""
+
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from backoffice.core import InvalidInput
+from backoffice.core.command import Command
+
+VARIABLE = "BACKOFFICE_PASSWORD"
+
+FromStdin = Annotated[bool, typer.Option("--password-stdin", help="Read it from stdin.")]
+FromFile = Annotated[
+    Path | None, typer.Option("--password-file", help="Read it from the first line of a file.")
+]
+Generate = Annotated[bool, typer.Option("--generate", help="Make one, and print it once.")]
+
+
+def chosen_password(
+    context: typer.Context, stdin: bool, file: Path | None, generate: bool
+) -> tuple[str, bool]:
+    """The password and whether it was made here.
+
+    From the one source named, else from BACKOFFICE_PASSWORD, else from a hidden prompt.
+    """
+    if stdin + generate + (file is not None) > 1:
+        raise InvalidInput("name one source of the password, not several")
+    if generate:
+        return secrets.token_urlsafe(18), True
+    if stdin:
+        return _line(sys.stdin.readline(), "stdin"), False
+    if file is not None:
+        return _from_file(file), False
+    if VARIABLE in os.environ:
+        return _line(os.environ[VARIABLE], VARIABLE), False
+    return _prompted(context), False
+
+
+def _from_file(file: Path) -> str:
+    try:
+        return _line(file.read_text("utf-8").split("\n", 1)[0], str(file))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"the password file cannot be read: {error}") from None
+
+
+def _line(text: str, source: str) -> str:
+    password = text.rstrip("\r\n")
+    if not password:
+        raise InvalidInput(f"there is no password in {source}")
+    return password
+
+
+def _prompted(context: typer.Context) -> str:
+    if not sys.stdin.isatty():
+        raise InvalidInput(
+            "there is no terminal to ask at; give --password-stdin, --password-file, "
+            f"--generate or {VARIABLE}"
+        )
+    Command.of(context)
+    password: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    return password

@@ -1,0 +1,96 @@
+"""`backoffice users`: accounts from a shell."""
+
+from typing import Annotated, Any
+
+import typer
+
+from backoffice.auth.commands.accounts import operator, within_app
+from backoffice.auth.commands.passwords import FromFile, FromStdin, Generate, chosen_password
+from backoffice.auth.models import User
+from backoffice.auth.services import Services
+from backoffice.core.command import Command
+
+users = typer.Typer(help="Accounts: who can sign in.", no_args_is_help=True)
+
+Email = Annotated[str, typer.Argument(help="The account's address.")]
+
+
+def shown(user: User, roles: list[str]) -> dict[str, Any]:
+    """A user as the command prints it: never the hash."""
+    return {
+        "id": str(user.id),
+        "email": user.email,
+        "is_active": user.is_active,
+        "is_superuser": user.is_superuser,
+        "is_verified": user.is_verified,
+        "roles": roles,
+        "created_at": user.created_at.isoformat(timespec="seconds"),
+    }
+
+
+@users.command("create")
+def create(
+    context: typer.Context,
+    email: Email,
+    superuser: Annotated[bool, typer.Option("--superuser", help="May do everything.")] = False,
+    role: Annotated[list[str] | None, typer.Option(help="A role to hold; repeatable.")] = None,
+    password_stdin: FromStdin = False,
+    password_file: FromFile = None,
+    generate: Generate = False,
+) -> None:
+    """Create an account."""
+    password, made = chosen_password(context, password_stdin, password_file, generate)
+
+    async def work(services: Services) -> dict[str, Any]:
+        # Looked up first: a role that does not exist must not leave half an account.
+        names = [(await services.roles.find(name)).name for name in role or ()]
+        user = await services.users.create(
+            email, password, superuser=superuser, roles=names, actor=operator()
+        )
+        return shown(user, sorted(names))
+
+    answer = within_app(context, work) | ({"password": password} if made else {})
+    text = f"{answer['id']}  {answer['email']}" + (f"\npassword: {password}" if made else "")
+    Command.of(context).give(answer, text)
+
+
+@users.command("list")
+def list_users(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many at most.")] = 1000,
+    offset: Annotated[int, typer.Option(min=0, help="How many to pass over.")] = 0,
+) -> None:
+    """List accounts in the order of their addresses."""
+
+    async def work(services: Services) -> list[dict[str, Any]]:
+        found = await services.users.all(limit=limit, offset=offset)
+        roles = await services.roles.of_users([each.id for each in found])
+        return [shown(each, roles.get(each.id, [])) for each in found]
+
+    rows = within_app(context, work)
+    columns = ("id", "email", "is_active", "is_superuser", "roles", "created_at")
+    Command.of(context).give_rows(rows, columns)
+
+
+@users.command("set-password")
+def set_password(
+    context: typer.Context,
+    email: Email,
+    password_stdin: FromStdin = False,
+    password_file: FromFile = None,
+    generate: Generate = False,
+) -> None:
+    """Set an account's password; all its sessions end."""
+    password, made = chosen_password(context, password_stdin, password_file, generate)
+
+    async def work(services: Services) -> User:
+        user = await services.users.find(email)
+        await services.users.set_password(user.id, password, actor=operator())
+        return user
+
+    user = within_app(context, work)
+    answer = {"id": str(user.id), "email": user.email}
+    if made:
+        answer["password"] = password
+    text = f"the password of {user.email} is set" + (f"\npassword: {password}" if made else "")
+    Command.of(context).give(answer, text)

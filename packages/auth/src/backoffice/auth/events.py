@@ -1,0 +1,126 @@
+"""What happens to accounts, for `auth.on(...)` and the audit log."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from backoffice.core import Event
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuthEvent(Event):
+    """Root of the events of accounts."""
+
+    #: Who did it: `user:<id>`, `cli:<name>`; empty for somebody unknown.
+    actor: str = ""
+    #: Whom or what it was done to: `user:<id>`, `role:<name>`, `key:<id>`.
+    subject: str = ""
+    #: The client's address; empty where there is none.
+    address: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registered(AuthEvent):
+    """Somebody created an account for themselves."""
+
+    name: ClassVar[str] = "auth.registered"
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserCreated(AuthEvent):
+    """An account was created by somebody who may."""
+
+    name: ClassVar[str] = "auth.user_created"
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserChanged(AuthEvent):
+    """Fields of an account were changed; their names, not their values."""
+
+    name: ClassVar[str] = "auth.user_changed"
+    fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserDeleted(AuthEvent):
+    """An account was deleted, with its sessions and keys."""
+
+    name: ClassVar[str] = "auth.user_deleted"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedIn(AuthEvent):
+    """A password was right; `method` is `password` for tokens, `browser` for a session."""
+
+    name: ClassVar[str] = "auth.signed_in"
+    method: str = "password"
+    session: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignInFailed(AuthEvent):
+    """A sign-in was refused."""
+
+    name: ClassVar[str] = "auth.sign_in_failed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedOut(AuthEvent):
+    """A session was ended by its owner."""
+
+    name: ClassVar[str] = "auth.signed_out"
+    session: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenReused(AuthEvent):
+    """A spent refresh token came back: somebody has a copy. Its session was ended."""
+
+    name: ClassVar[str] = "auth.token_reused"
+    session: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PasswordChanged(AuthEvent):
+    """A password was changed; the account's other sessions have ended."""
+
+    name: ClassVar[str] = "auth.password_changed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiKeyCreated(AuthEvent):
+    """An API key was made."""
+
+    name: ClassVar[str] = "auth.api_key_created"
+    key: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiKeyRevoked(AuthEvent):
+    """An API key was revoked."""
+
+    name: ClassVar[str] = "auth.api_key_revoked"
+    key: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoleChanged(AuthEvent):
+    """A role was created, changed or deleted; `change` says how."""
+
+    name: ClassVar[str] = "auth.role_changed"
+    change: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoleGranted(AuthEvent):
+    """A user was given a role."""
+
+    name: ClassVar[str] = "auth.role_granted"
+    role: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoleRevoked(AuthEvent):
+    """A role was taken from a user."""
+
+    name: ClassVar[str] = "auth.role_revoked"
+    role: str = ""

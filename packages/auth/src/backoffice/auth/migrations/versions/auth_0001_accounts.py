@@ -1,0 +1,130 @@
+"""Create users, roles, sessions, API keys and the audit log."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "auth_0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+_MOMENT = sa.DateTime(timezone=True)
+
+
+def upgrade() -> None:
+    """Create the tables."""
+    op.create_table(
+        "backoffice_user",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("email", sa.String(320), nullable=False),
+        sa.Column("hashed_password", sa.String(1024), nullable=False),
+        sa.Column("is_active", sa.Boolean(), nullable=False),
+        sa.Column("is_superuser", sa.Boolean(), nullable=False),
+        sa.Column("is_verified", sa.Boolean(), nullable=False),
+        sa.Column("created_at", _MOMENT, nullable=False),
+        sa.Column("password_changed_at", _MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_backoffice_user"),
+        sa.UniqueConstraint("email", name="uq_backoffice_user_email"),
+    )
+    op.create_table(
+        "backoffice_role",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.String(64), nullable=False),
+        sa.Column("description", sa.String(500), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_backoffice_role"),
+        sa.UniqueConstraint("name", name="uq_backoffice_role_name"),
+    )
+    op.create_table(
+        "backoffice_role_permission",
+        sa.Column("role_id", sa.Uuid(), nullable=False),
+        sa.Column("permission", sa.String(128), nullable=False),
+        sa.PrimaryKeyConstraint("role_id", "permission", name="pk_backoffice_role_permission"),
+        sa.ForeignKeyConstraint(
+            ["role_id"],
+            ["backoffice_role.id"],
+            name="fk_backoffice_role_permission_role",
+            ondelete="CASCADE",
+        ),
+    )
+    op.create_table(
+        "backoffice_user_role",
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("role_id", sa.Uuid(), nullable=False),
+        sa.PrimaryKeyConstraint("user_id", "role_id", name="pk_backoffice_user_role"),
+        sa.ForeignKeyConstraint(
+            ["user_id"],
+            ["backoffice_user.id"],
+            name="fk_backoffice_user_role_user",
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["role_id"],
+            ["backoffice_role.id"],
+            name="fk_backoffice_user_role_role",
+            ondelete="CASCADE",
+        ),
+    )
+    op.create_index("ix_backoffice_user_role_role", "backoffice_user_role", ["role_id"])
+    op.create_table(
+        "backoffice_session",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.String(16), nullable=False),
+        sa.Column("generation", sa.Integer(), nullable=False),
+        sa.Column("rotated_at", _MOMENT, nullable=False),
+        sa.Column("created_at", _MOMENT, nullable=False),
+        sa.Column("last_seen_at", _MOMENT, nullable=False),
+        sa.Column("expires_at", _MOMENT, nullable=False),
+        sa.Column("ended_at", _MOMENT, nullable=True),
+        sa.Column("address", sa.String(64), nullable=False),
+        sa.Column("user_agent", sa.String(300), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_backoffice_session"),
+        sa.ForeignKeyConstraint(
+            ["user_id"],
+            ["backoffice_user.id"],
+            name="fk_backoffice_session_user",
+            ondelete="CASCADE",
+        ),
+    )
+    op.create_index("ix_backoffice_session_user", "backoffice_session", ["user_id"])
+    op.create_table(
+        "backoffice_api_key",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.String(100), nullable=False),
+        sa.Column("prefix", sa.String(32), nullable=False),
+        sa.Column("digest", sa.String(64), nullable=False),
+        sa.Column("scopes", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("created_at", _MOMENT, nullable=False),
+        sa.Column("expires_at", _MOMENT, nullable=True),
+        sa.Column("last_used_at", _MOMENT, nullable=True),
+        sa.Column("revoked_at", _MOMENT, nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_backoffice_api_key"),
+        sa.UniqueConstraint("prefix", name="uq_backoffice_api_key_prefix"),
+        sa.ForeignKeyConstraint(
+            ["user_id"],
+            ["backoffice_user.id"],
+            name="fk_backoffice_api_key_user",
+            ondelete="CASCADE",
+        ),
+    )
+    op.create_index("ix_backoffice_api_key_user", "backoffice_api_key", ["user_id"])
+    op.create_table(
+        "backoffice_audit",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("at", _MOMENT, nullable=False),
+        sa.Column("event", sa.String(64), nullable=False),
+        sa.Column("actor", sa.String(128), nullable=False),
+        sa.Column("subject", sa.String(128), nullable=False),
+        sa.Column("address", sa.String(64), nullable=False),
+        sa.Column("data", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_backoffice_audit"),
+    )
+    op.create_index("ix_backoffice_audit_at", "backoffice_audit", ["at"])
+    op.create_index("ix_backoffice_audit_subject", "backoffice_audit", ["subject"])
+
+
+def downgrade() -> None:
+    """Drop the tables, those that point at others first."""
+    for table in ("audit", "api_key", "session", "user_role", "role_permission", "role", "user"):
+        op.drop_table(f"backoffice_{table}")

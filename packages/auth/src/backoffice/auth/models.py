@@ -1,0 +1,178 @@
+"""The tables of accounts: users, roles, sessions, API keys and the audit log."""
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, Column, ForeignKeyConstraint, Index, PrimaryKeyConstraint
+from sqlalchemy import UniqueConstraint as Unique
+from sqlmodel import Field, SQLModel
+
+
+def now() -> datetime:
+    """The present moment, in UTC."""
+    return datetime.now(UTC)
+
+
+def _id() -> Any:
+    return Field(default_factory=uuid.uuid4, primary_key=True)
+
+
+class User(SQLModel, table=True):
+    """A person, or a service, that can sign in."""
+
+    __tablename__ = "backoffice_user"
+    __table_args__ = (
+        PrimaryKeyConstraint("id", name="pk_backoffice_user"),
+        Unique("email", name="uq_backoffice_user_email"),
+    )
+
+    id: uuid.UUID = _id()
+    #: Normalised (NFKC, lower case), so that one address is one account.
+    email: str = Field(max_length=320)
+    hashed_password: str = Field(max_length=1024, repr=False)
+    is_active: bool = True
+    is_superuser: bool = False
+    is_verified: bool = False
+    created_at: datetime = Field(default_factory=now)
+    password_changed_at: datetime = Field(default_factory=now)
+
+
+class Role(SQLModel, table=True):
+    """A named set of permissions."""
+
+    __tablename__ = "backoffice_role"
+    __table_args__ = (
+        PrimaryKeyConstraint("id", name="pk_backoffice_role"),
+        Unique("name", name="uq_backoffice_role_name"),
+    )
+
+    id: uuid.UUID = _id()
+    name: str = Field(max_length=64)
+    description: str = Field(default="", max_length=500)
+
+
+class RolePermission(SQLModel, table=True):
+    """One permission of a role, such as `books:read` or `books:*`."""
+
+    __tablename__ = "backoffice_role_permission"
+    __table_args__ = (
+        PrimaryKeyConstraint("role_id", "permission", name="pk_backoffice_role_permission"),
+        ForeignKeyConstraint(
+            ["role_id"],
+            ["backoffice_role.id"],
+            name="fk_backoffice_role_permission_role",
+            ondelete="CASCADE",
+        ),
+    )
+
+    role_id: uuid.UUID = Field(primary_key=True)
+    permission: str = Field(max_length=128, primary_key=True)
+
+
+class UserRole(SQLModel, table=True):
+    """A role that a user holds."""
+
+    __tablename__ = "backoffice_user_role"
+    __table_args__ = (
+        PrimaryKeyConstraint("user_id", "role_id", name="pk_backoffice_user_role"),
+        ForeignKeyConstraint(
+            ["user_id"],
+            ["backoffice_user.id"],
+            name="fk_backoffice_user_role_user",
+            ondelete="CASCADE",
+        ),
+        ForeignKeyConstraint(
+            ["role_id"],
+            ["backoffice_role.id"],
+            name="fk_backoffice_user_role_role",
+            ondelete="CASCADE",
+        ),
+        Index("ix_backoffice_user_role_role", "role_id"),
+    )
+
+    user_id: uuid.UUID = Field(primary_key=True)
+    role_id: uuid.UUID = Field(primary_key=True)
+
+
+class UserSession(SQLModel, table=True):
+    """One sign-in: of a browser (`kind` is `browser`) or of a client with tokens (`token`)."""
+
+    __tablename__ = "backoffice_session"
+    __table_args__ = (
+        PrimaryKeyConstraint("id", name="pk_backoffice_session"),
+        ForeignKeyConstraint(
+            ["user_id"],
+            ["backoffice_user.id"],
+            name="fk_backoffice_session_user",
+            ondelete="CASCADE",
+        ),
+        Index("ix_backoffice_session_user", "user_id"),
+    )
+
+    id: uuid.UUID = _id()
+    user_id: uuid.UUID
+    kind: str = Field(max_length=16)
+    #: Counts the refresh tokens that this session has given out; only the newest is good.
+    generation: int = 0
+    rotated_at: datetime = Field(default_factory=now)
+    created_at: datetime = Field(default_factory=now)
+    last_seen_at: datetime = Field(default_factory=now)
+    expires_at: datetime
+    ended_at: datetime | None = None
+    address: str = Field(default="", max_length=64)
+    user_agent: str = Field(default="", max_length=300)
+
+
+class ApiKey(SQLModel, table=True):
+    """A key by which a program acts for its owner. The secret itself is nowhere stored."""
+
+    __tablename__ = "backoffice_api_key"
+    __table_args__ = (
+        PrimaryKeyConstraint("id", name="pk_backoffice_api_key"),
+        Unique("prefix", name="uq_backoffice_api_key_prefix"),
+        ForeignKeyConstraint(
+            ["user_id"],
+            ["backoffice_user.id"],
+            name="fk_backoffice_api_key_user",
+            ondelete="CASCADE",
+        ),
+        Index("ix_backoffice_api_key_user", "user_id"),
+    )
+
+    id: uuid.UUID = _id()
+    user_id: uuid.UUID
+    name: str = Field(max_length=100)
+    #: The public first part of the key, by which it is found and recognised.
+    prefix: str = Field(max_length=32)
+    #: SHA-256 of the key: it has over 112 bits of chance, so a plain digest will do (ASVS 6.5.2).
+    digest: str = Field(max_length=64, repr=False)
+    #: What the key may do at most; None stands for all that its owner may.
+    scopes: list[str] | None = Field(
+        default=None, sa_column=Column(JSON(none_as_null=True), nullable=True)
+    )
+    created_at: datetime = Field(default_factory=now)
+    expires_at: datetime | None = None
+    last_used_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+
+class AuditEntry(SQLModel, table=True):
+    """Something that happened, written in the transaction in which it happened."""
+
+    __tablename__ = "backoffice_audit"
+    __table_args__ = (
+        PrimaryKeyConstraint("id", name="pk_backoffice_audit"),
+        Index("ix_backoffice_audit_at", "at"),
+        Index("ix_backoffice_audit_subject", "subject"),
+    )
+
+    id: uuid.UUID = _id()
+    at: datetime = Field(default_factory=now)
+    event: str = Field(max_length=64)
+    #: Who did it: `user:<id>`, `cli:<name>`; empty for somebody unknown.
+    actor: str = Field(default="", max_length=128)
+    #: Whom or what it was done to, such as `user:<id>` or `role:editor`.
+    subject: str = Field(default="", max_length=128)
+    address: str = Field(default="", max_length=64)
+    data: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))

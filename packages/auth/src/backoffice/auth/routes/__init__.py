@@ -1,0 +1,19 @@
+"""The routes of accounts, in the order in which a reader meets them."""
+
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter
+
+from backoffice.auth.routes import api_keys, me, sessions, sign_in
+from backoffice.core import singletons
+
+if TYPE_CHECKING:
+    from backoffice.auth.auth import Auth
+
+
+def account_router(auth: "Auth") -> APIRouter:
+    """A router with the routes of every feature, which brings the services' lifespan."""
+    router = APIRouter(tags=["auth"], lifespan=singletons(auth.services))
+    for feature in (sign_in, me, sessions, api_keys):
+        feature.add(router, auth)
+    return router

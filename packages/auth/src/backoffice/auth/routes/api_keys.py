@@ -1,0 +1,50 @@
+"""The caller's API keys."""
+
+import uuid
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import APIRouter, Request, Response
+
+from backoffice.auth.principals import Principal
+from backoffice.auth.routes.answers import no_store, person
+from backoffice.auth.schemas import KeyCreated, KeyOut, NewKey
+
+if TYPE_CHECKING:
+    from backoffice.auth.auth import Auth
+
+
+def add(router: APIRouter, auth: "Auth") -> None:
+    """Add the routes of one's own API keys."""
+    services = auth.services
+    signed_in = auth.require()
+
+    @router.get("/api-keys")
+    async def api_keys(request: Request, who: Annotated[Principal, signed_in]) -> list[KeyOut]:
+        """The caller's keys, without their secrets."""
+        person(who)
+        return [KeyOut.of(each) for each in await services.of(request).keys.of_user(who.id)]
+
+    @router.post("/api-keys", status_code=201)
+    async def create_api_key(
+        request: Request, response: Response, body: NewKey, who: Annotated[Principal, signed_in]
+    ) -> KeyCreated:
+        """Make a key that acts for the caller; its text is in this answer and nowhere else."""
+        found = services.of(request)
+        person(who)
+        key, text = await found.keys.create(
+            await found.users.get(who.id),
+            body.name,
+            scopes=body.scopes,
+            expires_at=body.expires_at,
+            actor=who.name,
+        )
+        no_store(response)
+        return KeyCreated.with_text(key, text)
+
+    @router.delete("/api-keys/{id}", status_code=204)
+    async def revoke_api_key(
+        request: Request, id: uuid.UUID, who: Annotated[Principal, signed_in]
+    ) -> None:
+        """Revoke one of the caller's keys, at once."""
+        person(who)
+        await services.of(request).keys.revoke(id, owner=who.id, actor=who.name)

@@ -1,0 +1,41 @@
+"""The caller's own account."""
+
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import APIRouter, Request, Response
+
+from backoffice.auth.principals import Principal
+from backoffice.auth.routes.answers import no_store, person
+from backoffice.auth.schemas import Me, PasswordChange
+from backoffice.auth.sessions import Client
+
+if TYPE_CHECKING:
+    from backoffice.auth.auth import Auth
+
+
+def add(router: APIRouter, auth: "Auth") -> None:
+    """Add the routes of one's own account."""
+    services = auth.services
+    signed_in = auth.require()
+
+    @router.get("/me")
+    async def me(request: Request, response: Response, who: Annotated[Principal, signed_in]) -> Me:
+        """The caller's account and what they may do, by this credential."""
+        user = await services.of(request).users.get(who.id)
+        no_store(response)
+        return Me.of(user, who.method, who.permissions)
+
+    @router.post("/me/password", status_code=204)
+    async def change_password(
+        request: Request, body: PasswordChange, who: Annotated[Principal, signed_in]
+    ) -> None:
+        """Change one's password, knowing the current one; every other session ends."""
+        person(who)
+        found = services.of(request)
+        await found.limits.sign_in(Client.of(request))
+        await found.users.change_password(
+            who.id,
+            body.current_password.get_secret_value(),
+            body.new_password.get_secret_value(),
+            keep=who.session_id,
+        )

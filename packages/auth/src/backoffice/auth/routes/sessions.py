@@ -1,0 +1,37 @@
+"""The caller's sessions."""
+
+import uuid
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import APIRouter, Request
+
+from backoffice.auth.principals import Principal
+from backoffice.auth.routes.answers import person
+from backoffice.auth.schemas import SessionOut
+from backoffice.auth.sessions import Client
+
+if TYPE_CHECKING:
+    from backoffice.auth.auth import Auth
+
+
+def add(router: APIRouter, auth: "Auth") -> None:
+    """Add the routes of one's own sessions."""
+    services = auth.services
+    signed_in = auth.require()
+
+    @router.get("/sessions")
+    async def sessions(request: Request, who: Annotated[Principal, signed_in]) -> list[SessionOut]:
+        """The caller's sessions that are alive, newest first."""
+        person(who)
+        alive = await services.of(request).sessions.of_user(who.id)
+        return [SessionOut.of(each, who.session_id) for each in alive]
+
+    @router.delete("/sessions/{id}", status_code=204)
+    async def end_session(
+        request: Request, id: uuid.UUID, who: Annotated[Principal, signed_in]
+    ) -> None:
+        """End one of the caller's sessions."""
+        person(who)
+        await services.of(request).sessions.end(
+            id, actor=who.name, client=Client.of(request), owner=who.id
+        )

@@ -1,0 +1,156 @@
+"""What crosses HTTP: bodies of requests and answers."""
+
+import uuid
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
+
+from backoffice.auth.models import ApiKey, User, UserSession
+from backoffice.auth.permissions import parsed
+from backoffice.auth.users import normal_email
+from backoffice.core import InvalidInput
+
+#: Longer ones are refused before they reach the hasher; new ones are held to passwords.MAX_LENGTH.
+MAX_PASSWORD_TEXT = 1024
+
+
+def _email(value: str) -> str:
+    try:
+        return normal_email(value)
+    except InvalidInput as error:
+        raise ValueError(error.message) from None
+
+
+def _permission(value: str) -> str:
+    try:
+        return parsed(value)
+    except InvalidInput as error:
+        raise ValueError(error.message) from None
+
+
+Email = Annotated[str, Field(max_length=320), AfterValidator(_email)]
+Password = Annotated[SecretStr, Field(min_length=1, max_length=MAX_PASSWORD_TEXT)]
+
+
+class Body(BaseModel):
+    """A request's body; a field that we do not know is refused, not dropped."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+class Registration(Body):
+    """`POST /register`."""
+
+    email: Email
+    password: Password
+
+
+class Accepted(BaseModel):
+    """The answer that says nothing but that the request arrived."""
+
+    message: str
+
+
+class Refresh(Body):
+    """`POST /refresh`."""
+
+    refresh_token: str = Field(max_length=200)
+
+
+class Tokens(BaseModel):
+    """The answer of `POST /login` and `POST /refresh`; `expires_in` in seconds (RFC 6749, 5.1)."""
+
+    access_token: str
+    refresh_token: str
+    token_type: str = "bearer"  # noqa: S105
+    expires_in: int
+
+
+class Me(BaseModel):
+    """The caller's own account."""
+
+    id: uuid.UUID
+    email: str
+    is_verified: bool
+    is_superuser: bool
+    created_at: datetime
+    method: str
+    permissions: list[str]
+
+    @classmethod
+    def of(cls, user: User, method: str, permissions: frozenset[str]) -> "Me":
+        """The account as its owner sees it."""
+        return cls(
+            id=user.id,
+            email=user.email,
+            is_verified=user.is_verified,
+            is_superuser=user.is_superuser,
+            created_at=user.created_at,
+            method=method,
+            permissions=sorted(permissions),
+        )
+
+
+class PasswordChange(Body):
+    """`POST /me/password`."""
+
+    current_password: Password
+    new_password: Password
+
+
+class SessionOut(BaseModel):
+    """One of the caller's sessions; `current` is the one that asks."""
+
+    id: uuid.UUID
+    kind: str
+    created_at: datetime
+    last_seen_at: datetime
+    expires_at: datetime
+    address: str
+    user_agent: str
+    current: bool
+
+    @classmethod
+    def of(cls, session: UserSession, current: uuid.UUID | None) -> "SessionOut":
+        """The session as its owner sees it."""
+        return cls(current=session.id == current, **session.model_dump(include=_SESSION_FIELDS))
+
+
+_SESSION_FIELDS = set(SessionOut.model_fields) - {"current"}
+
+
+class NewKey(Body):
+    """`POST /api-keys`; without `scopes` the key may do all that its owner may."""
+
+    name: str = Field(min_length=1, max_length=100)
+    scopes: list[Annotated[str, AfterValidator(_permission)]] | None = Field(None, max_length=200)
+    expires_at: AwareDatetime | None = None
+
+
+class KeyOut(BaseModel):
+    """An API key as its owner sees it: never the secret."""
+
+    id: uuid.UUID
+    name: str
+    prefix: str
+    scopes: list[str] | None
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+
+    @classmethod
+    def of(cls, key: ApiKey) -> "KeyOut":
+        """The key without its digest."""
+        return cls(**key.model_dump(include=set(KeyOut.model_fields)))
+
+
+class KeyCreated(KeyOut):
+    """The answer that shows the key, this once."""
+
+    key: str
+
+    @classmethod
+    def with_text(cls, key: ApiKey, text: str) -> "KeyCreated":
+        """The key and its text."""
+        return cls(key=text, **KeyOut.of(key).model_dump())

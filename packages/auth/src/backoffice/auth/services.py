@@ -1,0 +1,77 @@
+"""What the running app knows of accounts, in one bundle: one look-up for a whole package."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from backoffice.auth.api_keys import ApiKeys
+from backoffice.auth.cookies import SessionCookie
+from backoffice.auth.limits import Limits
+from backoffice.auth.passwords import Passwords
+from backoffice.auth.principals import Principals
+from backoffice.auth.roles import Roles
+from backoffice.auth.sessions import Sessions
+from backoffice.auth.settings import AuthSettings
+from backoffice.auth.sign_in import SignIn
+from backoffice.auth.tokens import AccessTokens, JoserfcSigner, JoseSigner, derived_key
+from backoffice.auth.users import Users
+from backoffice.core import Database, Events, Settings
+from backoffice.ratelimit import Limiter
+
+
+@dataclass(frozen=True, eq=False)
+class Services:
+    """The services of accounts in one run of an app."""
+
+    settings: AuthSettings
+    database: Database
+    events: Events
+    users: Users
+    roles: Roles
+    sessions: Sessions
+    keys: ApiKeys
+    sign_in: SignIn
+    principals: Principals
+    cookie: SessionCookie
+    limits: Limits
+
+
+@asynccontextmanager
+async def opened(
+    core: Settings, settings: AuthSettings, database: Database, events: Events, limiter: Limiter
+) -> AsyncIterator[Services]:
+    """The services on this database; their threads end with the run."""
+    secret = core.secret()
+    tokens = _access_tokens(secret, settings)
+    passwords = Passwords(settings.password_min_length)
+    sessions = Sessions(database, events, settings, tokens, secret)
+    roles = Roles(database, events)
+    users = Users(database, events, passwords, sessions, roles)
+    keys = ApiKeys(database, events)
+    cookie = SessionCookie(settings)
+    try:
+        yield Services(
+            settings=settings,
+            database=database,
+            events=events,
+            users=users,
+            roles=roles,
+            sessions=sessions,
+            keys=keys,
+            sign_in=SignIn(database, events, users, sessions),
+            principals=Principals(database, tokens, sessions, keys, cookie, settings.realm),
+            cookie=cookie,
+            limits=Limits(limiter, settings),
+        )
+    finally:
+        passwords.close()
+
+
+def _access_tokens(secret: bytes, settings: AuthSettings) -> AccessTokens:
+    signer = JoserfcSigner if settings.token_library == "joserfc" else JoseSigner  # noqa: S105
+    return AccessTokens(
+        signer(derived_key(secret, "access token")),
+        issuer=settings.issuer,
+        audience=settings.audience,
+        lifetime=settings.access_lifetime,
+    )

@@ -1,0 +1,246 @@
+"""Sessions: one for each sign-in, of a browser or of a client that holds tokens."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import update
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+from starlette.requests import HTTPConnection
+
+from backoffice.auth import audit
+from backoffice.auth.credentials import REFRESH, Seal
+from backoffice.auth.events import SignedOut, TokenReused
+from backoffice.auth.models import User, UserSession, now
+from backoffice.auth.settings import AuthSettings
+from backoffice.auth.tokens import AccessTokens, derived_key
+from backoffice.core import Database, Events, NotFound, Unauthenticated
+from backoffice.ratelimit import client_address, client_network
+
+BROWSER, TOKEN = "browser", "token"
+#: A session's last use is written once in this span, not with each request.
+SEEN_EVERY = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class TokenPair:
+    """An access token and the refresh token that gets the next; `expires_in` in seconds."""
+
+    access_token: str
+    refresh_token: str
+    expires_in: int
+
+
+@dataclass(frozen=True)
+class Client:
+    """Where a sign-in comes from, as far as the connection tells."""
+
+    address: str = ""
+    #: What its tries are counted by: its address, or the /64 around an IPv6 address.
+    network: str = ""
+    user_agent: str = ""
+
+    @classmethod
+    def of(cls, connection: HTTPConnection) -> "Client":
+        """The client of this connection, seen through trusted proxies only."""
+        return cls(
+            address=client_address(connection)[:64],
+            network=client_network(connection),
+            user_agent=connection.headers.get("user-agent", "")[:300],
+        )
+
+
+class Sessions:
+    """Opens, refreshes and ends sessions."""
+
+    def __init__(
+        self,
+        database: Database,
+        events: Events,
+        settings: AuthSettings,
+        tokens: AccessTokens,
+        secret: bytes,
+    ) -> None:
+        self._database = database
+        self._events = events
+        self._settings = settings
+        self._tokens = tokens
+        self._refresh_seal = Seal(derived_key(secret, "refresh token"), REFRESH)
+        self._cookie_seal = Seal(derived_key(secret, "session cookie"))
+
+    def opened(self, user: User, kind: str, client: Client) -> UserSession:
+        """A new session of that kind; the caller adds it to its transaction."""
+        lifetime = (
+            self._settings.session_lifetime if kind == BROWSER else self._settings.refresh_lifetime
+        )
+        return UserSession(
+            user_id=user.id,
+            kind=kind,
+            expires_at=now() + lifetime,
+            address=client.address,
+            user_agent=client.user_agent,
+        )
+
+    def tokens(self, session: UserSession, generation: int | None = None) -> TokenPair:
+        """The token pair of a session's generation; by default of its present one."""
+        number = session.generation if generation is None else generation
+        return TokenPair(
+            access_token=self._tokens.issue(session.user_id, session.id),
+            refresh_token=self._refresh_seal.sealed(session.id, number),
+            expires_in=int(self._tokens.lifetime.total_seconds()),
+        )
+
+    def cookie(self, session: UserSession) -> str:
+        """The value of the session cookie."""
+        return self._cookie_seal.sealed(session.id)
+
+    def of_cookie(self, value: str) -> uuid.UUID | None:
+        """The session that a cookie names; None if we never made that cookie."""
+        found = self._cookie_seal.opened(value)
+        return found[0] if found else None
+
+    def alive(self, session: UserSession) -> bool:
+        """Whether the session has neither ended nor run out nor, for a browser, lain idle."""
+        moment = now()
+        if session.ended_at is not None or session.expires_at <= moment:
+            return False
+        idle = self._settings.session_idle
+        return session.kind != BROWSER or session.last_seen_at + idle > moment
+
+    async def refreshed(self, refresh_token: str, client: Client) -> TokenPair:
+        """The next pair; the token given is spent. Unauthenticated if it is not good.
+
+        Sent again within the grace span it gives the same successor, for the answer may have
+        been lost; later it ends the session: one of the two who sent it is a thief (RFC 9700,
+        4.14.2).
+        """
+        named = self._refresh_seal.opened(refresh_token)
+        if named is None:
+            raise _not_good()
+        id, generation = named
+        async with self._database.session() as session:
+            row = await _with_active_owner(session, id)
+            if row is None or not self.alive(row):
+                raise _not_good()
+            if await self._rotated(session, id, generation):
+                await session.commit()
+                return self.tokens(row, generation + 1)
+            await session.refresh(row)
+            if self._within_grace(row, generation):
+                return self.tokens(row)
+            await self._end_reused(session, row, client)
+        raise _not_good()
+
+    async def of_user(self, id: uuid.UUID) -> list[UserSession]:
+        """A user's sessions that are alive, newest first."""
+        async with self._database.session() as session:
+            query = (
+                select(UserSession)
+                .where(UserSession.user_id == id, col(UserSession.ended_at).is_(None))
+                .order_by(col(UserSession.created_at).desc())
+            )
+            return [each for each in (await session.exec(query)).all() if self.alive(each)]
+
+    async def end(
+        self, id: uuid.UUID, *, actor: str, client: Client, owner: uuid.UUID | None = None
+    ) -> None:
+        """End one session; its tokens and its cookie are dead on the next request.
+
+        NotFound for another's session when `owner` is given.
+        """
+        async with self._database.session() as session:
+            row = await session.get(UserSession, id)
+            if row is None or (owner is not None and row.user_id != owner):
+                raise NotFound(f"there is no session {id}")
+            if row.ended_at is not None:
+                return
+            row.ended_at = now()
+            event = SignedOut(
+                actor=actor,
+                subject=audit.user(row.user_id),
+                address=client.address,
+                session=str(id),
+            )
+            await self._events.emit(event, session)
+            await session.commit()
+
+    async def end_all_of(self, id: uuid.UUID, *, actor: str, client: Client) -> None:
+        """End every session of a user."""
+        async with self._database.session() as session:
+            await self.end_all(session, id)
+            event = SignedOut(actor=actor, subject=audit.user(id), address=client.address)
+            await self._events.emit(event, session)
+            await session.commit()
+
+    async def end_all(
+        self, session: AsyncSession, user_id: uuid.UUID, keep: uuid.UUID | None = None
+    ) -> None:
+        """End every session of a user but `keep`, in the transaction given."""
+        ended = (
+            update(UserSession)
+            .where(col(UserSession.user_id) == user_id, col(UserSession.ended_at).is_(None))
+            .values(ended_at=now())
+        )
+        if keep is not None:
+            ended = ended.where(col(UserSession.id) != keep)
+        await session.execute(ended)
+
+    async def seen(self, session: UserSession) -> None:
+        """Note that the session was used, at most once a minute."""
+        moment = now()
+        if moment - session.last_seen_at < SEEN_EVERY:
+            return
+        async with self._database.session() as opened:
+            await opened.execute(
+                update(UserSession)
+                .where(col(UserSession.id) == session.id)
+                .values(last_seen_at=moment)
+            )
+            await opened.commit()
+
+    async def _rotated(self, session: AsyncSession, id: uuid.UUID, generation: int) -> bool:
+        """Spend one generation; of any number of tries at once, one gets True."""
+        moment = now()
+        spent = await session.execute(
+            update(UserSession)
+            .where(
+                col(UserSession.id) == id,
+                col(UserSession.generation) == generation,
+                col(UserSession.ended_at).is_(None),
+            )
+            .values(generation=generation + 1, rotated_at=moment, last_seen_at=moment)
+            .execution_options(synchronize_session=False)
+        )
+        return bool(spent.rowcount == 1)  # type: ignore[attr-defined]
+
+    def _within_grace(self, row: UserSession, generation: int) -> bool:
+        return (
+            row.ended_at is None
+            and row.generation == generation + 1
+            and now() - row.rotated_at <= self._settings.refresh_grace
+        )
+
+    async def _end_reused(self, session: AsyncSession, row: UserSession, client: Client) -> None:
+        if row.ended_at is None:
+            row.ended_at = now()
+            event = TokenReused(
+                subject=audit.user(row.user_id), address=client.address, session=str(row.id)
+            )
+            await self._events.emit(event, session)
+            await session.commit()
+
+
+async def _with_active_owner(session: AsyncSession, id: uuid.UUID) -> UserSession | None:
+    found = await session.exec(
+        select(UserSession)
+        .join(User, col(User.id) == col(UserSession.user_id))
+        .where(UserSession.id == id, UserSession.kind == TOKEN, col(User.is_active))
+    )
+    return found.one_or_none()
+
+
+def _not_good() -> Unauthenticated:
+    return Unauthenticated(
+        "The refresh token is not good (any more); sign in again.", code="invalid_token"
+    )

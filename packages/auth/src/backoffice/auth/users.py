@@ -1,0 +1,330 @@
+"""Users: created, found, authenticated and changed, on fastapi-users' manager."""
+
+import unicodedata
+import uuid
+from collections.abc import Iterable
+from typing import Any
+
+from email_validator import EmailNotValidError, validate_email
+from fastapi.security import OAuth2PasswordRequestForm
+from fastapi_users import BaseUserManager, UUIDIDMixin, exceptions
+from fastapi_users.db import BaseUserDatabase
+from fastapi_users.schemas import BaseUserCreate, BaseUserUpdate
+from sqlalchemy import func
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+from starlette.requests import Request
+
+from backoffice.auth import audit
+from backoffice.auth.events import (
+    PasswordChanged,
+    Registered,
+    UserChanged,
+    UserCreated,
+    UserDeleted,
+)
+from backoffice.auth.models import User, now
+from backoffice.auth.passwords import Passwords
+from backoffice.auth.roles import Roles
+from backoffice.auth.sessions import Client, Sessions
+from backoffice.core import Conflict, Database, Events, InvalidInput, NotFound
+
+#: The fields of a user that somebody with `users:change` may set.
+CHANGEABLE = frozenset({"email", "is_active", "is_superuser", "is_verified"})
+
+
+def normal_email(text: str) -> str:
+    """The address in the one form in which it is kept; InvalidInput if it is none.
+
+    NFKC and lower case, so that two spellings of one address are never two accounts.
+    """
+    try:
+        checked = validate_email(
+            unicodedata.normalize("NFKC", text),
+            check_deliverability=False,
+            globally_deliverable=False,
+        )
+    except EmailNotValidError as error:
+        raise InvalidInput(f"This is no e-mail address: {error}", code="invalid_email") from None
+    return checked.normalized.lower()
+
+
+class NewUser(BaseUserCreate):
+    """What fastapi-users' manager creates a user from; the address is checked before."""
+
+    email: str
+
+
+class NewPassword(BaseUserUpdate):
+    """What fastapi-users' manager changes a password from."""
+
+
+class UserTable(BaseUserDatabase[User, uuid.UUID]):
+    """fastapi-users' view of the table, within one transaction."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self.session = session
+
+    async def get(self, id: uuid.UUID) -> User | None:
+        """The user with that id."""
+        return await self.session.get(User, id)
+
+    async def get_by_email(self, email: str) -> User | None:
+        """The user with that (normalised) address."""
+        return (await self.session.exec(select(User).where(User.email == email))).one_or_none()
+
+    async def create(self, create_dict: dict[str, Any]) -> User:
+        """Add a user; of two at once with one address, the second is UserAlreadyExists."""
+        user = User(**create_dict)
+        self.session.add(user)
+        return await self._flushed(user)
+
+    async def update(self, user: User, update_dict: dict[str, Any]) -> User:
+        """Set fields of a user."""
+        for field, value in update_dict.items():
+            setattr(user, field, value)
+        self.session.add(user)
+        return await self._flushed(user)
+
+    async def delete(self, user: User) -> None:
+        """Delete a user; sessions, keys and roles go by the tables' cascade."""
+        await self.session.delete(user)
+        await self.session.flush()
+
+    async def _flushed(self, user: User) -> User:
+        try:
+            await self.session.flush()
+        except IntegrityError:
+            await self.session.rollback()
+            raise exceptions.UserAlreadyExists from None
+        return user
+
+
+class UserManager(UUIDIDMixin, BaseUserManager[User, uuid.UUID]):
+    """fastapi-users' manager, with the hashing taken off the event loop."""
+
+    user_db: UserTable
+    password_helper: Passwords
+
+    def __init__(self, session: AsyncSession, passwords: Passwords) -> None:
+        super().__init__(UserTable(session), passwords)
+
+    async def validate_password(self, password: str, user: Any) -> None:
+        """Refuse a weak password with the reason."""
+        self.password_helper.check(password, user.email)
+
+    async def create(
+        self, user_create: BaseUserCreate, safe: bool = False, request: Request | None = None
+    ) -> User:
+        """Create a user. The password is hashed even if the address is taken: same cost."""
+        await self.validate_password(user_create.password, user_create)
+        fields = _fields(user_create, safe)
+        fields["hashed_password"] = await self.password_helper.hashed(fields.pop("password"))
+        if await self.user_db.get_by_email(user_create.email) is not None:
+            raise exceptions.UserAlreadyExists
+        user = await self.user_db.create(fields)
+        await self.on_after_register(user, request)
+        return user
+
+    async def authenticate(self, credentials: OAuth2PasswordRequestForm) -> User | None:
+        """The active user with that address and password; None at the same cost otherwise."""
+        user = await self.user_db.get_by_email(credentials.username)
+        right = await self.right_password(user, credentials.password)
+        return user if user is not None and right and user.is_active else None
+
+    async def right_password(self, user: User | None, password: str) -> bool:
+        """Whether it is the user's password; upgrades an outdated hash. None costs the same."""
+        # Hands the connection back while hashing: many sign-ins must not drain the pool.
+        await self.user_db.session.commit()
+        right, better = await self.password_helper.verified(
+            password, user.hashed_password if user else None
+        )
+        if user is None or not right:
+            return False
+        if better is not None:
+            await self.user_db.update(user, {"hashed_password": better})
+        return True
+
+    async def _update(self, user: User, update_dict: dict[str, Any]) -> User:
+        if (password := update_dict.pop("password", None)) is not None:
+            await self.validate_password(password, user)
+            update_dict["hashed_password"] = await self.password_helper.hashed(password)
+            update_dict["password_changed_at"] = now()
+        return await super()._update(user, update_dict)
+
+
+class Users:
+    """The accounts of the app."""
+
+    def __init__(
+        self,
+        database: Database,
+        events: Events,
+        passwords: Passwords,
+        sessions: Sessions,
+        roles: Roles,
+    ) -> None:
+        self._roles = roles
+        self._database = database
+        self._events = events
+        self._passwords = passwords
+        self._sessions = sessions
+
+    def manager(self, session: AsyncSession) -> UserManager:
+        """fastapi-users' manager within this transaction."""
+        return UserManager(session, self._passwords)
+
+    async def register(self, email: str, password: str, client: Client) -> None:
+        """Create an account for a stranger; says nothing if the address is taken."""
+        async with self._database.session() as session:
+            try:
+                user = await self.manager(session).create(
+                    NewUser(email=email, password=password), safe=True
+                )
+            except exceptions.UserAlreadyExists:
+                return
+            event = Registered(subject=audit.user(user.id), address=client.address)
+            await self._events.emit(event, session)
+            await session.commit()
+
+    async def create(
+        self,
+        email: str,
+        password: str,
+        *,
+        superuser: bool = False,
+        roles: Iterable[str] = (),
+        actor: str,
+    ) -> User:
+        """Create an account that holds these roles; Conflict if the address is taken."""
+        address = normal_email(email)
+        async with self._database.session() as session:
+            try:
+                user = await self.manager(session).create(
+                    NewUser(email=address, password=password, is_superuser=superuser)
+                )
+            except exceptions.UserAlreadyExists:
+                raise _taken(address) from None
+            for name in dict.fromkeys(roles):
+                await self._roles.add_to(session, user.id, name, actor=actor)
+            event = UserCreated(actor=actor, subject=audit.user(user.id))
+            await self._events.emit(event, session)
+            await session.commit()
+        return user
+
+    async def get(self, id: uuid.UUID) -> User:
+        """The user with that id; NotFound if there is none."""
+        async with self._database.session() as session:
+            return await _existing(session, id)
+
+    async def find(self, email: str) -> User:
+        """The user with that address; NotFound if there is none."""
+        address = normal_email(email)
+        async with self._database.session() as session:
+            user = await UserTable(session).get_by_email(address)
+        if user is None:
+            raise NotFound(f"no user has the address {address}")
+        return user
+
+    async def all(self, *, limit: int = 1000, offset: int = 0) -> list[User]:
+        """Users in the order of their addresses."""
+        async with self._database.session() as session:
+            query = select(User).order_by(col(User.email)).limit(limit).offset(offset)
+            return list((await session.exec(query)).all())
+
+    async def set_password(self, id: uuid.UUID, password: str, *, actor: str) -> None:
+        """Set somebody's password; all their sessions end."""
+        await self._set_password(id, password, actor=actor, keep=None)
+
+    async def change_password(
+        self, id: uuid.UUID, current: str, new: str, *, keep: uuid.UUID | None
+    ) -> None:
+        """Change one's own password, knowing the current one; other sessions end."""
+        async with self._database.session() as session:
+            user = await _existing(session, id)
+            if not await self.manager(session).right_password(user, current):
+                raise InvalidInput("The current password is not right.", code="invalid_credentials")
+        await self._set_password(id, new, actor=audit.user(id), keep=keep)
+
+    async def _set_password(
+        self, id: uuid.UUID, password: str, *, actor: str, keep: uuid.UUID | None
+    ) -> None:
+        async with self._database.session() as session:
+            user = await _existing(session, id)
+            await session.commit()
+            await self.manager(session).update(NewPassword(password=password), user)
+            await self._sessions.end_all(session, id, keep)
+            event = PasswordChanged(actor=actor, subject=audit.user(id))
+            await self._events.emit(event, session)
+            await session.commit()
+
+    async def change(self, id: uuid.UUID, fields: dict[str, Any], *, actor: str) -> User:
+        """Set some of CHANGEABLE; Conflict for a taken address or the last superuser."""
+        if unknown := fields.keys() - CHANGEABLE:
+            raise InvalidInput(f"these fields cannot be set: {', '.join(sorted(unknown))}")
+        if "email" in fields:
+            fields = {**fields, "email": normal_email(fields["email"])}
+        async with self._database.session() as session:
+            user = await _existing(session, id)
+            changed = {
+                each: value for each, value in fields.items() if getattr(user, each) != value
+            }
+            if changed.get("is_active") is False or changed.get("is_superuser") is False:
+                await _check_not_last_superuser(session, user)
+            try:
+                user = await UserTable(session).update(user, changed)
+            except exceptions.UserAlreadyExists:
+                raise _taken(str(changed.get("email"))) from None
+            if changed.get("is_active") is False:
+                await self._sessions.end_all(session, id)
+            if changed:
+                event = UserChanged(
+                    actor=actor, subject=audit.user(id), fields=tuple(sorted(changed))
+                )
+                await self._events.emit(event, session)
+            await session.commit()
+        return user
+
+    async def delete(self, id: uuid.UUID, *, actor: str) -> None:
+        """Delete an account with its sessions and keys; Conflict for the last superuser."""
+        async with self._database.session() as session:
+            user = await _existing(session, id)
+            await _check_not_last_superuser(session, user)
+            await self.manager(session).delete(user)
+            event = UserDeleted(actor=actor, subject=audit.user(id))
+            await self._events.emit(event, session)
+            await session.commit()
+
+
+def _fields(user_create: BaseUserCreate, safe: bool) -> dict[str, Any]:
+    # fastapi-users leaves both methods of its schemas without types.
+    schema: Any = user_create
+    chosen = schema.create_update_dict if safe else schema.create_update_dict_superuser
+    fields: dict[str, Any] = chosen()
+    return fields
+
+
+async def _existing(session: AsyncSession, id: uuid.UUID) -> User:
+    user = await session.get(User, id)
+    if user is None:
+        raise NotFound(f"there is no user {id}")
+    return user
+
+
+async def _check_not_last_superuser(session: AsyncSession, user: User) -> None:
+    if not (user.is_superuser and user.is_active):
+        return
+    others = (
+        select(func.count())
+        .select_from(User)
+        .where(col(User.is_superuser), col(User.is_active), User.id != user.id)
+    )
+    if (await session.exec(others)).one() == 0:
+        raise Conflict(
+            "This is the last active superuser; make another one first.", code="last_superuser"
+        )
+
+
+def _taken(address: str) -> Conflict:
+    return Conflict(f"the address {address} is taken", code="email_taken")
