@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, HTTPException, Query
 from sqlalchemy import func
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm.exc import StaleDataError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -68,8 +69,11 @@ async def require_author(session: AsyncSession, author_id: int) -> None:
 async def saved(session: AsyncSession, book: Book) -> BookShown:
     session.add(book)
     try:
-        await session.commit()
-    except IntegrityError:
-        raise HTTPException(409, "Another book has this ISBN, or its author is gone.") from None
+        await session.flush()
+    except (IntegrityError, StaleDataError):
+        raise HTTPException(
+            409, "Another book has this ISBN, or the book or its author is gone."
+        ) from None
     await session.refresh(book)
+    await session.commit()
     return BookShown.model_validate(book)

@@ -34,7 +34,7 @@ def write_review(book_id: Id, new: NewReview, session: SyncDatabase) -> ReviewSh
     try:
         session.commit()
     except IntegrityError:
-        raise HTTPException(409, f"{new.reviewer} has already reviewed this book.") from None
+        raise HTTPException(409, f"{new.reviewer} has reviewed this book, or it is gone.") from None
     return ReviewShown.model_validate(review)
 
 
