@@ -1,0 +1,99 @@
+"""Connections fit for migrating: transactions hold schema changes, and locks are waited for
+a bounded time only."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, event
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from backoffice.core.database import Database
+from backoffice.migrations.errors import unanswered
+
+
+@contextmanager
+def migrating(url: str, lock_timeout: float) -> Iterator[Engine]:
+    """An engine on the database, with what a migration needs; closed at the end."""
+    engine = Database(url).sync_engine
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _unguarded(lock_timeout))
+        event.listen(engine, "begin", _begin)
+    else:
+        event.listen(engine, "connect", _impatient(lock_timeout))
+    try:
+        with answering():
+            yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def reading(url: str) -> Iterator[Engine]:
+    """An engine for looking only; closed at the end."""
+    engine = Database(url).sync_engine
+    try:
+        with answering():
+            yield engine
+    finally:
+        engine.dispose()
+
+
+def sqlite_file(url: URL) -> Path | None:
+    """The file of an SQLite database; None for one in memory."""
+    name = (url.database or "").removeprefix("file:").partition("?")[0]
+    return None if name in ("", ":memory:") else Path(name)
+
+
+def file_missing(url: URL) -> bool:
+    """Whether connecting would create the database, which looking at it should not do."""
+    file = sqlite_file(url) if url.get_backend_name() == "sqlite" else None
+    return file is not None and not file.exists()
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Turn a database that cannot be reached into Unavailable."""
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise unanswered(error) from error
+
+
+def _unguarded(lock_timeout: float) -> Any:
+    """Batch mode copies a table and drops the old one: with foreign keys enforced, that would
+    delete or empty the rows that refer to it. They are checked afterwards instead."""
+
+    def connect(connection: Any, _: object) -> None:
+        connection.execute("PRAGMA foreign_keys = OFF")
+        connection.execute(f"PRAGMA busy_timeout = {round(lock_timeout * 1000)}")
+
+    return connect
+
+
+def _begin(connection: Connection) -> None:
+    """Python's sqlite3 opens a transaction before INSERT, UPDATE and DELETE only: without this,
+    a revision that fails half-way would leave the tables that it had made."""
+    if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _impatient(lock_timeout: float) -> Any:
+    def connect(connection: Any, _: object) -> None:
+        connection.execute(f"SET lock_timeout = {round(lock_timeout * 1000)}")
+        connection.commit()
+
+    return connect
+
+
+def broken_references(connection: Connection) -> Counter[tuple[str, str]]:
+    """How many rows of a table point at nothing, by (table, table pointed at); SQLite only."""
+    if connection.dialect.name != "sqlite":
+        return Counter()
+    try:
+        rows = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+    except OperationalError as error:  # a foreign key that points at no column that could be one
+        return Counter({(str(error.orig), ""): 1})
+    return Counter((child, parent) for child, _, parent, _ in rows)

@@ -1,0 +1,187 @@
+"""Runs the app's own history through its own env.py, unchanged."""
+
+import logging
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext, RevisionStep
+from alembic.script import ScriptDirectory
+from alembic.script.revision import ResolutionError
+from alembic.util import CommandError
+from sqlalchemy import URL, Connection
+
+from backoffice.core.database import ASYNC_DRIVERS, SYNC_DRIVERS, parsed, with_driver
+from backoffice.migrations.histories import APP
+from backoffice.migrations.project import AppHistory
+from backoffice.migrations.standings import Standing
+from backoffice.migrations.steps import Steps, revision_of
+
+#: What `alembic init` writes into alembic.ini for want of anything better.
+PLACEHOLDER = "driver://user:pass@localhost/dbname"
+
+Tell = Callable[[str], None]
+Work = Callable[[Any, MigrationContext], Iterable[RevisionStep]]
+
+
+def upgrade(app: AppHistory, connection: Connection, steps: Steps, tell: Tell) -> None:
+    """Bring the app's history to its head.
+
+    The connection is in `config.attributes["connection"]`, as Alembic's documentation has it; an
+    env.py that opens one of its own goes where its own URL leads, which is told when that is not
+    our database.
+    """
+    with steps.explained():
+        environment = Environment(app, connection.engine.url)
+
+        def work(heads: Any, context: MigrationContext) -> Iterator[RevisionStep]:
+            _notice(context, connection, tell)
+            ours = context.connection is connection
+            yield from steps.upgrade(environment.script, heads, context, guarded=ours)
+
+        environment.run(work, connection=connection, destination_rev="head")
+
+
+def standing(app: AppHistory, connection: Connection, tell: Tell) -> Standing:
+    """Where the database stands in the app's history, as its env.py sees it."""
+    with Steps(APP, tell).explained():
+        environment = Environment(app, connection.engine.url)
+        seen: list[str] = []
+
+        def work(heads: Any, context: MigrationContext) -> Iterable[RevisionStep]:
+            _notice(context, connection, tell)
+            seen.extend(heads)
+            return ()
+
+        environment.run(work, connection=connection, dont_mutate=True)
+        return environment.standing(tuple(sorted(seen)))
+
+
+def offline_sql(app: AppHistory, url: URL, current: tuple[str, ...]) -> str:
+    """The SQL that would bring a database from `current` to the head."""
+    steps = Steps(APP, _silent)
+    with steps.explained():
+        environment = Environment(app, url)
+        environment.config.output_buffer = written = StringIO()
+        environment.run(
+            lambda heads, context: steps.upgrade(environment.script, heads, context, guarded=False),
+            as_sql=True,
+            starting_rev=current,
+            destination_rev="head",
+        )
+    return written.getvalue()
+
+
+class Environment:
+    """The app's Alembic, as its own command would set it up."""
+
+    def __init__(self, app: AppHistory, url: URL) -> None:
+        self.config = Config(
+            file_=str(app.ini) if app.ini else None,
+            toml_file=str(app.pyproject) if app.pyproject else None,
+            stdout=sys.stderr,
+        )
+        self._locate(app.folder)
+        self.script = ScriptDirectory.from_config(self.config)
+        if self.config.get_main_option("sqlalchemy.url") in (None, "", PLACEHOLDER):
+            self._connect_to(url)
+
+    def run(self, work: Work, connection: Connection | None = None, **options: Any) -> None:
+        """Run env.py, which is to call `work` for the revisions to apply."""
+        self.config.attributes["connection"] = connection
+        with _kept_logging(), EnvironmentContext(self.config, self.script, fn=work, **options):
+            self.script.run_env()
+
+    def standing(self, current: tuple[str, ...]) -> Standing:
+        """Where a database with these version rows stands."""
+        heads = tuple(sorted(self.script.get_heads(consider_depends_on=True)))
+        try:
+            left = tuple(map(revision_of, self.script._upgrade_revs("heads", _any(current))))
+        except CommandError as error:
+            if isinstance(error.__cause__, ResolutionError):
+                return Standing(APP, "ahead", current, heads)
+            raise
+        if len(heads) > 1:
+            return Standing(APP, "split", current, heads, left)
+        return Standing(APP, "pending" if left else "present", current, heads, left)
+
+    def _locate(self, folder: Path) -> None:
+        """A relative path is meant from where the user runs alembic: mostly, beside the file."""
+        location = self.config.get_alembic_option("script_location", "")
+        if not location or ":" in location or Path(location).exists():
+            return
+        if (folder / location).is_dir():
+            self.config.set_main_option("script_location", str(folder / location))
+            sys.path.insert(0, str(folder))
+
+    def _connect_to(self, url: URL) -> None:
+        text = Path(self.script.env_py_location).read_text("utf-8")
+        drivers = ASYNC_DRIVERS if "async_engine" in text else SYNC_DRIVERS
+        address = with_driver(parsed(_plain(url)), drivers).render_as_string(hide_password=False)
+        self.config.set_main_option("sqlalchemy.url", address.replace("%", "%%"))
+
+
+def _notice(context: MigrationContext, ours: Connection, tell: Tell) -> None:
+    used = context.connection
+    if used is not None and not same_database(used.engine.url, ours.engine.url):
+        shown = used.engine.url.render_as_string(hide_password=True)
+        tell(f"warning: env.py uses {shown}, which is not BACKOFFICE_DATABASE_URL\n")
+
+
+def same_database(one: URL, other: URL) -> bool:
+    """Whether two URLs lead to one database, as far as can be told from them."""
+    return _place(one) == _place(other)
+
+
+def _place(url: URL) -> tuple[Any, ...]:
+    backend = url.get_backend_name()
+    if backend == "sqlite":
+        return backend, str(Path(url.database or "").resolve())
+    host = "localhost" if url.host in (None, "", "127.0.0.1", "::1") else url.host
+    return backend, host, url.port or 5432, url.database or url.username
+
+
+def _plain(url: URL) -> str:
+    return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=False)
+
+
+@contextmanager
+def _kept_logging() -> Iterator[None]:
+    """The stock env.py configures logging from alembic.ini: it silences every logger that exists,
+    and replaces the handlers of the root. Ours are put back, and Alembic's chatter is left out,
+    since each revision is told of anyway."""
+    names = [name for name, each in logging.root.manager.loggerDict.items() if _real(each)]
+    loggers = [logging.getLogger(), *map(logging.getLogger, names)]
+    kept = [(each, each.level, each.handlers[:], each.propagate, each.disabled) for each in loggers]
+    chatter = logging.getLogger("alembic.runtime.migration")
+    chatter.addFilter(_worth_telling)
+    try:
+        yield
+    finally:
+        chatter.removeFilter(_worth_telling)
+        for logger, level, handlers, propagate, disabled in kept:
+            logger.setLevel(level)
+            logger.handlers[:] = handlers
+            logger.propagate, logger.disabled = propagate, disabled
+
+
+def _real(logger: object) -> bool:
+    return isinstance(logger, logging.Logger)
+
+
+def _worth_telling(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING
+
+
+def _any(heads: tuple[str, ...]) -> Any:
+    """Alembic's annotation says str where a tuple is passed, by Alembic itself too."""
+    return heads
+
+
+def _silent(_: str) -> None:
+    pass

@@ -1,0 +1,45 @@
+"""What can go wrong with a migration, each with its exit code.
+
+SetupError (2)       a history cannot be read, or the app's env.py does not run
+Conflict (5)         the files and the database contradict: several heads, an unknown revision
+Unavailable (6)      the database does not answer, or somebody holds a lock for too long
+RevisionFailed (6)   a revision raised, or the database refused what it asked for
+"""
+
+from backoffice.core.errors import BackofficeError, Unavailable
+
+LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL's SQLSTATE
+
+
+class RevisionFailed(BackofficeError):
+    """A revision did not go through; `data` names its `history` and `revision`."""
+
+    code = "revision_failed"
+    exit_code = 6
+
+
+def reason(error: BaseException) -> str:
+    """The error in one line: what a driver adds below may hold a row's values."""
+    told = str(getattr(error, "orig", None) or error).strip()
+    return told.splitlines()[0] if told else type(error).__name__
+
+
+def unanswered(error: BaseException) -> Unavailable:
+    """The database cannot be reached, or not be written to, with the driver's reason."""
+    if locked(error):
+        return Unavailable(
+            "another connection is writing to the database; try again, or wait longer by "
+            "BACKOFFICE_MIGRATIONS__LOCK_TIMEOUT",
+            code="database_locked",
+        )
+    return Unavailable(
+        f"the database does not answer: {reason(error)}", code="database_unavailable"
+    )
+
+
+def locked(error: BaseException) -> bool:
+    """Whether the statement waited for a lock until its time was up."""
+    cause = getattr(error, "orig", None) or error
+    return getattr(cause, "sqlstate", None) == LOCK_NOT_AVAILABLE or (
+        str(cause) == "database is locked"
+    )

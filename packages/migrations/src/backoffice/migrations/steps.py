@@ -1,0 +1,133 @@
+"""The way forward through one history: hands Alembic each pending revision, tells of it, and
+says what went wrong."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from alembic.runtime.migration import MigrationContext, RevisionStep
+from alembic.script import ScriptDirectory
+from alembic.script.revision import MultipleHeads, ResolutionError
+from alembic.util import CommandError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+from backoffice.core.errors import BackofficeError, Conflict, SetupError, Unavailable
+from backoffice.migrations.connections import broken_references
+from backoffice.migrations.errors import RevisionFailed, locked, reason, unanswered
+from backoffice.migrations.histories import Migration, Revision, first_line
+
+
+class Steps:
+    """The revisions of one history that are applied, one after the other."""
+
+    def __init__(self, history: str, tell: Callable[[str], None]) -> None:
+        self.history = history
+        self.applied: list[Migration] = []
+        self._running: Revision | None = None
+        self._tell = tell
+
+    def upgrade(
+        self, script: ScriptDirectory, heads: Any, context: MigrationContext, *, guarded: bool
+    ) -> Iterator[RevisionStep]:
+        """What Alembic is to run from these heads on.
+
+        `guarded` says that the connection does not enforce foreign keys, so that they are
+        checked after each revision, in its transaction.
+        """
+        if guarded:
+            _check_references(context)
+        for step in script._upgrade_revs("head", heads):
+            self._running = revision_of(step)
+            self._tell(f"{self.history}: {self._running.id} {self._running.doc} ... ")
+            yield step
+            self._tell("done\n")
+            self.applied.append(
+                Migration(self.history, self._running.id, self._running.doc),
+            )
+            self._running = None
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Whatever goes wrong within is an error of ours, in one line."""
+        try:
+            yield
+        except BackofficeError:
+            self._fail()
+            raise
+        except (Exception, SystemExit) as error:
+            running = self._fail()
+            if running is not None:
+                raise failed(self.history, running, error) from error
+            raise refused(self.history, error) from error
+
+    def _fail(self) -> Revision | None:
+        if self._running is not None:
+            self._tell("failed\n")
+        return self._running
+
+
+def revision_of(step: RevisionStep) -> Revision:
+    """The revision of a step of Alembic's."""
+    return Revision(step.revision.revision, first_line(step.revision.doc))
+
+
+def failed(history: str, revision: Revision, error: BaseException) -> BackofficeError:
+    """What to say of a revision that raised."""
+    cause = getattr(error, "orig", None) or error
+    if locked(error):
+        return Unavailable(
+            f"{history}: {revision.id} needs a lock that another connection holds; it was undone. "
+            "Try again, or wait longer by BACKOFFICE_MIGRATIONS__LOCK_TIMEOUT",
+            code="database_locked",
+        )
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return unanswered(error)
+    return RevisionFailed(
+        f"{history}: {revision.id} failed: {type(cause).__name__}: {reason(error)}",
+        history=history,
+        revision=revision.id,
+    )
+
+
+def refused(history: str, error: BaseException) -> BackofficeError:
+    """What to say when a history could not even be begun."""
+    cause = error.__cause__
+    if isinstance(cause, MultipleHeads):
+        heads = ", ".join(sorted(cause.heads))
+        return Conflict(
+            f"{history}: the history has several heads ({heads}); join them by "
+            "`alembic merge heads`, then try again",
+            code="several_heads",
+        )
+    if isinstance(cause, ResolutionError):
+        return ahead(history, cause.argument)
+    if isinstance(error, OperationalError | InterfaceError):
+        return unanswered(error)
+    if isinstance(error, KeyError):
+        return SetupError(f"{history}: a revision names {error}, which is not among the files")
+    told = reason(error) if isinstance(error, CommandError) else f"{type(error).__name__}: {error}"
+    return SetupError(f"{history}: the history cannot be run: {told.splitlines()[0]}")
+
+
+def ahead(history: str, revision: str) -> Conflict:
+    """The database names a revision that the files do not have."""
+    return Conflict(
+        f"{history}: the database is at revision {revision}, which this version does not have; "
+        "install the version that made it, or a newer one. Nothing was changed in this history",
+        code="database_ahead",
+        history=history,
+    )
+
+
+def _check_references(context: MigrationContext) -> None:
+    connection = context.connection
+    if connection is None or context.as_sql:
+        return
+    before = broken_references(connection)
+
+    def check(**_: Any) -> None:
+        if broken := broken_references(connection) - before:
+            told = ", ".join(f"{child} to {parent}" for child, parent in sorted(broken))
+            raise ValueError(f"it leaves rows that refer to nothing: {told}")
+
+    context.on_version_apply_callbacks = (*context.on_version_apply_callbacks, check)

@@ -1,0 +1,1 @@
+"""A package's migrations, as packages ship them."""
