@@ -84,7 +84,7 @@ def test_migrating_from_a_program_leaves_its_logging_alone(url: str) -> None:
 def test_the_alembic_command_needs_nothing_but_the_setting(
     url: str, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """It works from any directory."""
+    """It works from any directory, sets up its own logging and silences nobody else's."""
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
     root = logging.getLogger()
     level, handlers = root.level, root.handlers[:]
@@ -93,6 +93,7 @@ def test_the_alembic_command_needs_nothing_but_the_setting(
     finally:
         root.setLevel(level)
         root.handlers[:] = handlers
+    assert not logging.getLogger("example_app.main").disabled
     assert tables(url) == TABLES
 
 
