@@ -88,7 +88,7 @@ class ApiKeys:
         if key.last_used_at is not None and moment - key.last_used_at < USED_EVERY:
             return
         async with self._database.session() as session:
-            await session.execute(
+            await session.exec(
                 update(ApiKey).where(col(ApiKey.id) == key.id).values(last_used_at=moment)
             )
             await session.commit()

@@ -83,7 +83,7 @@ class Roles:
         async with self._database.session() as session:
             role = await _existing(session, id)
             held = await _permissions(session, id)
-            await session.execute(
+            await session.exec(
                 delete(RolePermission).where(
                     col(RolePermission.role_id) == id,
                     col(RolePermission.permission).in_(held - wanted),

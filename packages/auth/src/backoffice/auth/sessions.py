@@ -184,7 +184,7 @@ class Sessions:
         )
         if keep is not None:
             ended = ended.where(col(UserSession.id) != keep)
-        await session.execute(ended)
+        await session.exec(ended)
 
     async def seen(self, session: UserSession) -> None:
         """Note that the session was used, at most once a minute."""
@@ -192,7 +192,7 @@ class Sessions:
         if moment - session.last_seen_at < SEEN_EVERY:
             return
         async with self._database.session() as opened:
-            await opened.execute(
+            await opened.exec(
                 update(UserSession)
                 .where(col(UserSession.id) == session.id)
                 .values(last_seen_at=moment)
@@ -202,7 +202,7 @@ class Sessions:
     async def _rotated(self, session: AsyncSession, id: uuid.UUID, generation: int) -> bool:
         """Spend one generation; of any number of tries at once, one gets True."""
         moment = now()
-        spent = await session.execute(
+        spent = await session.exec(
             update(UserSession)
             .where(
                 col(UserSession.id) == id,
@@ -212,7 +212,7 @@ class Sessions:
             .values(generation=generation + 1, rotated_at=moment, last_seen_at=moment)
             .execution_options(synchronize_session=False)
         )
-        return bool(spent.rowcount == 1)  # type: ignore[attr-defined]
+        return bool(spent.rowcount == 1)
 
     def _within_grace(self, row: UserSession, generation: int) -> bool:
         return (

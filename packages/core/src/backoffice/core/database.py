@@ -76,8 +76,9 @@ class Database:
 
     async def ping(self) -> None:
         """Ask the database for one row; raises Unavailable when it does not answer."""
-        async with self.session() as opened:
-            await opened.execute(text("SELECT 1"))
+        with _unavailable():
+            async with self.engine.connect() as connection:
+                await connection.execute(text("SELECT 1"))
 
     async def close(self) -> None:
         """Close every connection of both engines."""

@@ -1,0 +1,148 @@
+"""A small app with accounts, on both databases and with limits in memory and in Redis."""
+
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Annotated, Any, TypeVar
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from httpx2 import Response
+from sqlalchemy import create_engine
+from sqlmodel import SQLModel
+
+from backoffice.auth import Auth, Principal, Services, User
+from backoffice.core.singletons import STATE, Run
+
+T = TypeVar("T")
+
+PASSWORD = "correct horse battery"
+
+
+class House:
+    """A running app with accounts; `call` runs a coroutine on the app's own event loop."""
+
+    def __init__(self, auth: Auth, app: FastAPI) -> None:
+        self.auth = auth
+        self.app = app
+        self.client: TestClient
+
+    @property
+    def services(self) -> Services:
+        run: Run = self.client.app_state[STATE]
+        services: Services = run.values[self.auth.services]
+        return services
+
+    def call(self, work: Coroutine[Any, Any, T]) -> T:
+        async def awaited() -> T:
+            return await work
+
+        assert self.client.portal is not None
+        return self.client.portal.call(awaited)
+
+    def user(self, email: str = "ann@example.com", *permissions: str, **fields: Any) -> User:
+        """An account; with permissions, by a role of its own."""
+        user = self.call(self.services.users.create(email, PASSWORD, actor="test", **fields))
+        if permissions:
+            name = f"role of {email}"
+            self.call(self.services.roles.create(name, permissions, actor="test"))
+            self.call(self.services.roles.grant(user.id, name, actor="test"))
+        return user
+
+    def login(self, email: str = "ann@example.com", password: str = PASSWORD) -> Response:
+        return self.client.post("/auth/login", data={"username": email, "password": password})
+
+    def token(self, email: str = "ann@example.com") -> str:
+        """An access token of a new sign-in."""
+        token: str = self.login(email).json()["access_token"]
+        return token
+
+    def key(self, user: User, *scopes: str, **fields: Any) -> str:
+        """The text of a new API key."""
+        made = self.services.keys.create(
+            user, "test", scopes=scopes or None, actor="test", **fields
+        )
+        return self.call(made)[1]
+
+    def cookie(self, email: str = "ann@example.com") -> str:
+        """The value of the cookie of a new browser session."""
+        from backoffice.auth.sessions import BROWSER, Client
+
+        _, session = self.call(
+            self.services.sign_in.with_password(email, PASSWORD, BROWSER, Client())
+        )
+        return self.services.sessions.cookie(session)
+
+    def get(self, path: str, token: str = "", key: str = "", cookie: str = "") -> Response:
+        return self.client.get(path, headers=headers(token, key, cookie))
+
+    def post(self, path: str, token: str = "", json: Any = None, **more: str) -> Response:
+        return self.client.post(path, json=json, headers=headers(token, **more))
+
+
+def headers(token: str = "", key: str = "", cookie: str = "") -> dict[str, str]:
+    """The headers that present these credentials."""
+    found = {}
+    if token:
+        found["Authorization"] = f"Bearer {token}"
+    if key:
+        found["X-API-Key"] = key
+    if cookie:
+        found["Cookie"] = f"backoffice_session={cookie}"
+    return found
+
+
+def bearer(token: str) -> dict[str, str]:
+    return headers(token)
+
+
+def create_tables(url: str) -> None:
+    engine = create_engine(url.replace("+aiosqlite", ""))
+    tables = [
+        table for name, table in SQLModel.metadata.tables.items() if name.startswith("backoffice_")
+    ]
+    SQLModel.metadata.create_all(engine, tables=tables)
+    engine.dispose()
+
+
+@pytest.fixture
+def house(
+    database_from_template: Callable[[str, Callable[[str], None]], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[House]:
+    """The app, running, with empty tables."""
+    monkeypatch.setenv("BACKOFFICE_DATABASE_URL", database_from_template("auth", create_tables))
+    monkeypatch.setenv("BACKOFFICE_SECRET_KEY", "k" * 32)
+    monkeypatch.setenv("BACKOFFICE_AUTH__SIGN_IN_LIMIT", "1000/minute")
+    found = built()
+    with TestClient(found.app) as client:
+        found.client = client
+        yield found
+
+
+def built() -> House:
+    """The app with a route for each kind of question that it can ask of the caller."""
+    auth = Auth()
+    app = FastAPI()
+    app.include_router(auth.router, prefix="/auth")
+
+    @app.get("/who")
+    async def who(who: Annotated[Principal, auth.require()]) -> dict[str, Any]:
+        return {"id": str(who.id), "method": who.method, "permissions": sorted(who.permissions)}
+
+    @app.get("/feed")
+    async def feed(who: Annotated[Principal | None, auth.optional()]) -> dict[str, str | None]:
+        return {"user": str(who.id) if who else None}
+
+    @app.get("/books", dependencies=[auth.require("books:read")])
+    async def books() -> list[str]:
+        return ["Dune"]
+
+    @app.post("/books")
+    async def add(who: Annotated[Principal, auth.require("books:write")]) -> str:
+        return who.method
+
+    @app.get("/either", dependencies=[auth.require(any_of=("books:read", "books:write"))])
+    async def either() -> str:
+        return "ok"
+
+    return House(auth, app)
