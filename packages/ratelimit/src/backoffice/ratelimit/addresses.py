@@ -1,0 +1,79 @@
+"""Where a connection comes from, as far as the proxies in between are trusted."""
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+
+from starlette.requests import HTTPConnection
+
+from backoffice.ratelimit.settings import ratelimit_settings
+
+IPAddress = IPv4Address | IPv6Address
+IPNetwork = IPv4Network | IPv6Network
+
+UNKNOWN = "unknown"
+IPV6_PREFIX = 64
+#: More hops than any chain of proxies has; what a client writes before them is not looked at.
+MOST_HOPS = 32
+LONGEST_ADDRESS = 64
+
+
+def client_address(connection: HTTPConnection) -> str:
+    """The client's address; X-Forwarded-For counts only where trusted proxies wrote it.
+
+    `unknown` where the server does not tell, as on a Unix socket without trusted proxies.
+    """
+    peer = connection.client.host if connection.client else UNKNOWN
+    trusted = ratelimit_settings.of(connection).trusted_proxies
+    if not trusted:
+        return _shown(peer)
+    return _believed(peer, connection.headers.getlist("x-forwarded-for"), trusted)
+
+
+def client_network(connection: HTTPConnection) -> str:
+    """What to count a stranger by: the IPv4 address, or the /64 that one IPv6 customer is given."""
+    return _network(client_address(connection))
+
+
+def _believed(peer: str, forwarded: Sequence[str], trusted: Sequence[IPNetwork]) -> str:
+    """Walk from the right, from hop to hop, as long as those who vouch are trusted."""
+    nearest = _parsed(peer)
+    for hop in _hops(forwarded):
+        if nearest is None or not any(nearest in network for network in trusted):
+            break
+        further = _parsed(hop)
+        if further is None:
+            break
+        nearest = further
+    return peer if nearest is None else str(nearest)
+
+
+def _hops(forwarded: Sequence[str]) -> Iterator[str]:
+    parts = ",".join(forwarded).rsplit(",", MOST_HOPS)
+    return (part.strip() for part in reversed(parts[-MOST_HOPS:]))
+
+
+def _parsed(text: str) -> IPAddress | None:
+    return _read(text) if len(text) <= LONGEST_ADDRESS else None
+
+
+@lru_cache(maxsize=4096)
+def _read(text: str) -> IPAddress | None:
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    # A socket that listens on both families shows IPv4 clients as ::ffff:a.b.c.d.
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _shown(peer: str) -> str:
+    address = _parsed(peer)
+    return peer if address is None else str(address)
+
+
+def _network(text: str) -> str:
+    address = _parsed(text)
+    if not isinstance(address, IPv6Address):
+        return text
+    return str(IPv6Network((int(address), IPV6_PREFIX), strict=False))

@@ -1,0 +1,92 @@
+"""What a check found: whether the caller may go on, and how it stands with each limit."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from backoffice.core import TooManyRequests
+from backoffice.ratelimit.limits import Limit
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a caller stands with one limit after a check.
+
+    `backlog` is the time, in microseconds, until the limit is wholly unspent.
+    """
+
+    limit: Limit
+    backlog: int
+
+    @property
+    def remaining(self) -> int:
+        """Units that could be spent now."""
+        return (self.limit.capacity - self.backlog) // self.limit.emission
+
+    def wait(self, cost: int = 1) -> int:
+        """Microseconds until `cost` units could be spent."""
+        return max(0, self.backlog + cost * self.limit.emission - self.limit.capacity)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The outcome of one check of all its limits: all were spent, or none was.
+
+    A check of cost 0 spends nothing, and `allowed` says whether one unit would pass. Where the
+    store did not answer and the limit lets callers pass then, `standings` is empty.
+    """
+
+    name: str
+    allowed: bool
+    cost: int
+    standings: tuple[Standing, ...]
+
+    @property
+    def remaining(self) -> int | None:
+        """Units left under the tightest limit; None when the store did not answer."""
+        return min((each.remaining for each in self.standings), default=None)
+
+    @property
+    def refused_by(self) -> tuple[Standing, ...]:
+        """The limits that stand in the way; empty when allowed."""
+        if self.allowed:
+            return ()
+        return tuple(each for each in self.standings if each.wait(self._asked))
+
+    @property
+    def possible(self) -> bool:
+        """Whether waiting can help: false where the cost is above what a limit allows at once."""
+        return all(self._asked <= each.limit.burst for each in self.standings)
+
+    @property
+    def retry_after(self) -> int:
+        """Seconds, rounded up, until the same check would pass; 0 when it did."""
+        return max((seconds(each.wait(self._asked)) for each in self.refused_by), default=0)
+
+    @property
+    def _asked(self) -> int:
+        return max(self.cost, 1)
+
+    def refusal(self, fields: Mapping[str, str] | None = None) -> TooManyRequests:
+        """The error that answers a caller who was refused, with these header fields besides."""
+        # RFC 6585, 4: a response with status 429 must not be stored by a cache.
+        headers = {**(fields or {}), "Cache-Control": "no-store"}
+        violated: dict[str, Any] = {
+            "violated-policies": [str(each.limit) for each in self.refused_by]
+        }
+        if not self.possible:
+            most = min(each.limit.burst for each in self.standings)
+            message = f"This costs {self.cost} of a limit of {most} at once; ask for less."
+            return TooManyRequests(message, headers=headers, **violated)
+        after = self.retry_after
+        return TooManyRequests(
+            f"Too many requests; try again in {after} second{'s' if after > 1 else ''}.",
+            headers={**headers, "Retry-After": str(after)},
+            retry_after=after,
+            **violated,
+        )
+
+
+def seconds(microseconds: int) -> int:
+    """Whole seconds, rounded up: who waits that long does not come too early."""
+    return -(-microseconds // 10**6)

@@ -1,0 +1,122 @@
+"""The limiter of a running app: checks limits by name and key, wherever they are counted."""
+
+import base64
+import hashlib
+from collections.abc import AsyncIterator, Sequence
+from typing import Annotated, Protocol
+
+from fastapi import Depends
+
+from backoffice.core import InvalidInput, Settings, SetupError, singleton
+from backoffice.core import settings as app_settings
+from backoffice.ratelimit.decisions import Decision, Standing
+from backoffice.ratelimit.headers import fields
+from backoffice.ratelimit.limits import Limit
+from backoffice.ratelimit.memory import MemoryStore
+from backoffice.ratelimit.settings import RateLimitSettings, ratelimit_settings
+
+#: In a key; a longer one is kept as its digest, which is as long.
+LONGEST_NAME = 22
+
+
+class Store(Protocol):
+    """Where limits are counted."""
+
+    async def spend(
+        self, keys: Sequence[str], limits: Sequence[Limit], cost: int
+    ) -> tuple[bool, list[int]]:
+        """Spend `cost` of every limit, or of none; the limits' backlogs in microseconds."""
+
+    async def ping(self) -> None:
+        """Raise Unavailable when the store does not answer."""
+
+    async def close(self) -> None:
+        """Let go of what the store holds."""
+
+
+class Limiter:
+    """Checks limits in a store: `await limiter.check("login", address, limits("5/minute"))`."""
+
+    def __init__(
+        self, store: Store, *, namespace: str = "backoffice", headers: bool = True
+    ) -> None:
+        self._store = store
+        self._namespace = namespace
+        self._headers = headers
+
+    async def check(self, name: str, key: str, limits: Sequence[Limit], cost: int = 1) -> Decision:
+        """Spend `cost` units of every limit in one round trip, or of none; cost 0 only looks.
+
+        `name` says what is limited and `key` who is: each pair has counters of its own. The key
+        is kept as a digest. Raises Unavailable when the store does not answer, and InvalidInput
+        for a cost below 0.
+        """
+        if cost < 0:
+            raise InvalidInput("This would cost less than nothing.", code="negative_cost")
+        # What is more than any limit allows at once is refused, however much more it is.
+        counted = min(cost, max(limit.burst for limit in limits) + 1)
+        allowed, backlogs = await self._store.spend(self._keys(name, key, limits), limits, counted)
+        standings = tuple(map(Standing, limits, backlogs))
+        return Decision(name, allowed, cost, standings)
+
+    async def enforce(
+        self, name: str, key: str, limits: Sequence[Limit], cost: int = 1
+    ) -> Decision:
+        """The same, but raises TooManyRequests, with all its header fields, when not allowed."""
+        decision = await self.check(name, key, limits, cost)
+        if not decision.allowed:
+            raise decision.refusal(self.fields([decision]))
+        return decision
+
+    def fields(self, decisions: Sequence[Decision]) -> dict[str, str]:
+        """The header fields RateLimit-Policy and RateLimit for these checks of one request."""
+        return fields(decisions) if self._headers else {}
+
+    async def ping(self) -> None:
+        """Raise Unavailable when the store does not answer."""
+        await self._store.ping()
+
+    def _keys(self, name: str, key: str, limits: Sequence[Limit]) -> list[str]:
+        # In braces: Redis Cluster keeps together what is checked together.
+        start = f"{self._namespace}:{{{_digest(key)}}}:{_short(name)}"
+        return [f"{start}:{limit}" for limit in limits]
+
+
+def _digest(text: str) -> str:
+    """128 bits: no address or name of a caller stands in a key, and no key grows with it."""
+    digest = hashlib.sha256(text.encode()).digest()[:16]
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else _digest(name)
+
+
+@singleton
+async def limiter(
+    settings: Annotated[Settings, Depends(app_settings)],
+    own: Annotated[RateLimitSettings, Depends(ratelimit_settings)],
+) -> AsyncIterator[Limiter]:
+    """The app's limiter: in Redis where BACKOFFICE_REDIS_URL is set, else in this process."""
+    store = _store(settings, own)
+    try:
+        yield Limiter(store, namespace=own.namespace, headers=own.headers)
+    finally:
+        await store.close()
+
+
+def _store(settings: Settings, own: RateLimitSettings) -> Store:
+    if settings.redis_url is None:
+        return MemoryStore(own.memory_size)
+    try:
+        from backoffice.ratelimit.redis import RedisStore
+    except ModuleNotFoundError:
+        raise SetupError(
+            "BACKOFFICE_REDIS_URL is set, but redis is not installed; "
+            "install fastapi-backoffice-ratelimit[redis]"
+        ) from None
+    return RedisStore(
+        settings.redis_url.get_secret_value(),
+        timeout=own.redis_timeout,
+        connections=own.redis_connections,
+    )

@@ -1,0 +1,109 @@
+"""Limits counted in Redis, for any number of processes: one atomic script on its clock."""
+
+import hashlib
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.resources import files
+from typing import Any
+
+import anyio
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError, RedisError
+from redis.maint_notifications import MaintNotificationsConfig
+
+from backoffice.core import SetupError, Unavailable
+from backoffice.ratelimit.limits import Limit
+
+log = logging.getLogger(__name__)
+
+SCRIPT = files(__package__).joinpath("spend.lua").read_text("utf-8")
+DIGEST = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
+
+
+class RedisStore:
+    """Counts in the Redis at `url`; a check takes at most `timeout` seconds.
+
+    `connections` bounds the pool: who finds none free waits, for the same `timeout`.
+    """
+
+    def __init__(self, url: str, *, timeout: float = 0.25, connections: int = 16) -> None:
+        self._timeout = timeout
+        self._answers = True
+        try:
+            pool = BlockingConnectionPool.from_url(
+                url,
+                max_connections=connections,
+                # One deadline, below, holds for all that a check waits for.
+                timeout=None,
+                socket_timeout=timeout,
+                socket_connect_timeout=timeout,
+                # A script that timed out may have run: to send it again could spend twice.
+                retry=Retry(NoBackoff(), 0),
+                # With them on, redis-py takes a connection that Redis closed for a good one.
+                maint_notifications_config=MaintNotificationsConfig(enabled=False),
+            )
+        except ValueError:
+            raise SetupError(
+                "BACKOFFICE_REDIS_URL is not the address of a Redis; "
+                "write redis://user:password@host:6379/0, rediss:// for TLS"
+            ) from None
+        self._redis: Redis = Redis.from_pool(pool)
+        # Any: redis-py leaves its replies untyped.
+        self._send: Callable[..., Awaitable[Any]] = self._redis.execute_command
+
+    async def spend(
+        self, keys: Sequence[str], limits: Sequence[Limit], cost: int
+    ) -> tuple[bool, list[int]]:
+        """Spend `cost` of every limit, or of none; its backlogs in microseconds.
+
+        Raises Unavailable when Redis does not answer in time.
+        """
+        arguments: list[str | int] = [1 if cost else 0]
+        for limit in limits:
+            arguments += (max(cost, 1) * limit.emission, limit.capacity)
+        with self._answering(), anyio.fail_after(self._timeout):
+            allowed, *backlogs = await self._run(len(keys), *keys, *arguments)
+        return bool(allowed), backlogs
+
+    async def ping(self) -> None:
+        """Ask Redis for an answer; raises Unavailable when none comes."""
+        with self._answering(), anyio.fail_after(self._timeout):
+            await self._send("PING")
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._redis.aclose()
+
+    async def _run(self, *arguments: Any) -> list[int]:
+        try:
+            reply = await self._send("EVALSHA", DIGEST, *arguments)
+        except NoScriptError:
+            # Redis was restarted or its scripts flushed: nothing ran, and EVAL brings it along.
+            reply = await self._send("EVAL", SCRIPT, *arguments)
+        return list(reply)
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        try:
+            yield
+        except (RedisError, OSError) as error:
+            self._note(False, error)
+            raise Unavailable(
+                "Rate limits cannot be checked right now; try again in a moment.",
+                code="limits_unavailable",
+                headers={"Retry-After": "5", "Cache-Control": "no-store"},
+            ) from error
+        self._note(True)
+
+    def _note(self, answers: bool, error: Exception | None = None) -> None:
+        """Log the change only: while Redis is away, every request would say the same."""
+        if answers is self._answers:
+            return
+        self._answers = answers
+        if answers:
+            log.warning("limits: Redis answers again")
+        else:
+            log.error("limits: Redis does not answer (%s: %s)", type(error).__name__, error)

@@ -1,0 +1,66 @@
+"""Counters in memory and in Redis, and time that a test moves."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import redis
+
+from backoffice.ratelimit import Limit, MemoryStore
+from backoffice.ratelimit.limiter import Store
+from backoffice.ratelimit.redis import RedisStore
+
+
+class Counters(Protocol):
+    """A store, and the time that passes in it."""
+
+    store: Store
+
+    def elapse(self, microseconds: int) -> None:
+        """Let that much time pass."""
+
+    def __len__(self) -> int:
+        """How many counters there are."""
+
+
+class InMemory:
+    def __init__(self) -> None:
+        self.now = 0
+        self.memory = MemoryStore(clock=lambda: self.now)
+        self.store: Store = self.memory
+
+    def elapse(self, microseconds: int) -> None:
+        self.now += microseconds
+
+    def __len__(self) -> int:
+        return len(self.memory)
+
+
+class InRedis:
+    """Time passes by setting back what the keys hold; the server's clock is nobody's to move."""
+
+    def __init__(self, url: str) -> None:
+        self.store: Store = RedisStore(url, timeout=5)
+        self._client = redis.Redis.from_url(url)
+
+    def elapse(self, microseconds: int) -> None:
+        for key in self._client.scan_iter():
+            self._client.decrby(key, microseconds)
+
+    def __len__(self) -> int:
+        return int(self._client.dbsize())
+
+    def close(self) -> None:
+        self._client.close()
+
+
+async def spend(
+    counters: Counters, limits: Sequence[Limit], cost: int = 1, caller: str = "ada"
+) -> tuple[bool, list[int]]:
+    """One check of these limits; whether it was allowed, and what is left of each."""
+    keys = [f"{{{caller}}}:{limit}" for limit in limits]
+    allowed, backlogs = await counters.store.spend(keys, limits, cost)
+    left = [
+        (limit.capacity - backlog) // limit.emission
+        for limit, backlog in zip(limits, backlogs, strict=True)
+    ]
+    return allowed, left

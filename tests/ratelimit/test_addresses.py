@@ -1,0 +1,88 @@
+"""Whom a stranger is counted as."""
+
+import pytest
+from fastapi import FastAPI, Request
+from fastapi.testclient import TestClient
+
+from backoffice.core import Run, SetupError, singletons
+from backoffice.ratelimit import client_address, client_network, ratelimit_settings
+
+PROXY = "10.0.0.5"
+
+
+def seen(peer: str, *forwarded: str) -> tuple[str, str]:
+    """The client's address and network, of a request from `peer` with these header lines."""
+    app = FastAPI(lifespan=singletons(ratelimit_settings))
+
+    @app.get("/")
+    async def read(request: Request) -> tuple[str, str]:
+        return client_address(request), client_network(request)
+
+    with TestClient(app, client=(peer, 50000)) as client:
+        found = client.get("/", headers=[("X-Forwarded-For", line) for line in forwarded]).json()
+    return found[0], found[1]
+
+
+@pytest.fixture
+def proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BACKOFFICE_RATELIMIT__TRUSTED_PROXIES", "10.0.0.0/8, 2001:db8:ffff::/48")
+
+
+def test_without_trusted_proxies_nothing_that_is_forwarded_counts() -> None:
+    assert seen("203.0.113.9", "6.6.6.6")[0] == "203.0.113.9"
+    assert seen(PROXY, "6.6.6.6")[0] == PROXY
+
+
+@pytest.mark.usefixtures("proxies")
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "address"),
+    [
+        ("8.8.8.8", ["1.1.1.1"], "8.8.8.8"),
+        (PROXY, [], PROXY),
+        (PROXY, ["203.0.113.9"], "203.0.113.9"),
+        (PROXY, ["6.6.6.6, 203.0.113.9"], "203.0.113.9"),
+        (PROXY, ["6.6.6.6, 203.0.113.9, 10.0.0.7"], "203.0.113.9"),
+        (PROXY, ["6.6.6.6", "203.0.113.9", "10.0.0.7"], "203.0.113.9"),
+        (PROXY, ["203.0.113.9, garbage"], PROXY),
+        (PROXY, ["203.0.113.9, garbage, 10.0.0.7"], "10.0.0.7"),
+        (PROXY, ["203.0.113.9,"], PROXY),
+        (PROXY, ["9" * 5000], PROXY),
+        (PROXY, ["10.0.0.9"], "10.0.0.9"),
+        ("::ffff:10.0.0.5", ["::ffff:203.0.113.9"], "203.0.113.9"),
+        ("2001:db8:ffff::1", ["2001:db8:1:2::9"], "2001:db8:1:2::9"),
+        ("testclient", ["203.0.113.9"], "testclient"),
+    ],
+)
+def test_forwarded_addresses_count_from_the_right_as_far_as_proxies_are_trusted(
+    peer: str, forwarded: list[str], address: str
+) -> None:
+    assert seen(peer, *forwarded)[0] == address
+
+
+@pytest.mark.usefixtures("proxies")
+def test_a_chain_longer_than_any_real_one_is_not_walked_to_its_end() -> None:
+    endless = ", ".join(["203.0.113.9", *["10.0.0.7"] * 1000])
+    assert seen(PROXY, endless)[0] == "10.0.0.7"
+
+
+@pytest.mark.parametrize(
+    ("peer", "network"),
+    [
+        ("203.0.113.9", "203.0.113.9"),
+        ("::ffff:203.0.113.9", "203.0.113.9"),
+        ("2001:db8:1:2:aaaa::1", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:bbbb::9", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::9", "2001:db8:1:3::/64"),
+        ("testclient", "testclient"),
+    ],
+)
+def test_an_ipv6_customer_is_one_network(peer: str, network: str) -> None:
+    assert seen(peer)[1] == network
+
+
+@pytest.mark.anyio
+async def test_a_network_that_is_none_is_a_setup_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BACKOFFICE_RATELIMIT__TRUSTED_PROXIES", "10.0.0.0/8, everyone")
+    async with Run() as run:
+        with pytest.raises(SetupError, match="BACKOFFICE_RATELIMIT__TRUSTED_PROXIES"):
+            await run.open(ratelimit_settings)
