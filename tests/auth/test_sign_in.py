@@ -125,6 +125,26 @@ def test_a_bad_registration_is_refused_and_leaves_nothing(house: House, body: An
     assert house.call(house.services.users.all()) == []
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"email": "\\ud800@example.com", "password": "correct horse"}',
+        b'{"email": "new@example.com", "password": "\\ud800\\ud800\\ud800\\ud800 long"}',
+        b'{"\\ud800": 1, "email": "new@example.com", "password": "correct horse"}',
+        b'{"email": NaN, "password": 1e999}',
+        b'{"email": "new@example.com", "password": "correct horse"',
+        b"\xff\xfe",
+        b"[" * 100_000,
+    ],
+)
+def test_json_that_cannot_be_repeated_is_refused_and_not_repeated(house: House, raw: bytes) -> None:
+    json = {"Content-Type": "application/json"}
+    response = house.client.post("/auth/register", content=raw, headers=json)
+    assert response.status_code in (400, 422)
+    assert b"correct horse" not in response.content
+    assert house.call(house.services.users.all()) == []
+
+
 def test_registration_can_be_closed(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     closed = house.services.settings.model_copy(update={"registration": False})
     object.__setattr__(house.services, "settings", closed)

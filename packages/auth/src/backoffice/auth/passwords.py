@@ -49,6 +49,8 @@ class Passwords(PasswordHelperProtocol):
     def check(self, password: str, email: str = "") -> None:
         """Refuse, with the reason, a new password that is too short, too long or the address."""
         normal = normalised(password)
+        if any("\ud800" <= each <= "\udfff" for each in normal):
+            raise _weak("It has half a character in it, which no keyboard types.")
         if len(normal) < self._min_length:
             raise _weak(f"Use at least {self._min_length} characters; a few words do well.")
         if len(normal) > MAX_LENGTH:

@@ -18,11 +18,13 @@ from backoffice.core.errors import (
     Unavailable,
 )
 from backoffice.core.events import Event, Events, Listeners, events
+from backoffice.core.routes import BackofficeRoute
 from backoffice.core.settings import Settings, settings
 from backoffice.core.singletons import Run, Singleton, serve, singleton, singletons
 
 __all__ = [
     "BackofficeError",
+    "BackofficeRoute",
     "Callers",
     "Conflict",
     "Database",

@@ -14,6 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 from sqlmodel import Session
 from sqlmodel.ext.asyncio.session import AsyncSession
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
 from backoffice.core.dependencies import reads
@@ -207,4 +208,8 @@ async def session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:
 async def sync_session(connection: HTTPConnection) -> AsyncIterator[Session]:
     """A request's synchronous session, for `def` routes."""
     with database.of(connection).sync_session() as opened:
-        yield opened
+        try:
+            yield opened
+        finally:
+            # Closing may roll back, which waits for the database: not on the event loop.
+            await run_in_threadpool(opened.close)

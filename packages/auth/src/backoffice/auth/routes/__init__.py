@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter
 
 from backoffice.auth.routes import api_keys, me, sessions, sign_in
-from backoffice.core import singletons
+from backoffice.core import BackofficeRoute, singletons
 
 if TYPE_CHECKING:
     from backoffice.auth.auth import Auth
@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 def account_router(auth: "Auth") -> APIRouter:
     """A router with the routes of every feature, which brings the services' lifespan."""
-    router = APIRouter(tags=["auth"], lifespan=singletons(auth.services))
+    router = APIRouter(
+        tags=["auth"], lifespan=singletons(auth.services), route_class=BackofficeRoute
+    )
     for feature in (sign_in, me, sessions, api_keys):
         feature.add(router, auth)
     return router
