@@ -1,6 +1,7 @@
 """App-scope singletons: what a running app shares, and when it opens and closes."""
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import Annotated
 
 import anyio
@@ -64,8 +65,6 @@ def test_a_router_included_twice_opens_once() -> None:
 def test_the_users_own_lifespan_runs_untouched() -> None:
     shop = Shop()
 
-    from contextlib import asynccontextmanager
-
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, str]]:
         shop.log.append("+mine")
@@ -109,10 +108,12 @@ async def test_a_thousand_simultaneous_first_requests_make_one() -> None:
         async def late(value: Annotated[object, Depends(slow)]) -> int:
             return id(value)
 
-        async with AsyncClient(transport=ASGITransport(asgi), base_url="http://test") as client:
-            async with anyio.create_task_group() as group:
-                for _ in range(1000):
-                    group.start_soon(client.get, "/")
+        async with (
+            AsyncClient(transport=ASGITransport(asgi), base_url="http://test") as client,
+            anyio.create_task_group() as group,
+        ):
+            for _ in range(1000):
+                group.start_soon(client.get, "/")
     assert len(made) == 1
 
 

@@ -1,6 +1,7 @@
 """The database: one engine per running app, and sessions on it."""
 
 import logging
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import cached_property
@@ -9,7 +10,13 @@ from typing import Annotated, Any
 from fastapi import Depends
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.exc import ArgumentError, InterfaceError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    InterfaceError,
+    NoSuchModuleError,
+    OperationalError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 from sqlmodel import Session
@@ -168,17 +175,46 @@ def _driver_errors(url: URL) -> Iterator[None]:
         ) from None
 
 
+#: What SQLite says when it, and not the statement, is at fault.
+_SQLITE_FAULTS = ("locked", "unable to open", "disk", "readonly", "busy")
+_UNDEFINED_TABLE = "42P01"
+
+
 @contextmanager
 def _unavailable() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+    except (DBAPIError, PoolTimeoutError) as error:
+        if _lacks_table(error):
+            raise Unavailable(
+                "The database lacks tables of this version; run `backoffice migrate up`.",
+                code="not_migrated",
+            ) from error
+        if not _does_not_answer(error):
+            raise
         log.exception("the database did not answer")
         raise Unavailable(
             "The database does not answer; try again in a moment.",
             code="database_unavailable",
             headers={"Retry-After": "5"},
         ) from error
+
+
+def _does_not_answer(error: DBAPIError | PoolTimeoutError) -> bool:
+    if isinstance(error, PoolTimeoutError | InterfaceError):
+        return True
+    if not isinstance(error, OperationalError):
+        return False
+    # SQLite calls a mistyped statement an operational error too: that one is a programmer's.
+    sqlite = isinstance(error.orig, sqlite3.Error)
+    return not sqlite or any(fault in str(error.orig) for fault in _SQLITE_FAULTS)
+
+
+def _lacks_table(error: DBAPIError | PoolTimeoutError) -> bool:
+    original = getattr(error, "orig", None)
+    if isinstance(original, sqlite3.Error):
+        return str(original).startswith("no such table")
+    return getattr(original, "sqlstate", None) == _UNDEFINED_TABLE
 
 
 @singleton
