@@ -118,7 +118,11 @@ def test_annotated_gives_the_decision() -> None:
 
 @pytest.mark.usefixtures("counted")
 @pytest.mark.anyio
-async def test_two_hundred_at_once_against_fifty_let_fifty_through() -> None:
+async def test_two_hundred_at_once_against_fifty_let_fifty_through(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # On a busy machine, two hundred requests in one process may need half a second of it.
+    monkeypatch.setenv("BACKOFFICE_RATELIMIT__REDIS_TIMEOUT", "10")
     answers: list[int] = []
 
     async def ask(client: AsyncClient) -> None:
@@ -237,14 +241,18 @@ def test_what_costs_nothing_passes_even_when_all_is_spent() -> None:
 
 
 @pytest.mark.usefixtures("counted")
-@pytest.mark.parametrize("asked", [6, 10**30])
+# Python writes no number of more than 4300 digits.
+@pytest.mark.parametrize("asked", [6, 10**4295], ids=["6", "huge"])
 def test_a_cost_above_the_limit_is_told_so_and_not_to_wait(asked: int) -> None:
     with TestClient(shop(RateLimit("5/minute", cost=size))) as client:
         refused = client.get(f"/quote?size={asked}")
         assert statuses(client, "/quote?size=5") == [200]
     assert refused.status_code == 429
     assert "Retry-After" not in refused.headers
-    assert refused.json()["detail"]["message"].endswith("of a limit of 5 at once; ask for less.")
+    assert refused.json()["detail"]["message"].endswith(
+        "the 5 that are allowed at once; ask for less."
+    )
+    assert refused.headers["RateLimit"] == '"5/minute";r=5;t=60'
 
 
 def test_a_negative_cost_gives_nothing_back() -> None:

@@ -27,8 +27,10 @@ def shop() -> FastAPI:
 def assert_closed_and_open(client: TestClient) -> None:
     """Each answer within a second."""
     started = time.monotonic()
-    refused, passed = client.get("/closed"), client.get("/open")
-    assert time.monotonic() - started < 1
+    refused = client.get("/closed")
+    answered = time.monotonic()
+    passed = client.get("/open")
+    assert max(answered - started, time.monotonic() - answered) < 1
     assert refused.status_code == 503
     assert refused.json()["detail"]["code"] == "limits_unavailable"
     assert refused.headers["Retry-After"] == "5"

@@ -24,7 +24,12 @@ def books(*dependencies: Depends, prefix: str = "") -> APIRouter:
     async def read(book: str) -> str:
         return book
 
+    @router.get("/authors/{author}", dependencies=dependencies)
+    async def read_author(author: str) -> str:
+        return author
+
     @router.websocket("/live/{book}", dependencies=dependencies)
+    @router.websocket("/news/{book}", dependencies=dependencies)
     async def live(websocket: WebSocket, book: str) -> None:
         await websocket.accept()
         await websocket.close()
@@ -142,6 +147,34 @@ def test_a_server_that_cannot_answer_a_websocket_closes_it() -> None:
         with pytest.raises(WebSocketDisconnect) as refused, client.websocket_connect("/live/1"):
             pytest.fail("accepted")
     assert refused.value.code == 1008
+
+
+@each_place
+def test_two_routes_there_are_counted_apart(place: Callable[[], FastAPI], prefix: str) -> None:
+    """Also from what stands in an outer app at the time."""
+    app = place()
+    with TestClient(app) as client:
+        for _ in range(2):
+            assert client.get(f"{prefix.format(1)}/books/1").status_code == 200
+            assert client.get(f"{prefix.format(1)}/authors/1").status_code == 200
+            for kind in ("live", "news"):
+                with client.websocket_connect(f"{prefix.format(1)}/{kind}/1"):
+                    pass
+
+
+def test_mounted_apps_of_one_template_are_counted_apart() -> None:
+    def write(book: str) -> str:
+        return book
+
+    other = app_of()
+    other.get("/books/{book}", dependencies=[TWICE])(write)
+    app = app_of()
+    app.mount("/one", app_of(books(TWICE)))
+    app.mount("/two", other)
+    with TestClient(app) as client:
+        for prefix in ("/one", "/two"):
+            answers = [client.get(f"{prefix}/books/1").status_code for _ in range(3)]
+            assert answers == [200, 200, 429]
 
 
 def test_one_router_included_twice_has_two_buckets() -> None:

@@ -8,7 +8,7 @@ import redis.asyncio
 from backoffice.core import SetupError, Unavailable
 from backoffice.ratelimit import Limiter, MemoryStore, limits
 from backoffice.ratelimit.redis import RedisStore
-from tests.ratelimit.fallible_redis import FallibleRedis
+from tests.ratelimit.fallible_redis import FallibleRedis, losing_answers
 
 FIVE = limits("5/minute")
 
@@ -73,6 +73,12 @@ async def test_no_name_or_address_of_a_caller_stands_in_a_key(redis_url: str) ->
     await store.close()
     assert key.startswith(b"backoffice:{")
     assert b"ada" not in key
+
+
+async def test_whatever_a_client_can_send_can_be_a_key() -> None:
+    limiter = Limiter(MemoryStore())
+    for key in ("", "\ud800", "\0", "{}" * 10_000):
+        assert (await limiter.check("GET /", key, FIVE)).allowed
 
 
 async def test_limits_checked_together_share_a_slot(redis_url: str) -> None:
@@ -163,6 +169,20 @@ async def test_a_hung_redis_is_given_up_in_time_and_taken_up_again(
     await store.ping()
     assert (await limiter.check("GET /", "ada", limits("9/day"))).allowed
     await store.close()
+
+
+async def test_a_check_whose_answer_was_lost_is_not_sent_again(redis_url: str) -> None:
+    """Redis may have counted it: a second time would spend twice."""
+    real = RedisStore(redis_url, timeout=5)
+    await real.spend(["{ada}"], FIVE, 1)
+    async with losing_answers(redis_url, of=b"EVALSHA") as url:
+        cut = RedisStore(url, timeout=5)
+        with pytest.raises(Unavailable):
+            await cut.spend(["{ada}"], FIVE, 1)
+        await cut.close()
+    _, (backlog,) = await real.spend(["{ada}"], FIVE, 0)
+    await real.close()
+    assert FIVE[0].emission < backlog <= 2 * FIVE[0].emission
 
 
 async def test_an_address_that_is_none_is_a_setup_error() -> None:

@@ -31,6 +31,6 @@ def _template(scope: Any, route: Any) -> str:
     # The route of an included router knows its own prefix only. FastAPI keeps the whole path
     # beside it, and leaves that of an outer app in place when a mounted one answers.
     included = scope.get("fastapi", {}).get("effective_route_context")
-    if included is not None and included.original_route is route and included.path_format:
+    if included is not None and included.original_route is route:
         return str(included.path_format)
     return str(getattr(route, "path_format", NO_ROUTE))

@@ -76,7 +76,7 @@ class Decision:
         }
         if not self.possible:
             most = min(each.limit.burst for each in self.standings)
-            message = f"This costs {self.cost} of a limit of {most} at once; ask for less."
+            message = f"This costs more than the {most} that are allowed at once; ask for less."
             return TooManyRequests(message, headers=headers, **violated)
         after = self.retry_after
         return TooManyRequests(

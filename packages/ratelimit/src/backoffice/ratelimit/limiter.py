@@ -84,7 +84,8 @@ class Limiter:
 
 def _digest(text: str) -> str:
     """128 bits: no address or name of a caller stands in a key, and no key grows with it."""
-    digest = hashlib.sha256(text.encode()).digest()[:16]
+    # A key may come from JSON, which can hold halves of surrogate pairs.
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:16]
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 

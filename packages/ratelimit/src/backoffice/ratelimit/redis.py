@@ -29,7 +29,7 @@ class RedisStore:
     `connections` bounds the pool: who finds none free waits, for the same `timeout`.
     """
 
-    def __init__(self, url: str, *, timeout: float = 0.25, connections: int = 16) -> None:
+    def __init__(self, url: str, *, timeout: float = 0.5, connections: int = 16) -> None:
         self._timeout = timeout
         self._answers = True
         try:

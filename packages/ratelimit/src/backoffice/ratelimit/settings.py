@@ -19,8 +19,8 @@ class RateLimitSettings(BaseSettings):
     trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
     #: Whether answers carry the fields RateLimit and RateLimit-Policy.
     headers: bool = True
-    #: How long one check may take in Redis; seconds.
-    redis_timeout: float = Field(default=0.25, gt=0, le=10)
+    #: How long one check may take in Redis, waiting for a free connection included; seconds.
+    redis_timeout: float = Field(default=0.5, gt=0, le=10)
     #: Connections to Redis by each process.
     redis_connections: int = Field(default=16, ge=1, le=1000)
     #: Counters that a process without Redis keeps, about 300 bytes each.
