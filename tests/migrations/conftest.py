@@ -1,5 +1,7 @@
 """What the tests of migrations share."""
 
+import functools
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -7,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from backoffice.migrations import PackageHistory
-from tests.migrations.projects import Look, Shop, write_revision
+from tests.migrations.projects import Look, Shop, create_table, write_revision
 
 MakeHistory = Callable[..., PackageHistory]
+MakeShop = Callable[..., Shop]
 
 
 @pytest.fixture(autouse=True)
@@ -39,9 +42,32 @@ def make_history(tmp_path: Path) -> MakeHistory:
     return make
 
 
+@pytest.fixture(scope="session")
+def stock(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """What `alembic init` makes from a template, once per session."""
+
+    @functools.cache
+    def init(template: str) -> Path:
+        folder = tmp_path_factory.mktemp(f"stock_{template}")
+        Shop(folder, "sqlite://").alembic("init", "-t", template, "alembic")
+        return folder
+
+    return init
+
+
 @pytest.fixture
-def shop(tmp_path: Path, database_url: str) -> Shop:
-    """An app with the stock `alembic init`, and one revision that makes the table `book`."""
-    shop = Shop(tmp_path / "shop", database_url)
-    shop.revision("shop_1", None, 'op.create_table("book", sa.Column("id", sa.Integer()))')
-    return shop
+def make_shop(stock: Callable[[str], Path], tmp_path: Path) -> MakeShop:
+    """Makes an app on a database, with one revision that makes the table `book`."""
+
+    def make(url: str, template: str = "generic") -> Shop:
+        shop = Shop(shutil.copytree(stock(template), tmp_path / "shop"), url)
+        shop.revision("shop_1", None, create_table("book"))
+        return shop
+
+    return make
+
+
+@pytest.fixture
+def shop(make_shop: MakeShop, database_url: str) -> Shop:
+    """An app with the stock `alembic init`, on the test's database."""
+    return make_shop(database_url)

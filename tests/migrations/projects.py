@@ -14,6 +14,7 @@ from backoffice.core.database import SYNC_DRIVERS, parsed, with_driver
 from backoffice.migrations import AppHistory, PackageHistory
 
 SAMPLE = Path(__file__).parent / "sample"
+PLACEHOLDER = "driver://user:pass@localhost/dbname"
 BINARIES = Path(sys.executable).parent
 LIBRARY = PackageHistory("library", SAMPLE / "library")
 LENDING = PackageHistory("lending", SAMPLE / "lending", ("library",))
@@ -63,14 +64,12 @@ def create_table(name: str) -> str:
 
 
 class Shop:
-    """An app with a history of its own, made by `alembic init`."""
+    """An app with a history of its own, in the folder that `alembic init` filled."""
 
-    def __init__(self, folder: Path, url: str, template: str = "generic") -> None:
+    def __init__(self, folder: Path, url: str) -> None:
         self.folder = folder
         self.url = url
         self.versions = folder / "alembic" / "versions"
-        folder.mkdir(exist_ok=True)
-        self.alembic("init", "-t", template, "alembic")
 
     @property
     def history(self) -> AppHistory:
@@ -80,6 +79,14 @@ class Shop:
     def alembic(self, *arguments: str, ok: bool = True) -> str:
         """What the app's own alembic command prints."""
         return run([str(BINARIES / "alembic"), *arguments], self.folder, self.url, ok=ok)
+
+    def backoffice(self, *arguments: str) -> str:
+        """What the `backoffice` command prints in its folder."""
+        return run([str(BINARIES / "backoffice"), *arguments], self.folder, self.url)
+
+    def point_at(self, url: str) -> None:
+        """Have its alembic.ini name that database."""
+        self.edit("alembic.ini", PLACEHOLDER, sync_url(url).replace("%", "%%"))
 
     def edit(self, name: str, old: str, new: str) -> None:
         """Change one of its files."""
@@ -98,7 +105,7 @@ def environment(url: str, *paths: Path) -> dict[str, str]:
     return {
         **os.environ,
         "BACKOFFICE_DATABASE_URL": url,
-        "PYTHONPATH": os.pathsep.join(map(str, paths)),
+        "PYTHONPATH": os.pathsep.join([*map(str, paths), os.environ.get("PYTHONPATH", "")]),
         "PYTHONWARNINGS": "error",
     }
 

@@ -25,8 +25,8 @@ def env_options(
     """For your env.py: `context.configure(..., **env_options())`.
 
     Autogenerate then neither drops nor creates the packages' tables and version tables. Filters
-    of your own go in here, and are asked about everything else. Both are needed: the one keeps
-    the tables of the database from being compared, the other those of the metadata.
+    of your own go in here, and are asked about everything else. `include_object` leaves out the
+    tables, those of the metadata too; `include_name` spares reading them from the database.
     """
 
     def named(name: str | None, kind: str, parents: Any) -> bool:

@@ -111,13 +111,11 @@ class Environment:
         return Standing(APP, "pending" if left else "present", current, heads, left)
 
     def _locate(self, folder: Path) -> None:
-        """A relative path is meant from where the user runs alembic: mostly, beside the file."""
+        """Relative paths are meant from where alembic is run: mostly, beside its file."""
+        sys.path.insert(0, str(folder))
         location = self.config.get_alembic_option("script_location", "")
-        if not location or ":" in location or Path(location).exists():
-            return
-        if (folder / location).is_dir():
+        if location and not Path(location).exists() and (folder / location).is_dir():
             self.config.set_main_option("script_location", str(folder / location))
-            sys.path.insert(0, str(folder))
 
     def _connect_to(self, url: URL) -> None:
         text = Path(self.script.env_py_location).read_text("utf-8")

@@ -1,6 +1,5 @@
 """One migration at a time, however many processes start at once."""
 
-import fcntl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -66,6 +65,8 @@ def lock_file(engine: Engine) -> Path:
 
 
 def _flocked(descriptor: int) -> bool:
+    import fcntl  # not on Windows, where PostgreSQL needs none of this
+
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,0 +1,81 @@
+"""The revisions of auth make exactly the tables that its models describe."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, MetaData, NullPool, create_engine, inspect
+from sqlmodel import SQLModel
+
+from backoffice.auth import models
+from backoffice.migrations import upgrade
+from tests.migrations.projects import sync_url
+
+
+@pytest.fixture
+def metadata() -> MetaData:
+    """The tables of auth, without those that other tests add to the metadata that all share."""
+    tables = MetaData()
+    for table in SQLModel.metadata.sorted_tables:
+        if table.name.startswith("backoffice_"):
+            table.to_metadata(tables)
+    assert models.User.__tablename__ in tables.tables
+    return tables
+
+
+@pytest.fixture
+def connection(database_url: str) -> Iterator[Connection]:
+    engine = create_engine(sync_url(database_url), poolclass=NullPool)
+    with engine.connect() as connection:
+        yield connection
+
+
+def description(connection: Connection) -> dict[str, Any]:
+    """All that the database tells of its tables, with the names of constraints and indexes."""
+    inspector = inspect(connection)
+    return {
+        table: {
+            "columns": [
+                {**each, "type": str(each["type"])} for each in inspector.get_columns(table)
+            ],
+            "primary key": inspector.get_pk_constraint(table),
+            "foreign keys": by_name(inspector.get_foreign_keys(table)),
+            "unique": by_name(inspector.get_unique_constraints(table)),
+            "checks": by_name(inspector.get_check_constraints(table)),
+            "indexes": by_name(inspector.get_indexes(table)),
+        }
+        for table in inspector.get_table_names()
+        if table.startswith("backoffice_")
+    }
+
+
+def by_name(constraints: Any) -> list[Any]:
+    return sorted(constraints, key=lambda each: str(each["name"]))
+
+
+def test_alembic_finds_no_difference(
+    database_url: str, connection: Connection, metadata: MetaData
+) -> None:
+    upgrade(database_url)
+    context = MigrationContext.configure(
+        connection,
+        opts={
+            "compare_server_default": True,
+            "include_name": lambda name, kind, _: kind != "table" or name in metadata.tables,
+        },
+    )
+    assert compare_metadata(context, metadata) == []
+
+
+def test_the_database_describes_both_alike(
+    database_url: str, connection: Connection, metadata: MetaData
+) -> None:
+    upgrade(database_url)
+    migrated = description(connection)
+    connection.rollback()
+    metadata.drop_all(connection)
+    metadata.create_all(connection)
+    assert migrated == description(connection)
+    assert len(migrated) == len(metadata.tables)
