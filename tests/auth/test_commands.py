@@ -192,3 +192,12 @@ def test_a_database_that_is_not_there_is_6(
     monkeypatch.setenv("BACKOFFICE_DATABASE_URL", "postgresql://127.0.0.1:1/none")
     code, out, err = command("users", "list")
     assert (code, out, json.loads(err)["error"]["code"]) == (6, "", "database_unavailable")
+
+
+def test_doctor_asks_for_a_superuser(command: Command) -> None:
+    found = {each["check"]: each for each in command("doctor")[1]}
+    assert found["superuser"]["level"] == "warning"
+    created(command, "root@example.com", "--superuser")
+    found = {each["check"]: each for each in command("doctor")[1]}
+    assert found["superuser"]["level"] == "ok"
+    assert command("doctor", "--app", "main:bare", "--fail-on", "warning")[0] == 1

@@ -233,6 +233,11 @@ class Users:
             query = select(User).order_by(col(User.email)).limit(limit).offset(offset)
             return list((await session.exec(query)).all())
 
+    async def superusers(self) -> int:
+        """How many active superusers there are."""
+        async with self._database.session() as session:
+            return await _active_superusers(session)
+
     async def set_password(self, id: uuid.UUID, password: str, *, actor: str) -> None:
         """Set somebody's password; all their sessions end."""
         await self._set_password(id, password, actor=actor, keep=None)
@@ -315,15 +320,17 @@ async def _existing(session: AsyncSession, id: uuid.UUID) -> User:
 async def _check_not_last_superuser(session: AsyncSession, user: User) -> None:
     if not (user.is_superuser and user.is_active):
         return
-    others = (
-        select(func.count())
-        .select_from(User)
-        .where(col(User.is_superuser), col(User.is_active), User.id != user.id)
-    )
-    if (await session.exec(others)).one() == 0:
+    if await _active_superusers(session) == 1:
         raise Conflict(
             "This is the last active superuser; make another one first.", code="last_superuser"
         )
+
+
+async def _active_superusers(session: AsyncSession) -> int:
+    query = (
+        select(func.count()).select_from(User).where(col(User.is_superuser), col(User.is_active))
+    )
+    return (await session.exec(query)).one()
 
 
 def _taken(address: str) -> Conflict:
