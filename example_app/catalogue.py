@@ -9,6 +9,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from example_app.accounts import auth
 from example_app.database import AsyncDatabase
 from example_app.models import Author, Book
 from example_app.schemas import BookChanges, BookSearch, BookShown, Id, NewBook, Page
@@ -16,7 +17,7 @@ from example_app.schemas import BookChanges, BookSearch, BookShown, Id, NewBook,
 router = APIRouter(prefix="/api/books", tags=["catalogue"])
 
 
-@router.get("")
+@router.get("", dependencies=[auth.require("books:read")])
 async def list_books(
     search: Annotated[BookSearch, Query()], session: AsyncDatabase
 ) -> Page[BookShown]:
@@ -34,18 +35,18 @@ async def list_books(
     return Page(items=[BookShown.model_validate(book) for book in books], total=total.one())
 
 
-@router.get("/{book_id}")
+@router.get("/{book_id}", dependencies=[auth.require("books:read")])
 async def show_book(book_id: Id, session: AsyncDatabase) -> BookShown:
     return BookShown.model_validate(await existing(session, book_id))
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, dependencies=[auth.require("books:write")])
 async def add_book(new: NewBook, session: AsyncDatabase) -> BookShown:
     await require_author(session, new.author_id)
     return await saved(session, Book(**new.model_dump()))
 
 
-@router.patch("/{book_id}")
+@router.patch("/{book_id}", dependencies=[auth.require("books:write")])
 async def change_book(book_id: Id, changes: BookChanges, session: AsyncDatabase) -> BookShown:
     book = await existing(session, book_id)
     if changes.author_id is not None:

@@ -1,23 +1,22 @@
-"""A small bookshop: a catalogue, orders and reviews.
+"""A small bookshop: a catalogue, orders and reviews, with a back office.
 
-Run it from the root of the repository with `fastapi dev` or `uvicorn example_app.main:app`.
+`make demo` runs it with rows and accounts, `uvicorn example_app.main:app` as it is.
 """
 
 import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 
-from example_app import catalogue, orders, quotes, reviews
-from example_app.database import AsyncDatabase, Settings, connected
-from example_app.shipping import ShippingRates
+from backoffice.core import Database, database
+from example_app import accounts, catalogue, orders, quotes, reviews
+from example_app.accounts import auth
 
 log = logging.getLogger(__name__)
 
@@ -26,16 +25,15 @@ READY_SECONDS = 2
 
 @asynccontextmanager
 async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
-    rates = ShippingRates()
-    async with connected(Settings().database_url) as database:
-        log.info("the shop is open; it sends to %d countries", len(rates.by_country))
-        yield {"database": database, "shipping_rates": rates}
+    log.info("the shop is open")
+    yield {"opened_at": datetime.now(UTC)}
     log.info("the shop is closed")
 
 
 app = FastAPI(title="Bookshop", lifespan=lifespan)
-for room in (catalogue, orders, reviews, quotes):
+for room in (catalogue, orders, reviews, quotes, accounts):
     app.include_router(room.router)
+app.include_router(auth.router, prefix="/auth")
 
 
 @app.exception_handler(RequestValidationError)
@@ -46,16 +44,15 @@ async def invalid_request(_: Request, error: RequestValidationError) -> JSONResp
 
 
 @app.get("/health/live", tags=["health"])
-async def live() -> dict[str, str]:
-    return {"status": "ok"}
+async def live(request: Request) -> dict[str, str]:
+    return {"status": "ok", "since": request.state.opened_at.isoformat(timespec="seconds")}
 
 
 @app.get("/health/ready", tags=["health"])
-async def ready(session: AsyncDatabase) -> dict[str, str]:
+async def ready(opened: Annotated[Database, Depends(database)]) -> dict[str, str]:
     try:
         async with asyncio.timeout(READY_SECONDS):
-            await session.scalar(text("SELECT 1"))
-    except (SQLAlchemyError, TimeoutError):
-        log.exception("the database does not answer")
+            await opened.ping()  # answers 503 itself where there is no database
+    except TimeoutError:
         raise HTTPException(503, "The database does not answer.") from None
     return {"status": "ok"}

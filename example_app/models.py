@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from uuid import UUID
 
 from sqlalchemy import CheckConstraint, Enum, ForeignKeyConstraint, Index, Text, UniqueConstraint
 from sqlmodel import Field, Relationship, SQLModel
@@ -130,11 +131,15 @@ class Review(SQLModel, table=True):
         ForeignKeyConstraint(["book_id"], ["book.id"], "fk_review_book", ondelete="CASCADE"),
         UniqueConstraint("book_id", "reviewer", name="uq_review_book_reviewer"),
         CheckConstraint("rating BETWEEN 1 AND 5", name="ck_review_rating"),
+        Index("ix_review_account_id", "account_id"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
     book_id: int
     reviewer: str = Field(max_length=200)
+    #: Who wrote it; none for the reviews from before there were accounts. No foreign key: this
+    #: history does not wait for the tables of accounts, which have one of their own.
+    account_id: UUID | None = None
     rating: int
     body: str = Field(sa_type=Text)
     written_at: datetime = Field(default_factory=now)

@@ -1,4 +1,7 @@
-"""Orders: placed from the stock, and moved from one status to the next."""
+"""Orders: placed from the stock, and moved from one status to the next.
+
+They hold the addresses of customers: seeing them is a permission of its own.
+"""
 
 from decimal import Decimal
 from typing import Annotated
@@ -8,6 +11,7 @@ from sqlalchemy import func, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from example_app.accounts import auth
 from example_app.database import AsyncDatabase
 from example_app.models import Book, Order, OrderLine, OrderStatus
 from example_app.schemas import (
@@ -33,7 +37,7 @@ BEFORE: dict[OrderStatus, set[OrderStatus]] = {
 }
 
 
-@router.get("")
+@router.get("", dependencies=[auth.require("orders:read")])
 async def list_orders(
     search: Annotated[OrderSearch, Query()], session: AsyncDatabase
 ) -> Page[OrderShown]:
@@ -44,12 +48,12 @@ async def list_orders(
     return Page(items=[OrderShown.model_validate(order) for order in orders], total=total.one())
 
 
-@router.get("/{order_id}")
+@router.get("/{order_id}", dependencies=[auth.require("orders:read")])
 async def show_order(order_id: Id, session: AsyncDatabase) -> OrderShown:
     return OrderShown.model_validate(await existing(session, order_id))
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, dependencies=[auth.require("orders:write")])
 async def place_order(new: NewOrder, session: AsyncDatabase, rates: Rates) -> OrderShown:
     lines, weight_kg = [], 0.0
     # By ascending id, so that two orders for the same books cannot deadlock.
@@ -64,7 +68,7 @@ async def place_order(new: NewOrder, session: AsyncDatabase, rates: Rates) -> Or
     return OrderShown.model_validate(order)
 
 
-@router.patch("/{order_id}")
+@router.patch("/{order_id}", dependencies=[auth.require("orders:write")])
 async def move_order(order_id: Id, move: OrderMove, session: AsyncDatabase) -> OrderShown:
     # One conditional statement: of two moves at the same time, the second changes no row.
     moved = await session.exec(

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from fastapi import APIRouter
 
+from backoffice.ratelimit import RateLimit
+
 router = APIRouter(prefix="/api/quote", tags=["quotes"])
 
 
@@ -33,6 +35,6 @@ QUOTES = [
 ]
 
 
-@router.get("")
+@router.get("", dependencies=[RateLimit("5/minute")])
 async def quote() -> dict[str, str]:
     return random.choice(QUOTES)._asdict()

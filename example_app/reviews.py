@@ -1,4 +1,4 @@
-"""Reviews of books; plain `def` routes, which FastAPI runs in worker threads."""
+"""Reviews of books, which anybody may read; plain `def` routes, run in worker threads."""
 
 from typing import Annotated
 
@@ -7,6 +7,8 @@ from sqlalchemy import func
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
+from backoffice.auth import Principal
+from example_app.accounts import auth
 from example_app.database import SyncDatabase
 from example_app.models import Book, Review
 from example_app.schemas import Id, NewReview, Page, Paging, ReviewShown
@@ -27,9 +29,14 @@ def list_reviews(
 
 
 @router.post("", status_code=201)
-def write_review(book_id: Id, new: NewReview, session: SyncDatabase) -> ReviewShown:
+def write_review(
+    book_id: Id,
+    new: NewReview,
+    session: SyncDatabase,
+    who: Annotated[Principal, auth.require()],
+) -> ReviewShown:
     require_book(session, book_id)
-    review = Review(book_id=book_id, **new.model_dump())
+    review = Review(book_id=book_id, account_id=who.id, **new.model_dump())
     session.add(review)
     try:
         session.commit()

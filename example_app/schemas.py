@@ -3,6 +3,7 @@
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Generic, Literal, TypeVar
+from uuid import UUID
 
 from pydantic import (
     AfterValidator,
@@ -64,6 +65,17 @@ class Paging(BaseModel):
 class BookSearch(Paging):
     q: str = Field(default="", max_length=100, pattern=NO_NUL)
     sort: Literal["title", "-title", "price", "-price", "published", "-published"] = "title"
+
+
+class Caller(BaseModel):
+    id: UUID
+    kind: str
+    method: str
+    permissions: list[str]
+
+
+class Feed(BaseModel):
+    user: UUID | None
 
 
 class AuthorShown(Shown):

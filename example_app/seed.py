@@ -3,6 +3,7 @@
 The same number gives the same rows, on SQLite and on PostgreSQL.
 """
 
+import logging
 import random
 import sys
 import unicodedata
@@ -14,8 +15,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import Engine, insert, inspect
 from sqlmodel import Session, SQLModel, select
 
+from backoffice.core import BackofficeError, Database, Settings, SetupError
+from backoffice.core.settings import load
 from example_app import seed_words as words
-from example_app.database import Settings, connect
 from example_app.models import Author, Book, Order, OrderLine, OrderStatus, Review
 from example_app.shipping import ShippingRates
 
@@ -32,12 +34,22 @@ class Person(NamedTuple):
 
 
 def main() -> None:
-    engine = connect(Settings().database_url)
-    rows = seed(engine) if inspect(engine).has_table("author") else None
-    engine.dispose()
-    if rows is None:
-        sys.exit("There are no tables yet: run `alembic -c example_app/alembic.ini upgrade head`.")
+    logging.basicConfig(level=logging.CRITICAL)  # what goes wrong is told in one line, below
+    try:
+        rows = seeded(Database(load(Settings).database_url.get_secret_value()))
+    except BackofficeError as error:
+        sys.exit(f"error: {error}")
     print(", ".join(f"{count} {kind}" for kind, count in rows.items()) or "Nothing to do.")
+
+
+def seeded(database: Database) -> dict[str, int]:
+    with database.sync_session() as session:
+        if not inspect(session.connection()).has_table("author"):
+            raise SetupError("there are no tables yet; run `backoffice migrate up`")
+    try:
+        return seed(database.sync_engine)
+    finally:
+        database.sync_engine.dispose()
 
 
 def seed(engine: Engine, number: int = 1) -> dict[str, int]:

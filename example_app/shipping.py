@@ -5,7 +5,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
-from fastapi import Depends, HTTPException, Request
+from fastapi import Depends, HTTPException
+
+from backoffice.core import singleton
 
 RATES_FILE = Path(__file__).with_name("shipping_rates.csv")
 
@@ -31,9 +33,9 @@ class ShippingRates:
         return (base + per_kg * Decimal(str(weight_kg))).quantize(Decimal("0.01"))
 
 
-async def shipping_rates(request: Request) -> ShippingRates:
-    rates: ShippingRates = request.state.shipping_rates
-    return rates
+@singleton
+def shipping_rates() -> ShippingRates:
+    return ShippingRates()
 
 
 Rates = Annotated[ShippingRates, Depends(shipping_rates)]

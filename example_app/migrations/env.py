@@ -7,11 +7,14 @@ from alembic import context
 from sqlalchemy import Connection, NullPool, create_engine
 from sqlmodel import SQLModel
 
+from backoffice.core import Settings
+from backoffice.core.database import SYNC_DRIVERS, parsed, with_driver
+from backoffice.core.settings import load
+from backoffice.migrations import env_options
 from example_app import models as models  # fills SQLModel.metadata
-from example_app.database import Settings, with_driver
 
 config = context.config
-url = with_driver(Settings().database_url, sqlite="pysqlite")
+url = with_driver(parsed(load(Settings).database_url.get_secret_value()), SYNC_DRIVERS)
 
 # Logging belongs to whoever runs this; it is set up here for the alembic command alone.
 if config.cmd_opts is not None and config.config_file_name is not None:
@@ -19,8 +22,9 @@ if config.cmd_opts is not None and config.config_file_name is not None:
 
 
 def options() -> dict[str, Any]:
-    """What is compared, and how: the place to leave out the tables of other packages."""
+    """What is compared, and how; the tables of Backoffice's packages are left to them."""
     return {
+        **env_options(),
         "target_metadata": SQLModel.metadata,
         "compare_server_default": True,
         "render_as_batch": True,  # SQLite alters a table by copying it

@@ -7,10 +7,16 @@ from fastapi.testclient import TestClient
 
 from example_app.main import app
 from example_app.models import Author
-from tests.example_app.shop import migrate, migrate_and_seed, session_on
+from tests.example_app.shop import migrate, migrate_and_seed, session_on, somebody
 from tests.services.databases import Prepare
 
 Copies = Callable[[str, Prepare], str]
+
+
+@pytest.fixture(autouse=True)
+def secret_key(bare_environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without one the app does not start."""
+    monkeypatch.setenv("BACKOFFICE_SECRET_KEY", "k" * 32)
 
 
 @pytest.fixture
@@ -30,10 +36,17 @@ def seeded_url(database_from_template: Copies, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.fixture
-def client(shop_url: str) -> Iterator[TestClient]:
+def stranger(shop_url: str) -> Iterator[TestClient]:
     """A client of the open shop; an exception that the app does not answer fails the test."""
     with TestClient(app) as client:
         yield client
+
+
+@pytest.fixture
+def client(stranger: TestClient) -> TestClient:
+    """The same client, as somebody who may do all there is to do in the shop."""
+    stranger.headers["X-API-Key"] = somebody(stranger, "books:*", "orders:*")[1]
+    return stranger
 
 
 @pytest.fixture

@@ -1,10 +1,12 @@
 """The shop as a whole: what it opens and closes, its health, and what it makes of rubbish."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 
+from backoffice.core import SetupError
 from example_app.main import app
 from example_app.quotes import QUOTES
 
@@ -52,8 +54,10 @@ def test_a_quote_is_one_of_those_on_file(client: TestClient) -> None:
 
 
 def test_the_shop_is_live_and_ready(client: TestClient) -> None:
-    """Both answers are 200 while the database answers."""
-    assert client.get("/health/live").json() == {"status": "ok"}
+    """Both answers are 200 while the database answers; one knows since when the shop is open."""
+    live = client.get("/health/live").json()
+    assert live["status"] == "ok"
+    assert datetime.fromisoformat(live["since"]) <= datetime.now(UTC)
     assert client.get("/health/ready").json() == {"status": "ok"}
 
 
@@ -70,7 +74,7 @@ def test_without_its_database_the_shop_is_live_and_not_ready(
     with TestClient(app) as client:
         assert client.get("/health/live").status_code == 200
         assert client.get("/health/ready").status_code == 503
-    assert "the database does not answer" in caplog.text
+    assert "the database did not answer" in caplog.text
 
 
 def test_a_database_of_another_kind_is_refused_at_the_start(
@@ -78,7 +82,16 @@ def test_a_database_of_another_kind_is_refused_at_the_start(
 ) -> None:
     """The error names the setting."""
     monkeypatch.setenv("BACKOFFICE_DATABASE_URL", "mysql://shop")
-    with pytest.raises(ValueError, match="BACKOFFICE_DATABASE_URL"), TestClient(app):
+    with pytest.raises(SetupError, match="BACKOFFICE_DATABASE_URL"), TestClient(app):
+        pass
+
+
+def test_without_a_secret_key_the_shop_does_not_open(
+    shop_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is none by default; the error says how to make one."""
+    monkeypatch.delenv("BACKOFFICE_SECRET_KEY")
+    with pytest.raises(SetupError, match="BACKOFFICE_SECRET_KEY"), TestClient(app):
         pass
 
 

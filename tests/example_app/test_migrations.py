@@ -9,10 +9,10 @@ from sqlalchemy import inspect
 from sqlmodel import SQLModel
 
 from example_app.models import Author, Book, Order, OrderLine, Review
-from tests.example_app.shop import ALEMBIC_INI, alembic_config, engine_on, migrate
+from tests.example_app.shop import ALEMBIC_INI, alembic_config, engine_on, migrate_by_alembic
 
 TABLES = {model.__tablename__ for model in (Author, Book, Order, OrderLine, Review)}
-REVISIONS = ["5c1b7f0e92ad", "a94d3e6b18f2", "e07f2c5d4b63"]
+REVISIONS = ["5c1b7f0e92ad", "a94d3e6b18f2", "e07f2c5d4b63", "3d8b6a1f40e7"]
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_a_connection_that_is_handed_over_is_used(
 ) -> None:
     """The setting is not asked then: a tool decides where and in which transaction."""
     monkeypatch.setenv("BACKOFFICE_DATABASE_URL", "sqlite:////nowhere/at/all.db")
-    migrate(database_url)
+    migrate_by_alembic(database_url)
     assert tables(database_url) == TABLES
 
 

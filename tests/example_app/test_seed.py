@@ -14,7 +14,7 @@ from sqlmodel import col, select
 from example_app.main import app
 from example_app.models import Author, Book, Order, OrderStatus, Review
 from example_app.seed import seed
-from tests.example_app.shop import engine_on, session_on
+from tests.example_app.shop import engine_on, session_on, somebody
 
 SEED = [sys.executable, "-m", "example_app.seed"]
 
@@ -69,6 +69,7 @@ def test_another_number_gives_other_rows(shop_url: str, seeded_url: str) -> None
 def test_the_shop_goes_on_from_the_seed(seeded_url: str) -> None:
     """The database's own count of ids goes on where the seed ended."""
     with TestClient(app) as client:
+        client.headers["X-API-Key"] = somebody(client, "books:*", "orders:*")[1]
         book = client.get("/api/books?sort=-published").json()["items"][0]
         new = {**book, "isbn": "9780306406157", "author_id": book["author"]["id"]}
         assert client.post("/api/books", json=new).status_code == 201
@@ -102,5 +103,5 @@ def test_without_tables_the_command_says_what_to_run(
     monkeypatch.setenv("BACKOFFICE_DATABASE_URL", database_url)
     refused = subprocess.run(SEED, capture_output=True, text=True, check=False)
     assert refused.returncode == 1
-    assert "upgrade head" in refused.stderr
+    assert "backoffice migrate up" in refused.stderr
     assert "Traceback" not in refused.stderr

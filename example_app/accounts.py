@@ -1,0 +1,33 @@
+"""Who is calling, and what becomes of an account's traces in the shop."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter
+from sqlmodel import col, delete
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backoffice.auth import Auth, Principal, UserDeleted
+from example_app.models import Review
+from example_app.schemas import Caller, Feed
+
+auth = Auth()
+router = APIRouter(prefix="/api", tags=["accounts"])
+
+
+@router.get("/whoami")
+async def whoami(who: Annotated[Principal, auth.require()]) -> Caller:
+    permissions = sorted(who.permissions)
+    return Caller(id=who.id, kind=who.kind, method=who.method, permissions=permissions)
+
+
+@router.get("/feed")
+async def feed(who: Annotated[Principal | None, auth.optional()]) -> Feed:
+    return Feed(user=who.id if who else None)
+
+
+@auth.on(UserDeleted)
+async def delete_reviews(event: UserDeleted, session: AsyncSession) -> None:
+    """In the transaction that deletes the account: either both are gone, or neither."""
+    account = UUID(event.subject.removeprefix("user:"))
+    await session.exec(delete(Review).where(col(Review.account_id) == account))
