@@ -3,6 +3,7 @@
 import pytest
 from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
+from starlette.types import Receive, Scope, Send
 
 from backoffice.core import Run, SetupError, singletons
 from backoffice.ratelimit import client_address, client_network, ratelimit_settings
@@ -10,15 +11,22 @@ from backoffice.ratelimit import client_address, client_network, ratelimit_setti
 PROXY = "10.0.0.5"
 
 
-def seen(peer: str, *forwarded: str) -> tuple[str, str]:
-    """The client's address and network, of a request from `peer` with these header lines."""
+def seen(peer: str | None, *forwarded: str) -> tuple[str, str]:
+    """The client's address and network, of a request from `peer` with these header lines.
+
+    None is what servers give for the peer on a Unix socket.
+    """
     app = FastAPI(lifespan=singletons(ratelimit_settings))
 
     @app.get("/")
     async def read(request: Request) -> tuple[str, str]:
         return client_address(request), client_network(request)
 
-    with TestClient(app, client=(peer, 50000)) as client:
+    async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["client"] = peer and (peer, 50000)
+        await app(scope, receive, send)
+
+    with TestClient(asgi) as client:
         found = client.get("/", headers=[("X-Forwarded-For", line) for line in forwarded]).json()
     return found[0], found[1]
 
@@ -31,6 +39,7 @@ def proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_trusted_proxies_nothing_that_is_forwarded_counts() -> None:
     assert seen("203.0.113.9", "6.6.6.6")[0] == "203.0.113.9"
     assert seen(PROXY, "6.6.6.6")[0] == PROXY
+    assert seen(None, "6.6.6.6")[0] == "unknown"
 
 
 @pytest.mark.usefixtures("proxies")
@@ -51,10 +60,13 @@ def test_without_trusted_proxies_nothing_that_is_forwarded_counts() -> None:
         ("::ffff:10.0.0.5", ["::ffff:203.0.113.9"], "203.0.113.9"),
         ("2001:db8:ffff::1", ["2001:db8:1:2::9"], "2001:db8:1:2::9"),
         ("testclient", ["203.0.113.9"], "testclient"),
+        (None, ["6.6.6.6, 203.0.113.9"], "203.0.113.9"),
+        (None, ["6.6.6.6, 203.0.113.9, 10.0.0.7"], "203.0.113.9"),
+        (None, [], "unknown"),
     ],
 )
 def test_forwarded_addresses_count_from_the_right_as_far_as_proxies_are_trusted(
-    peer: str, forwarded: list[str], address: str
+    peer: str | None, forwarded: list[str], address: str
 ) -> None:
     assert seen(peer, *forwarded)[0] == address
 

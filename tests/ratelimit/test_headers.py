@@ -1,6 +1,7 @@
 """The fields of draft-ietf-httpapi-ratelimit-headers-11, letter by letter."""
 
-from backoffice.ratelimit import Decision, Limit, Standing, fields, limits
+from backoffice.ratelimit import Decision, Limit, Standing, limits
+from backoffice.ratelimit.headers import fields
 
 
 def standing(written: str, spent: int) -> Standing:

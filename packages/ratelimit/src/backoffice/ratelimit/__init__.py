@@ -3,7 +3,6 @@
 from backoffice.ratelimit.addresses import client_address, client_network
 from backoffice.ratelimit.decisions import Decision, Standing
 from backoffice.ratelimit.dependencies import RateLimit
-from backoffice.ratelimit.headers import fields
 from backoffice.ratelimit.limiter import Limiter, limiter
 from backoffice.ratelimit.limits import Limit, limits
 from backoffice.ratelimit.memory import MemoryStore
@@ -19,7 +18,6 @@ __all__ = [
     "Standing",
     "client_address",
     "client_network",
-    "fields",
     "limiter",
     "limits",
     "ratelimit_settings",

@@ -21,7 +21,7 @@ LONGEST_ADDRESS = 64
 def client_address(connection: HTTPConnection) -> str:
     """The client's address; X-Forwarded-For counts only where trusted proxies wrote it.
 
-    `unknown` where the server does not tell, as on a Unix socket without trusted proxies.
+    `unknown` where nothing tells, as on a Unix socket without trusted proxies.
     """
     peer = connection.client.host if connection.client else UNKNOWN
     trusted = ratelimit_settings.of(connection).trusted_proxies
@@ -38,14 +38,18 @@ def client_network(connection: HTTPConnection) -> str:
 def _believed(peer: str, forwarded: Sequence[str], trusted: Sequence[IPNetwork]) -> str:
     """Walk from the right, from hop to hop, as long as those who vouch are trusted."""
     nearest = _parsed(peer)
+    # A Unix socket has no addresses: what connects to it is the proxy on this machine.
+    vouches = peer == UNKNOWN or _among(nearest, trusted)
     for hop in _hops(forwarded):
-        if nearest is None or not any(nearest in network for network in trusted):
-            break
         further = _parsed(hop)
-        if further is None:
+        if not vouches or further is None:
             break
-        nearest = further
+        nearest, vouches = further, _among(further, trusted)
     return peer if nearest is None else str(nearest)
+
+
+def _among(address: IPAddress | None, networks: Sequence[IPNetwork]) -> bool:
+    return address is not None and any(address in network for network in networks)
 
 
 def _hops(forwarded: Sequence[str]) -> Iterator[str]:

@@ -3,7 +3,6 @@
 Both are lists of RFC 9651: one member per limit, named alike in both.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from backoffice.ratelimit.decisions import Decision, Standing, seconds
@@ -22,15 +21,15 @@ def fields(decisions: Sequence[Decision]) -> dict[str, str]:
 
 def _named(decisions: Iterable[Decision]) -> Iterator[tuple[str, Standing, int]]:
     """Each limit with a name of its own and the seconds that a refused caller must wait for it."""
-    seen: Counter[str] = Counter()
+    seen: dict[str, int] = {}
     for decision in decisions:
-        refused = decision.refused_by
+        asked = 0 if decision.allowed else max(decision.cost, 1)
         for each in decision.standings:
             text = str(each.limit)
-            seen[text] += 1
-            name = text if seen[text] == 1 else f"{text}#{seen[text]}"
-            asked = min(max(decision.cost, 1), each.limit.burst)
-            yield name, each, seconds(each.wait(asked)) if each in refused else 0
+            times = seen[text] = seen.get(text, 0) + 1
+            name = text if times == 1 else f"{text}#{times}"
+            # A limit that does not stand in the way has no wait.
+            yield name, each, seconds(each.wait(min(asked, each.limit.burst)))
 
 
 def _policy(name: str, standing: Standing) -> str:

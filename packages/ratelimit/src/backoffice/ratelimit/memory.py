@@ -37,17 +37,18 @@ class MemoryStore:
         Nothing here awaits, so that no other check comes in between.
         """
         now, asked = self._clock(), max(cost, 1)
-        backlogs = [self._backlog(*each, now) for each in zip(keys, limits, strict=True)]
-        after = [
-            backlog + asked * limit.emission
-            for backlog, limit in zip(backlogs, limits, strict=True)
-        ]
-        allowed = all(then <= limit.capacity for then, limit in zip(after, limits, strict=True))
+        backlogs, after = [], []
+        allowed = True
+        for key, limit in zip(keys, limits, strict=True):
+            backlog = self._backlog(key, limit, now)
+            then = backlog + asked * limit.emission
+            allowed = allowed and then <= limit.capacity
+            backlogs.append(backlog)
+            after.append(then)
         if not allowed or cost == 0:
             return allowed, backlogs
         for key, backlog in zip(keys, after, strict=True):
             self._drained[key] = now + backlog
-            self._drained.move_to_end(key)
         while len(self._drained) > self._size:
             self._drained.popitem(last=False)
         return True, after
@@ -56,6 +57,7 @@ class MemoryStore:
         drained = self._drained.get(key)
         if drained is None:
             return 0
+        # Whoever comes again, refused or not, is not forgotten for newcomers.
         self._drained.move_to_end(key)
         return min(max(drained - now, 0), limit.capacity)
 

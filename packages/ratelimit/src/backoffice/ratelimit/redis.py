@@ -1,13 +1,12 @@
 """Limits counted in Redis, for any number of processes: one atomic script on its clock."""
 
+import asyncio
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from importlib.resources import files
 from typing import Any
 
-import anyio
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -38,7 +37,7 @@ class RedisStore:
                 max_connections=connections,
                 # One deadline, below, holds for all that a check waits for.
                 timeout=None,
-                socket_timeout=timeout,
+                socket_timeout=None,
                 socket_connect_timeout=timeout,
                 # A script that timed out may have run: to send it again could spend twice.
                 retry=Retry(NoBackoff(), 0),
@@ -52,7 +51,7 @@ class RedisStore:
             ) from None
         self._redis: Redis = Redis.from_pool(pool)
         # Any: redis-py leaves its replies untyped.
-        self._send: Callable[..., Awaitable[Any]] = self._redis.execute_command
+        self._execute: Callable[..., Awaitable[Any]] = self._redis.execute_command
 
     async def spend(
         self, keys: Sequence[str], limits: Sequence[Limit], cost: int
@@ -61,34 +60,26 @@ class RedisStore:
 
         Raises Unavailable when Redis does not answer in time.
         """
-        arguments: list[str | int] = [1 if cost else 0]
+        asked = max(cost, 1)
+        arguments = [1 if cost else 0]
         for limit in limits:
-            arguments += (max(cost, 1) * limit.emission, limit.capacity)
-        with self._answering(), anyio.fail_after(self._timeout):
-            allowed, *backlogs = await self._run(len(keys), *keys, *arguments)
+            arguments += (asked * limit.emission, limit.capacity)
+        reply = await self._ask("EVALSHA", DIGEST, len(keys), *keys, *arguments)
+        allowed, *backlogs = reply
         return bool(allowed), backlogs
 
     async def ping(self) -> None:
         """Ask Redis for an answer; raises Unavailable when none comes."""
-        with self._answering(), anyio.fail_after(self._timeout):
-            await self._send("PING")
+        await self._ask("PING")
 
     async def close(self) -> None:
         """Close every connection."""
         await self._redis.aclose()
 
-    async def _run(self, *arguments: Any) -> list[int]:
+    async def _ask(self, *command: str | int) -> Any:
         try:
-            reply = await self._send("EVALSHA", DIGEST, *arguments)
-        except NoScriptError:
-            # Redis was restarted or its scripts flushed: nothing ran, and EVAL brings it along.
-            reply = await self._send("EVAL", SCRIPT, *arguments)
-        return list(reply)
-
-    @contextmanager
-    def _answering(self) -> Iterator[None]:
-        try:
-            yield
+            async with asyncio.timeout(self._timeout):
+                reply = await self._run(command)
         except (RedisError, OSError) as error:
             self._note(False, error)
             raise Unavailable(
@@ -97,6 +88,14 @@ class RedisStore:
                 headers={"Retry-After": "5", "Cache-Control": "no-store"},
             ) from error
         self._note(True)
+        return reply
+
+    async def _run(self, command: Sequence[str | int]) -> Any:
+        try:
+            return await self._execute(*command)
+        except NoScriptError:
+            # Redis was restarted or its scripts flushed: nothing ran, and EVAL brings it along.
+            return await self._execute("EVAL", SCRIPT, *command[2:])
 
     def _note(self, answers: bool, error: Exception | None = None) -> None:
         """Log the change only: while Redis is away, every request would say the same."""
