@@ -96,6 +96,13 @@ class TestInstalled:
         assert found["shelves"] == PackageHistory("shelves", site / "acme/shelves", ("auth",))
         assert "auth" in found
 
+    @pytest.mark.parametrize("written", ["['auth'", "tuple(NAMES)", "7"])
+    def test_requirements_that_cannot_be_read_are_refused(self, site: Path, written: str) -> None:
+        (site / "acme/shelves/__init__.py").write_text(f"REQUIRES = {written}\n")
+        install(site, shelves="acme.shelves")
+        with pytest.raises(SetupError, match="REQUIRES must be a tuple of names"):
+            installed()
+
     def test_a_package_without_revisions_is_refused(self, site: Path) -> None:
         install(site, shelves="acme.nowhere")
         with pytest.raises(SetupError, match="shelves: there is no package"):

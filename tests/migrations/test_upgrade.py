@@ -1,12 +1,16 @@
 """The packages' tables are brought to the present: in order, whole, and without a loss."""
 
+from pathlib import Path
+
 import pytest
 from sqlalchemy.exc import DBAPIError
 
 from backoffice.core import Conflict, SetupError, Unavailable
+from backoffice.core.database import parsed
 from backoffice.migrations import MigrationSettings, RevisionFailed, status, upgrade
 from tests.migrations.conftest import MakeHistory
 from tests.migrations.projects import LENDING, LIBRARY, Look, create_table
+from tests.services.postgres import PostgresServer
 
 SHELVES = "SELECT name FROM backoffice_shelf ORDER BY id"
 
@@ -202,6 +206,25 @@ def test_a_server_that_does_not_answer_is_unavailable() -> None:
     with pytest.raises(Unavailable, match="does not answer") as refusal:
         upgrade("postgresql://someone:secret@127.0.0.1:1/nowhere", histories=[LIBRARY])
     assert "secret" not in refusal.value.message
+
+
+def test_a_role_without_rights_is_told_what_it_may_not(postgres_server: PostgresServer) -> None:
+    with postgres_server.database() as url:
+        Look(url).execute(
+            "DROP ROLE IF EXISTS clerk",
+            "CREATE ROLE clerk LOGIN PASSWORD 'clerk'",
+            "REVOKE CREATE ON SCHEMA public FROM PUBLIC",
+        )
+        clerk = parsed(url).set(username="clerk", password="clerk")
+        with pytest.raises(Unavailable, match="refused: permission denied") as refusal:
+            upgrade(clerk.render_as_string(hide_password=False), histories=[LIBRARY])
+    assert refusal.value.exit_code == 6
+
+
+def test_a_file_that_is_no_database_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "notes.db").write_text("no database, but a text that is long enough for one " * 20)
+    with pytest.raises(Unavailable, match="refused: file is not a database"):
+        upgrade(f"sqlite:///{tmp_path}/notes.db", histories=[LIBRARY])
 
 
 def test_a_folder_that_is_not_there_is_unavailable() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, event
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from backoffice.core.database import Database
 from backoffice.migrations.errors import unanswered
@@ -55,10 +55,10 @@ def file_missing(url: URL) -> bool:
 
 @contextmanager
 def answering() -> Iterator[None]:
-    """Turn a database that cannot be reached into Unavailable."""
+    """Turn a database that cannot be reached, or refuses us, into Unavailable."""
     try:
         yield
-    except (OperationalError, InterfaceError) as error:
+    except DBAPIError as error:
         raise unanswered(error) from error
 
 

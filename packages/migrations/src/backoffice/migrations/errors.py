@@ -6,6 +6,8 @@ Unavailable (6)      the database does not answer, or somebody holds a lock for 
 RevisionFailed (6)   a revision raised, or the database refused what it asked for
 """
 
+from sqlalchemy.exc import InterfaceError, OperationalError
+
 from backoffice.core.errors import BackofficeError, Unavailable
 
 LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL's SQLSTATE
@@ -25,16 +27,18 @@ def reason(error: BaseException) -> str:
 
 
 def unanswered(error: BaseException) -> Unavailable:
-    """The database cannot be reached, or not be written to, with the driver's reason."""
+    """The database cannot be reached, or refuses us, with the driver's reason."""
     if locked(error):
         return Unavailable(
             "another connection is writing to the database; try again, or wait longer by "
             "BACKOFFICE_MIGRATIONS__LOCK_TIMEOUT",
             code="database_locked",
         )
-    return Unavailable(
-        f"the database does not answer: {reason(error)}", code="database_unavailable"
-    )
+    if isinstance(error, OperationalError | InterfaceError):
+        return Unavailable(
+            f"the database does not answer: {reason(error)}", code="database_unavailable"
+        )
+    return Unavailable(f"the database refused: {reason(error)}", code="database_refused")
 
 
 def locked(error: BaseException) -> bool:

@@ -127,13 +127,19 @@ def _folder(module: str) -> Path | None:
 
 
 def _requires(path: Path) -> tuple[str, ...]:
-    tree = ast.parse(path.read_text("utf-8") if path.is_file() else "")
-    for node in tree.body:
-        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            if any(isinstance(each, ast.Name) and each.id == "REQUIRES" for each in targets):
-                return tuple(ast.literal_eval(node.value))
+    try:
+        tree = ast.parse(path.read_text("utf-8") if path.is_file() else "")
+        for node in tree.body:
+            if isinstance(node, ast.Assign | ast.AnnAssign) and _names(node, "REQUIRES"):
+                return tuple(ast.literal_eval(node.value or ast.Tuple([])))
+    except (SyntaxError, ValueError, TypeError):
+        raise SetupError(f"{path}: REQUIRES must be a tuple of names, written out") from None
     return ()
+
+
+def _names(node: ast.Assign | ast.AnnAssign, name: str) -> bool:
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    return any(isinstance(each, ast.Name) and each.id == name for each in targets)
 
 
 def _read(path: Path) -> Revision:

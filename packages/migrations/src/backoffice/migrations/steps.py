@@ -9,7 +9,7 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.script import ScriptDirectory
 from alembic.script.revision import MultipleHeads, ResolutionError
 from alembic.util import CommandError
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from backoffice.core.errors import BackofficeError, Conflict, SetupError, Unavailable
 from backoffice.migrations.connections import broken_references
@@ -101,7 +101,7 @@ def refused(history: str, error: BaseException) -> BackofficeError:
         )
     if isinstance(cause, ResolutionError):
         return ahead(history, cause.argument)
-    if isinstance(error, OperationalError | InterfaceError):
+    if isinstance(error, DBAPIError):
         return unanswered(error)
     if isinstance(error, KeyError):
         return SetupError(f"{history}: a revision names {error}, which is not among the files")
