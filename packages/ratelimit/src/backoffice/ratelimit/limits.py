@@ -51,12 +51,12 @@ class Limit:
 
     @cached_property
     def _text(self) -> str:
-        per, name = next(
-            ((self.period // length, name) for name, length in reversed(PERIODS.items())
-             if self.period % length == 0),
-            (self.period, "microsecond"),
-        )  # fmt: skip
-        every = name if per == 1 else f"{per} {name}s"
+        longest_first = reversed(PERIODS.items())
+        name, length = next(
+            (each for each in longest_first if self.period % each[1] == 0), ("microsecond", 1)
+        )
+        periods = self.period // length
+        every = name if periods == 1 else f"{periods} {name}s"
         burst = "" if self.burst == self.count else f";burst={self.burst}"
         return f"{self.count}/{every}{burst}"
 
