@@ -96,7 +96,7 @@ class TestInstalled:
         assert found["shelves"] == PackageHistory("shelves", site / "acme/shelves", ("auth",))
         assert "auth" in found
 
-    @pytest.mark.parametrize("written", ["['auth'", "tuple(NAMES)", "7"])
+    @pytest.mark.parametrize("written", ["['auth'", "('auth')", "tuple(NAMES)", "7"])
     def test_requirements_that_cannot_be_read_are_refused(self, site: Path, written: str) -> None:
         (site / "acme/shelves/__init__.py").write_text(f"REQUIRES = {written}\n")
         install(site, shelves="acme.shelves")

@@ -28,6 +28,11 @@ for _ in range(8):
 os.close(begin)
 print([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children])
 """
+# Waits for every transaction that is open: those of processes that wait for the lock, too.
+CONCURRENTLY = """
+with op.get_context().autocommit_block():
+    op.create_index("ix_book_id", "book", ["id"], postgresql_concurrently=True)
+"""
 HOLDER = """
 import sys
 from backoffice.migrations.connections import migrating
@@ -44,12 +49,14 @@ def test_eight_processes_at_once_all_succeed_and_do_the_work_once(
     shop.revision(
         "shop_2", "shop_1", "op.execute('INSERT INTO book SELECT id FROM backoffice_shelf')"
     )
+    shop.revision("shop_3", "shop_2", CONCURRENTLY)
     site = install(tmp_path / "site", library="library", lending="lending")
     said = run([sys.executable, "-c", EIGHT], shop.folder, database_url, site, SAMPLE)
     assert said.splitlines()[-1] == str([0] * 8), said
     assert look.rows("SELECT count(*) FROM backoffice_shelf") == [(1,)]
     assert look.rows("SELECT count(*) FROM book") == [(1,)]
-    assert said.count("shop_2 ... done") == 1
+    answers = [said.count(f'"revision": "shop_{number}"') for number in (1, 2, 3)]
+    assert answers == [1, 1, 1]
     assert said.count('{"applied": []}') == 7
 
 

@@ -131,10 +131,16 @@ def _requires(path: Path) -> tuple[str, ...]:
         tree = ast.parse(path.read_text("utf-8") if path.is_file() else "")
         for node in tree.body:
             if isinstance(node, ast.Assign | ast.AnnAssign) and _names(node, "REQUIRES"):
-                return tuple(ast.literal_eval(node.value or ast.Tuple([])))
+                return _tuple(ast.literal_eval(node.value or ast.Tuple([])))
     except (SyntaxError, ValueError, TypeError):
         raise SetupError(f"{path}: REQUIRES must be a tuple of names, written out") from None
     return ()
+
+
+def _tuple(value: object) -> tuple[str, ...]:
+    if not isinstance(value, tuple | list):  # ("auth") is no tuple: the comma is missing
+        raise TypeError(value)
+    return tuple(value)
 
 
 def _names(node: ast.Assign | ast.AnnAssign, name: str) -> bool:
