@@ -1,11 +1,10 @@
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.packaging.environments import ROOT, Installer
+from tests.packaging.environments import Installer
 
 
 @pytest.fixture(scope="session")
@@ -13,10 +12,4 @@ def installer(tmp_path_factory: pytest.TempPathFactory) -> Installer:
     """Wheels of all distributions of this tree, ready to be installed."""
     uv = shutil.which("uv", path=Path(sys.executable).parent) or shutil.which("uv")
     assert uv, "These tests need uv. Run `make venv`, or pip install uv."
-    wheels = tmp_path_factory.mktemp("wheels")
-    subprocess.run(
-        [uv, "build", "--all-packages", "--wheel", "--quiet", "--out-dir", wheels],
-        cwd=ROOT,
-        check=True,
-    )
-    return Installer(uv, wheels)
+    return Installer(uv, tmp_path_factory.mktemp("wheels"))

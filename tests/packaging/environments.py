@@ -28,10 +28,11 @@ class Environment(NamedTuple):
 
 
 class Installer:
-    """Installs wheels of this tree, and of the index only what the lock file names."""
+    """Builds wheels of this tree and installs them with what the lock file names beside them."""
 
     def __init__(self, uv: str, wheels: Path) -> None:
         self._uv = uv
+        self.call("build", "--all-packages", "--wheel", "--out-dir", str(wheels))
         self.wheels = {path.name.split("-")[0]: path for path in wheels.glob("*.whl")}
         exported = wheels / "exported.txt"
         options = ["--all-packages", "--all-extras", "--no-emit-workspace", "--no-hashes"]
