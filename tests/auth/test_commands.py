@@ -154,7 +154,7 @@ def test_a_key_is_shown_once_and_revoked_by_its_id(command: Command) -> None:
         "--expires", "30d",
     )  # fmt: skip
     assert code == 0
-    assert made["key"].startswith("bk_")
+    assert made["key"].startswith("bo_")
     assert made["key"] not in err
     [listed] = command("keys", "list", "--user", "ann@example.com")[1]
     assert listed["id"] == made["id"]

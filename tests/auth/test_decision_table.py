@@ -14,7 +14,7 @@ REFUSED = {
     "code": "invalid_token",
     "message": "The credential is not good: wrong, expired or revoked.",
 }
-BAD_TOKENS = ["x", "a.b.c", "", "é", "bk_", "bk_abcdefghijkl_" + "x" * 38, "Bearer x"]
+BAD_TOKENS = ["x", "a.b.c", "", "é", "bo_", "bo_abcdefghijkl_" + "x" * 38, "Bearer x"]
 
 
 def code(response: object) -> str:

@@ -4,12 +4,15 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
+import anyio.lowlevel
 import pytest
 from sqlmodel import select
 
-from backoffice.auth import AuditEntry
+from backoffice.auth import AuditEntry, Registered
 from backoffice.auth.models import UserSession, now
 from backoffice.auth.passwords import Passwords
+from backoffice.core import Conflict
+from backoffice.ratelimit import limits
 from tests.auth.conftest import PASSWORD, House, bearer
 
 NEW = {"email": "new@example.com", "password": PASSWORD}
@@ -223,7 +226,7 @@ def test_no_token_serves_for_another(house: House, kind: str) -> None:
         assert house.get("/who", token=pair["refresh_token"]).status_code == 401
         assert house.get("/who", cookie=pair["refresh_token"]).status_code == 401
         return
-    token = pair["access_token"] if kind == "access as refresh" else "bkr_" + house.cookie()
+    token = pair["access_token"] if kind == "access as refresh" else "bor_" + house.cookie()
     response = house.client.post("/auth/refresh", json={"refresh_token": token})
     assert response.status_code in (401, 422)
 
@@ -276,8 +279,6 @@ def test_one_sees_and_ends_ones_own_sessions_only(house: House) -> None:
 
 
 def test_tries_are_limited_by_address(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    from backoffice.ratelimit import limits
-
     monkeypatch.setattr(house.services.limits, "_sign_in", limits("3/minute"))
     assert [house.login().status_code for _ in range(4)] == [401, 401, 401, 429]
     assert int(house.login().headers["retry-after"]) > 0
@@ -304,13 +305,23 @@ def test_what_happens_is_in_the_audit_log_and_no_secret_is(house: House) -> None
     assert PASSWORD not in text
 
 
-def test_a_listener_sees_the_event_before_the_commit_and_can_refuse_it(house: House) -> None:
-    from backoffice.auth import Registered
-    from backoffice.core import Conflict
-
-    seen: list[str] = []
+def test_a_listener_hears_of_what_happened(house: House) -> None:
+    heard: list[str] = []
 
     @house.auth.on(Registered)
+    async def hear(event: Registered) -> None:
+        heard.append(event.subject)
+
+    house.client.post("/auth/register", json=NEW)
+    house.call(anyio.lowlevel.checkpoint())
+    [user] = house.call(house.services.users.all())
+    assert heard == [f"user:{user.id}"]
+
+
+def test_a_listener_within_the_change_can_refuse_it(house: House) -> None:
+    seen: list[str] = []
+
+    @house.auth.within(Registered)
     async def only_ours(event: Registered, _: object) -> None:
         seen.append(event.subject)
         raise Conflict("this shop takes no new accounts today")

@@ -30,7 +30,7 @@ from backoffice.core import (
     settings,
     singleton,
 )
-from backoffice.core.events import EventType, Handler
+from backoffice.core.events import E, Handler, HandlerWithin
 from backoffice.core.settings import load
 from backoffice.ratelimit import Limiter, limiter
 
@@ -52,7 +52,7 @@ class Auth:
     def __init__(self, settings: AuthSettings | None = None) -> None:
         self._settings = settings
         self._listeners = Listeners()
-        self._listeners.on(AuthEvent)(audit.record)
+        self._listeners.within(AuthEvent)(audit.record)
         #: The services of the running app, for packages above and for commands.
         self.services: Singleton[Services] = singleton(self._opened)
         #: `app.include_router(auth.router, prefix="/auth")`.
@@ -100,13 +100,19 @@ class Auth:
 
         return params.Depends(asked)
 
-    def on(self, event: type[EventType]) -> Callable[[Handler[EventType]], Handler[EventType]]:
-        """Call the decorated coroutine with each event of that type and its open session.
+    def on(self, event: type[E]) -> Callable[[Handler[E]], Handler[E]]:
+        """Call the decorated coroutine after each event of that type, once it is committed.
 
-        It runs before the commit of the change: what it adds is committed with it, what it
-        raises refuses it.
+        What it raises is logged and breaks nothing.
         """
         return self._listeners.on(event)
+
+    def within(self, event: type[E]) -> Callable[[HandlerWithin[E]], HandlerWithin[E]]:
+        """Call the decorated coroutine, with the open session, before an event's commit.
+
+        What it adds is committed with the change, what it raises refuses the change.
+        """
+        return self._listeners.within(event)
 
     async def _opened(
         self,

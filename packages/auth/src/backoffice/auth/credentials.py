@@ -14,8 +14,8 @@ import uuid
 import zlib
 from dataclasses import dataclass
 
-API_KEY = "bk_"
-REFRESH = "bkr_"
+API_KEY = "bo_"
+REFRESH = "bor_"
 _ALPHABET = string.ascii_letters + string.digits
 _PREFIX_LENGTH, _SECRET_LENGTH, _CHECK_LENGTH = 12, 32, 6
 _MAC_BYTES = 24

@@ -24,6 +24,4 @@ class Limits:
         await self._spend("auth.register", self._register, client)
 
     async def _spend(self, name: str, wanted: Sequence[Limit], client: Client) -> None:
-        decision = await self._limiter.check(name, client.network, wanted)
-        if not decision.allowed:
-            raise decision.refusal()
+        await self._limiter.enforce(name, client.network, wanted)

@@ -255,9 +255,11 @@ def running(connection: HTTPConnection) -> Run:
         return cast(Run, connection.scope["state"][STATE])
     except KeyError:
         raise SingletonError(
-            "the app's singletons are not open, because its lifespan has not run. In tests write "
+            "the app's singletons are not open. If the app includes no router of ours, write "
+            "FastAPI(lifespan=singletons()), or, where it has a lifespan of its own, "
+            "app.include_router(APIRouter(lifespan=singletons())). In tests write "
             "`with TestClient(app) as client:`, or `async with serve(app) as asgi:` around "
-            "ASGITransport(asgi); under a parent app, include the router instead of mounting."
+            "ASGITransport(asgi). A mounted app takes them from its parent."
         ) from None
 
 

@@ -12,7 +12,7 @@ _MOMENT = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Create the tables."""
+    """Create the tables, where the app's own `create_all` has not done it before."""
     op.create_table(
         "backoffice_user",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -25,6 +25,7 @@ def upgrade() -> None:
         sa.Column("password_changed_at", _MOMENT, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_backoffice_user"),
         sa.UniqueConstraint("email", name="uq_backoffice_user_email"),
+        if_not_exists=True,
     )
     op.create_table(
         "backoffice_role",
@@ -33,6 +34,7 @@ def upgrade() -> None:
         sa.Column("description", sa.String(500), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_backoffice_role"),
         sa.UniqueConstraint("name", name="uq_backoffice_role_name"),
+        if_not_exists=True,
     )
     op.create_table(
         "backoffice_role_permission",
@@ -45,6 +47,7 @@ def upgrade() -> None:
             name="fk_backoffice_role_permission_role",
             ondelete="CASCADE",
         ),
+        if_not_exists=True,
     )
     op.create_table(
         "backoffice_user_role",
@@ -63,8 +66,11 @@ def upgrade() -> None:
             name="fk_backoffice_user_role_role",
             ondelete="CASCADE",
         ),
+        if_not_exists=True,
     )
-    op.create_index("ix_backoffice_user_role_role", "backoffice_user_role", ["role_id"])
+    op.create_index(
+        "ix_backoffice_user_role_role", "backoffice_user_role", ["role_id"], if_not_exists=True
+    )
     op.create_table(
         "backoffice_session",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -85,8 +91,11 @@ def upgrade() -> None:
             name="fk_backoffice_session_user",
             ondelete="CASCADE",
         ),
+        if_not_exists=True,
     )
-    op.create_index("ix_backoffice_session_user", "backoffice_session", ["user_id"])
+    op.create_index(
+        "ix_backoffice_session_user", "backoffice_session", ["user_id"], if_not_exists=True
+    )
     op.create_table(
         "backoffice_api_key",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -107,8 +116,11 @@ def upgrade() -> None:
             name="fk_backoffice_api_key_user",
             ondelete="CASCADE",
         ),
+        if_not_exists=True,
     )
-    op.create_index("ix_backoffice_api_key_user", "backoffice_api_key", ["user_id"])
+    op.create_index(
+        "ix_backoffice_api_key_user", "backoffice_api_key", ["user_id"], if_not_exists=True
+    )
     op.create_table(
         "backoffice_audit",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -119,9 +131,12 @@ def upgrade() -> None:
         sa.Column("address", sa.String(64), nullable=False),
         sa.Column("data", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_backoffice_audit"),
+        if_not_exists=True,
     )
-    op.create_index("ix_backoffice_audit_at", "backoffice_audit", ["at"])
-    op.create_index("ix_backoffice_audit_subject", "backoffice_audit", ["subject"])
+    op.create_index("ix_backoffice_audit_at", "backoffice_audit", ["at"], if_not_exists=True)
+    op.create_index(
+        "ix_backoffice_audit_subject", "backoffice_audit", ["subject"], if_not_exists=True
+    )
 
 
 def downgrade() -> None:
