@@ -7,11 +7,10 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx2 import Response
-from sqlalchemy import create_engine
-from sqlmodel import SQLModel
 
 from backoffice.auth import Auth, Principal, Services, User
 from backoffice.core.singletons import STATE, Run
+from backoffice.migrations import upgrade
 
 T = TypeVar("T")
 
@@ -96,12 +95,8 @@ def bearer(token: str) -> dict[str, str]:
 
 
 def create_tables(url: str) -> None:
-    engine = create_engine(url.replace("+aiosqlite", ""))
-    tables = [
-        table for name, table in SQLModel.metadata.tables.items() if name.startswith("backoffice_")
-    ]
-    SQLModel.metadata.create_all(engine, tables=tables)
-    engine.dispose()
+    """The tables as the package's own revisions make them."""
+    upgrade(url)
 
 
 @pytest.fixture

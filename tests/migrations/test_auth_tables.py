@@ -1,16 +1,17 @@
 """The revisions of auth make exactly the tables that its models describe."""
 
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, MetaData, NullPool, create_engine, inspect
+from sqlalchemy import Connection, MetaData, NullPool, create_engine, inspect, text
 from sqlmodel import SQLModel
 
 from backoffice.auth import models
-from backoffice.migrations import upgrade
+from backoffice.migrations import status, upgrade
 from tests.migrations.projects import sync_url
 
 
@@ -79,3 +80,15 @@ def test_the_database_describes_both_alike(
     metadata.create_all(connection)
     assert migrated == description(connection)
     assert len(migrated) == len(metadata.tables)
+
+
+def test_tables_that_the_apps_own_create_all_made_are_taken_over(
+    database_url: str, connection: Connection, metadata: MetaData
+) -> None:
+    metadata.create_all(connection)
+    insert = "INSERT INTO backoffice_role (id, name, description) VALUES (:id, 'kept', '')"
+    connection.execute(text(insert), {"id": uuid.uuid4().hex})
+    connection.commit()
+    upgrade(database_url)
+    assert not any(standing.pending for standing in status(database_url))
+    assert connection.execute(text("SELECT name FROM backoffice_role")).scalar() == "kept"
