@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import select
 
 from backoffice.auth import User
+from example_app.main import app
 from example_app.models import Review
 from tests.example_app.shop import call, services, session_on, somebody
 
@@ -99,7 +100,7 @@ def test_the_feed_is_for_everybody(stranger: TestClient) -> None:
     user, key = somebody(stranger)
     assert stranger.get("/api/feed").json() == {"user": None}
     assert stranger.get("/api/feed", headers={"X-API-Key": key}).json() == {"user": str(user.id)}
-    assert stranger.get("/api/feed", headers={"X-API-Key": "bk_wrong"}).status_code == 401
+    assert stranger.get("/api/feed", headers={"X-API-Key": "bo_wrong"}).status_code == 401
 
 
 def test_quotes_are_limited(stranger: TestClient) -> None:
@@ -110,6 +111,14 @@ def test_quotes_are_limited(stranger: TestClient) -> None:
     assert [answer.status_code for answer in answers] == [200] * 5 + [429]
     assert int(answers[-1].headers["Retry-After"]) >= 1
     assert stranger.get("/api/quote").status_code == 200
+
+
+def test_a_refused_sign_in_is_in_the_log(shop_url: str, caplog: pytest.LogCaptureFixture) -> None:
+    """With the address that it came from, at the latest when the shop closes."""
+    form = {"username": "nobody@example.com", "password": "a guess"}
+    with TestClient(app) as stranger:
+        assert stranger.post("/auth/login", data=form).status_code == 401
+    assert "a sign-in from testclient was refused" in caplog.text
 
 
 @pytest.fixture
