@@ -42,7 +42,7 @@ class House:
         """An account; with permissions, by a role of its own."""
         user = self.call(self.services.users.create(email, PASSWORD, actor="test", **fields))
         if permissions:
-            name = f"role of {email}"
+            name = f"role of {email.partition('@')[0]}"
             self.call(self.services.roles.create(name, permissions, actor="test"))
             self.call(self.services.roles.grant(user.id, name, actor="test"))
         return user

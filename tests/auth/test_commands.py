@@ -142,9 +142,19 @@ def test_roles_are_created_allowed_granted_and_listed(command: Command) -> None:
     assert command("roles", "grant", "editor", "ann@example.com")[1]["changed"] is True
     assert command("roles", "grant", "editor", "ann@example.com")[1]["changed"] is False
     assert command("roles", "grant", "editor", "nobody@example.com")[0] == 4
+    assert command("roles", "grant", "ann@example.com", "editor")[1]["changed"] is False
     [role] = command("roles", "list")[1]
     assert (role["name"], role["permissions"]) == ("editor", ["books:read", "books:write"])
     assert command("users", "list")[1][0]["roles"] == ["editor"]
+
+
+def test_a_user_is_given_a_role_and_it_is_taken_again(command: Command) -> None:
+    created(command)
+    command("roles", "create", "editor")
+    for verb, changed in (("grant", True), ("grant", False), ("revoke", True), ("revoke", False)):
+        assert command("users", verb, "ann@example.com", "editor")[1]["changed"] is changed
+    assert command("users", "grant", "ann@example.com", "nobody")[0] == 4
+    assert command("roles", "create", "ann@example.com")[0] == 2
 
 
 def test_a_key_is_shown_once_and_revoked_by_its_id(command: Command) -> None:

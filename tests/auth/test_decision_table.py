@@ -185,7 +185,7 @@ def test_a_role_taken_away_is_gone_on_the_next_request(house: House) -> None:
     user = house.user("ann@example.com", "books:read")
     token = house.token()
     assert house.get("/books", token=token).status_code == 200
-    house.call(house.services.roles.revoke(user.id, "role of ann@example.com", actor="test"))
+    house.call(house.services.roles.revoke(user.id, "role of ann", actor="test"))
     assert house.get("/books", token=token).status_code == 403
 
 
@@ -194,7 +194,7 @@ def test_a_key_does_what_its_scopes_and_its_owner_allow(house: House) -> None:
     key = house.key(user, "books:read")
     assert house.get("/books", key=key).status_code == 200
     assert house.post("/books", key=key).status_code == 403
-    house.call(house.services.roles.revoke(user.id, "role of ann@example.com", actor="test"))
+    house.call(house.services.roles.revoke(user.id, "role of ann", actor="test"))
     assert house.get("/books", key=key).status_code == 403
 
 

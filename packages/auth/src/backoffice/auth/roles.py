@@ -193,8 +193,8 @@ async def permissions_of(session: AsyncSession, user: User) -> frozenset[str]:
 
 
 def _checked_name(name: str) -> str:
-    if not name.strip() or len(name) > _NAME_LENGTH or not name.isprintable():
-        raise InvalidInput(f"a role's name is 1 to {_NAME_LENGTH} printable characters")
+    if not name.strip() or len(name) > _NAME_LENGTH or not name.isprintable() or "@" in name:
+        raise InvalidInput(f"a role's name is 1 to {_NAME_LENGTH} printable characters, with no @")
     return name.strip()
 
 

@@ -69,9 +69,16 @@ def allow(context: typer.Context, name: Name, permissions: Permissions) -> None:
 def grant(
     context: typer.Context,
     name: Name,
-    email: Annotated[str, typer.Argument(help="The address of the account to hold it.")],
+    email: Annotated[str, typer.Argument(help="The account's address; in either order.")],
 ) -> None:
     """Give a role to an account."""
+    # No role's name has an @ in it, so that the two cannot be mistaken for each other.
+    holder, role = (name, email) if "@" in name else (email, name)
+    give_role(context, holder, role)
+
+
+def give_role(context: typer.Context, email: str, name: str) -> None:
+    """Give a role to an account, and say whether it was new."""
 
     async def work(services: Services) -> bool:
         user = await services.users.find(email)
@@ -79,4 +86,16 @@ def grant(
 
     changed = within_app(context, work)
     text = f"{email} holds {name}" if changed else f"{email} held {name} already"
+    Command.of(context).give({"role": name, "email": email, "changed": changed}, text)
+
+
+def take_role(context: typer.Context, email: str, name: str) -> None:
+    """Take a role from an account, and say whether it was there."""
+
+    async def work(services: Services) -> bool:
+        user = await services.users.find(email)
+        return await services.roles.revoke(user.id, name, actor=operator())
+
+    changed = within_app(context, work)
+    text = f"{email} holds {name} no more" if changed else f"{email} did not hold {name}"
     Command.of(context).give({"role": name, "email": email, "changed": changed}, text)

@@ -6,6 +6,7 @@ import typer
 
 from backoffice.auth.commands.accounts import operator, within_app
 from backoffice.auth.commands.passwords import FromFile, FromStdin, Generate, chosen_password
+from backoffice.auth.commands.roles import give_role, take_role
 from backoffice.auth.models import User
 from backoffice.auth.services import Services
 from backoffice.core.command import Command
@@ -13,6 +14,7 @@ from backoffice.core.command import Command
 users = typer.Typer(help="Accounts: who can sign in.", no_args_is_help=True)
 
 Email = Annotated[str, typer.Argument(help="The account's address.")]
+RoleName = Annotated[str, typer.Argument(help="The role's name.")]
 
 
 def shown(user: User, roles: list[str]) -> dict[str, Any]:
@@ -94,3 +96,15 @@ def set_password(
         answer["password"] = password
     text = f"the password of {user.email} is set" + (f"\npassword: {password}" if made else "")
     Command.of(context).give(answer, text)
+
+
+@users.command("grant")
+def grant(context: typer.Context, email: Email, role: RoleName) -> None:
+    """Give a role to an account."""
+    give_role(context, email, role)
+
+
+@users.command("revoke")
+def revoke(context: typer.Context, email: Email, role: RoleName) -> None:
+    """Take a role from an account."""
+    take_role(context, email, role)
