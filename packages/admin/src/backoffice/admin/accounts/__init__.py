@@ -1,0 +1,19 @@
+"""The pages of accounts: users, roles, API keys, sessions and the audit log."""
+
+from collections.abc import Mapping
+
+from sqlmodel import SQLModel
+
+from backoffice.admin.accounts.api_keys import ApiKeyView
+from backoffice.admin.accounts.audit import AuditView
+from backoffice.admin.accounts.roles import RoleView
+from backoffice.admin.accounts.sessions import SessionView
+from backoffice.admin.accounts.users import UserView
+from backoffice.admin.accounts.views import AccountView
+
+VIEWS: tuple[type[AccountView], ...] = (UserView, RoleView, ApiKeyView, SessionView, AuditView)
+
+
+def account_views(resources: Mapping[type[SQLModel], str]) -> list[AccountView]:
+    """A view of each kind, that can refer to records of these resources."""
+    return [each(each.admin, resources) for each in VIEWS]

@@ -1,0 +1,88 @@
+"""The audit log: what happened, who did it, from where. To read, and nothing else."""
+
+# ruff: noqa: ARG002 - starlette-admin calls these hooks with all that it has
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from sqlmodel import col, select
+from starlette.requests import Request
+from starlette_admin.fields import BaseField
+
+from backoffice.admin.accounts.views import AccountView
+from backoffice.admin.model_admin import ModelAdmin
+from backoffice.admin.visits import visit_of
+from backoffice.auth import AuditEntry, User
+
+_NAMED = ("actor", "subject")
+_USER = "user:"
+
+
+class AuditAdmin(ModelAdmin):
+    """How the log is listed."""
+
+    model = AuditEntry
+    list_display = ("at", "event", "actor", "subject", "address")
+    search_fields = ("event", "actor", "subject", "address")
+    ordering = ("-at",)
+    label = "Audit log"
+    singular = "Audit entry"
+    icon = "list"
+    resource = "audit"
+
+
+class AuditView(AccountView):
+    """Entries are written by what happens, in its transaction."""
+
+    admin = AuditAdmin
+    actions = ()
+
+    def label(self, record: Any) -> str:
+        """By what happened, and when."""
+        return f"{record.event} {record.at:%Y-%m-%d %H:%M}"
+
+    def can_create(self, request: Request) -> bool:
+        """Nobody adds to the log by hand."""
+        return False
+
+    def can_edit(self, request: Request) -> bool:
+        """Nobody changes the log."""
+        return False
+
+    def can_delete(self, request: Request) -> bool:
+        """Nobody takes from the log."""
+        return False
+
+    async def is_action_allowed(self, request: Request, name: str) -> bool:
+        """Nothing can be done to an entry."""
+        return name == "export" and await super().is_action_allowed(request, name)
+
+    async def extras(
+        self, request: Request, fields: Sequence[BaseField], records: Sequence[Any]
+    ) -> dict[str, dict[str, Any]]:
+        """Users by address, for those who may see users."""
+        if not visit_of(request).may("users", "view"):
+            return {}
+        mentioned = {getattr(each, name) for each in records for name in _NAMED}
+        emails = await self._emails(request, mentioned)
+        return {
+            name: {
+                self.keys.of(each): emails.get(getattr(each, name), getattr(each, name))
+                for each in records
+            }
+            for name in _NAMED
+        }
+
+    async def _emails(self, request: Request, mentioned: set[str]) -> dict[str, str]:
+        ids = {found for each in mentioned if (found := _user_id(each)) is not None}
+        query = select(User.id, User.email).where(col(User.id).in_(ids))
+        rows = (await self.session(request).exec(query)).all()
+        return {f"{_USER}{id}": email for id, email in rows}
+
+
+def _user_id(name: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(name.removeprefix(_USER)) if name.startswith(_USER) else None
+    except ValueError:
+        return None

@@ -1,0 +1,125 @@
+"""Roles: named sets of permissions, written one on each line."""
+
+# ruff: noqa: ARG002 - starlette-admin calls these hooks with all that it has
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from sqlmodel import SQLModel
+from starlette.requests import Request
+from starlette_admin.fields import BaseField
+
+from backoffice.admin import forms
+from backoffice.admin.accounts.reach import check_permissions, roles_within
+from backoffice.admin.accounts.views import AccountView
+from backoffice.admin.fields import LinesField, form_value
+from backoffice.admin.model_admin import ModelAdmin
+from backoffice.admin.visits import visit_of
+from backoffice.auth import Role
+from backoffice.auth.permissions import parsed
+
+
+class RoleAdmin(ModelAdmin):
+    """How roles are listed."""
+
+    model = Role
+    list_display = ("name", "description", "permissions")
+    ordering = ("name",)
+    icon = "shield"
+
+
+class RoleView(AccountView):
+    """What those who hold a role may do."""
+
+    admin = RoleAdmin
+    told_at: ClassVar[dict[str, str]] = {
+        "role_taken": "name",
+        "invalid_permission": "permissions",
+        "beyond_reach": "permissions",
+    }
+
+    def made_fields(
+        self, model: type[SQLModel], resources: Mapping[type[SQLModel], str]
+    ) -> list[BaseField]:
+        """Columns, and the permissions."""
+        permissions = LinesField(
+            "permissions",
+            help_text="One on each line: books:view, books:*, or * for everything.",
+        )
+        return [*super().made_fields(model, resources), permissions]
+
+    async def is_row_action_allowed_for_obj(self, request: Request, name: str, obj: Any) -> bool:
+        """Nobody acts on a role that allows more than they may do."""
+        allowed = await super().is_row_action_allowed_for_obj(request, name, obj)
+        return allowed and obj.id in await self._within(request)
+
+    async def editable(self, request: Request, records: Sequence[Any]) -> set[str]:
+        """Those within reach."""
+        if not self.can_edit(request):
+            return set()
+        return {str(each) for each in await self._within(request)}
+
+    async def extras(
+        self, request: Request, fields: Sequence[BaseField], records: Sequence[Any]
+    ) -> dict[str, dict[str, Any]]:
+        """The permissions of each, in one line."""
+        if not any(each.name == "permissions" for each in fields):
+            return {}
+        held = await visit_of(request).services.roles.all()
+        return {"permissions": {str(role.id): ", ".join(names) for role, names in held}}
+
+    async def form_values(self, request: Request, record: Any) -> dict[str, Any]:
+        """With the permissions."""
+        held = await visit_of(request).services.roles.permissions_of(record.id)
+        field = next(each for each in self.fields if each.name == "permissions")
+        return {
+            **await super().form_values(request, record),
+            "permissions": form_value(field, held),
+        }
+
+    async def create(self, request: Request, data: dict[str, Any]) -> Any:
+        """A new role."""
+        values = forms.read_values(self.form_fields(request), data, None)
+        principal, services = self.principal(request), await self.services(request)
+        async with self.told():
+            permissions = [parsed(each) for each in values.get("permissions", ())]
+            check_permissions(principal, permissions)
+            return await services.roles.create(
+                values["name"],
+                permissions,
+                description=values.get("description") or "",
+                actor=principal.name,
+            )
+
+    async def edit(self, request: Request, pk: Any, data: dict[str, Any]) -> Any:
+        """Rename or describe it, and set what it allows."""
+        role = await self.find_by_pk(request, pk)
+        values = forms.read_values(self.form_fields(request), data, role)
+        principal, services = self.principal(request), await self.services(request)
+        held = set(await services.roles.permissions_of(role.id))
+        async with self.told():
+            wanted = {parsed(each) for each in values.pop("permissions", held)}
+            check_permissions(principal, held ^ wanted)
+            if values:
+                await services.roles.describe(
+                    role.id,
+                    name=values.get("name", role.name),
+                    description=values.get("description", role.description) or "",
+                    actor=principal.name,
+                )
+            if wanted != held:
+                await services.roles.set_permissions(role.id, wanted, actor=principal.name)
+        await self.session(request).refresh(role)
+        return role
+
+    async def delete(self, request: Request, pks: list[Any]) -> int | None:
+        """Delete roles; who held one loses what it granted."""
+        ids = [each.id for each in await self.find_by_pks(request, pks)]
+        services = await self.services(request)
+        for id in ids:
+            await services.roles.delete(id, actor=self.principal(request).name)
+        return len(ids)
+
+    async def _within(self, request: Request) -> set[Any]:
+        services = visit_of(request).services
+        return {role.id for role, _ in await roles_within(self.principal(request), services)}

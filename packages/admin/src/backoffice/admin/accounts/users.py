@@ -1,0 +1,186 @@
+"""Users: found, created, changed and deleted by auth's services. No hash is shown or set."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from sqlmodel import SQLModel
+from starlette.requests import Request
+from starlette_admin.actions import ActionSelection, action
+from starlette_admin.fields import BaseField, PasswordField
+from starlette_admin.types import RequestAction
+
+from backoffice.admin import forms
+from backoffice.admin.accounts.reach import check_grants, roles_within, users_within
+from backoffice.admin.accounts.views import AccountView
+from backoffice.admin.fields import ChoicesField
+from backoffice.admin.model_admin import ModelAdmin
+from backoffice.admin.visits import visit_of
+from backoffice.auth import User
+from backoffice.auth.permissions import EVERYTHING
+
+_ROLES = "backoffice_roles"
+
+
+class UserAdmin(ModelAdmin):
+    """How users are listed."""
+
+    model = User
+    list_display = ("email", "roles", "is_active", "is_superuser", "is_verified", "created_at")
+    search_fields = ("email",)
+    ordering = ("email",)
+    readonly_fields = ("created_at", "password_changed_at")
+    icon = "users"
+
+
+class UserView(AccountView):
+    """People and services that can sign in."""
+
+    admin = UserAdmin
+    actions = ("new-password", "end-sessions", "delete")
+    told_at: ClassVar[dict[str, str]] = {
+        "invalid_email": "email",
+        "email_taken": "email",
+        "weak_password": "password",
+        "beyond_reach": "roles",
+    }
+
+    def made_fields(
+        self, model: type[SQLModel], resources: Mapping[type[SQLModel], str]
+    ) -> list[BaseField]:
+        """Columns, the roles held, and a password for somebody new."""
+        fields = super().made_fields(model, resources)
+        for each in fields:
+            each.exclude_from_create = each.name in ("is_active", "is_verified")
+        roles = ChoicesField("roles", choices_loader=_offered_roles)
+        password = PasswordField(
+            "password",
+            help_text="Leave it empty for a generated one, which is shown once.",
+            exclude_from_list=True,
+            exclude_from_detail=True,
+            exclude_from_edit=True,
+            exclude_from_export=True,
+        )
+        return [*fields[:2], password, roles, *fields[2:]]
+
+    def can_access_field(
+        self, request: Request, field: BaseField, action: RequestAction | None = None
+    ) -> bool:
+        """Superusers alone make superusers."""
+        wanted = action or request.state.action
+        if field.name == "is_superuser" and wanted.is_form():
+            return self.principal(request).can(EVERYTHING)
+        return super().can_access_field(request, field, action)
+
+    async def is_row_action_allowed_for_obj(self, request: Request, name: str, obj: Any) -> bool:
+        """Nobody acts on those who may more, nor deletes themselves."""
+        principal = self.principal(request)
+        if name == "delete" and obj.id == principal.id:
+            return False
+        allowed = await super().is_row_action_allowed_for_obj(request, name, obj)
+        return allowed and bool(await users_within(principal, visit_of(request).services, [obj]))
+
+    async def editable(self, request: Request, records: Sequence[Any]) -> set[str]:
+        """Those within reach, in two queries for all of them."""
+        if not self.can_edit(request):
+            return set()
+        services = visit_of(request).services
+        within = await users_within(self.principal(request), services, records)
+        return {self.keys.of(each) for each in within}
+
+    async def extras(
+        self, request: Request, fields: Sequence[BaseField], records: Sequence[Any]
+    ) -> dict[str, dict[str, Any]]:
+        """The roles of each."""
+        if not any(each.name == "roles" for each in fields):
+            return {}
+        services = visit_of(request).services
+        held = await services.roles.of_users(each.id for each in records)
+        return {"roles": {str(id): names for id, names in held.items()}}
+
+    async def prepare(self, request: Request, record: Any = None) -> None:
+        """The roles that may be given, and those that are held."""
+        await super().prepare(request, record)
+        services = await self.services(request)
+        offered = {role.name for role, _ in await roles_within(self.principal(request), services)}
+        held = set(await services.roles.of_user(record.id)) if record is not None else set()
+        setattr(request.state, _ROLES, sorted(offered | held))
+
+    async def form_values(self, request: Request, record: Any) -> dict[str, Any]:
+        """With the roles held."""
+        held = await visit_of(request).services.roles.of_user(record.id)
+        return {**await super().form_values(request, record), "roles": held}
+
+    async def create(self, request: Request, data: dict[str, Any]) -> Any:
+        """A new account; a generated password is shown once."""
+        values = forms.read_values(self.form_fields(request), data, None)
+        password = values.get("password") or self._generated(request)
+        principal, services = self.principal(request), await self.services(request)
+        async with self.told():
+            await check_grants(principal, services, values.get("roles", ()))
+            return await services.users.create(
+                values["email"],
+                password,
+                superuser=bool(values.get("is_superuser")),
+                roles=values.get("roles", ()),
+                actor=principal.name,
+            )
+
+    async def edit(self, request: Request, pk: Any, data: dict[str, Any]) -> Any:
+        """Change what was sent; roles are given and taken one by one."""
+        user = await self.find_by_pk(request, pk)
+        values = forms.read_values(self.form_fields(request), data, user)
+        wanted = values.pop("roles", None)
+        principal, services = self.principal(request), await self.services(request)
+        held = set(await services.roles.of_user(user.id))
+        turned = held ^ set(held if wanted is None else wanted)
+        async with self.told():
+            await check_grants(principal, services, turned)
+            if values:
+                user = await services.users.change(user.id, values, actor=principal.name)
+            for name in sorted(turned):
+                turn = services.roles.revoke if name in held else services.roles.grant
+                await turn(user.id, name, actor=principal.name)
+        return user
+
+    async def delete(self, request: Request, pks: list[Any]) -> int | None:
+        """Delete accounts, with their sessions and keys."""
+        ids = [each.id for each in await self.find_by_pks(request, pks)]
+        services = await self.services(request)
+        for id in ids:
+            await services.users.delete(id, actor=self.principal(request).name)
+        return len(ids)
+
+    @action(
+        name="new-password",
+        text="New password",
+        confirmation="The old password ends, and every session. The new one is shown once.",
+        submit_btn_text="Make a new password",
+    )
+    async def new_password(self, request: Request, selection: ActionSelection) -> None:
+        """Set a generated password."""
+        id, services = await self.only_id(selection), await self.services(request)
+        password = self._generated(request)
+        await services.users.set_password(id, password, actor=self.principal(request).name)
+
+    @action(
+        name="end-sessions",
+        text="Sign out everywhere",
+        confirmation="Every session ends, in browsers and elsewhere. API keys stay.",
+        submit_btn_text="Sign out everywhere",
+    )
+    async def end_sessions(self, request: Request, selection: ActionSelection) -> None:
+        """End all sessions."""
+        ids, services = await self.each_id(selection), await self.services(request)
+        visit = visit_of(request)
+        for id in ids:
+            await services.sessions.end_all_of(id, actor=visit.principal.name, client=visit.client)
+
+    def _generated(self, request: Request) -> str:
+        password = secrets.token_urlsafe(18)
+        self.show_once(request, password)
+        return password
+
+
+def _offered_roles(request: Request) -> list[tuple[str, str]]:
+    return [(each, each) for each in getattr(request.state, _ROLES, ())]

@@ -1,0 +1,183 @@
+"""The fields of a model: one for each column, but those that look like secrets."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sqlalchemy import ARRAY, Boolean, Column, Date, DateTime, Enum, Interval, Time
+from sqlalchemy import inspect as inspected
+from sqlalchemy.orm import ColumnProperty, Mapper, RelationshipDirection
+from sqlalchemy.types import TypeEngine
+from sqlmodel import SQLModel
+from starlette_admin.contrib.sqla.converters import ModelConverter
+from starlette_admin.contrib.sqla.exceptions import NotSupportedColumn
+from starlette_admin.converters import converts
+from starlette_admin.fields import BaseField, EnumField, FloatField, StringField
+
+from backoffice.admin.fields import DocumentField, MomentField, Reference, References
+from backoffice.admin.labels import column_label
+
+#: Model to the name by which its view is addressed.
+Resources = Mapping[type[SQLModel], str]
+
+_SECRET = re.compile(
+    r"password|passwd|secret|token|hash|digest|salt|api_?key|private_?key|credential|(^|_)otp(_|$)",
+    re.IGNORECASE,
+)
+#: What only tells whether or when, such as `password_changed_at`, gives nothing away.
+_HARMLESS = (Boolean, Date, DateTime, Time, Interval)
+
+
+def looks_secret(column: Column[Any]) -> bool:
+    """Whether the column's name and type are those of something that nobody should read."""
+    return bool(_SECRET.search(column.name)) and not isinstance(_bare(column.type), _HARMLESS)
+
+
+def fields_of(model: type[SQLModel], resources: Resources) -> list[BaseField]:
+    """The fields of a model, in the order of its columns, then its many-to-many relations."""
+    mapper: Mapper[Any] = inspected(model)
+    columns = [_field(model, each, resources) for each in _column_properties(mapper)]
+    return [*columns, *_many_to_many(mapper, resources)]
+
+
+def column_of(model: type[SQLModel], name: str) -> Column[Any] | None:
+    """The column behind an attribute; None for a relation or a computed one."""
+    found = inspected(model).attrs.get(name)
+    if not isinstance(found, ColumnProperty) or not isinstance(found.columns[0], Column):
+        return None
+    return found.columns[0]
+
+
+def is_generated(model: type[SQLModel], column: Column[Any]) -> bool:
+    """Whether a key is made without anybody's doing: counted up, or by a default."""
+    if column.server_default is not None or column.default is not None:
+        return True
+    info = model.model_fields.get(column.key)
+    if info is not None and info.default_factory is not None:
+        return True
+    return column is model.__table__.autoincrement_column  # type: ignore[attr-defined]
+
+
+class Columns(ModelConverter):
+    """starlette-admin's converter, for the types of SQLAlchemy 2.1 and SQLModel 0.0.50."""
+
+    def convert(self, *args: Any, **kwargs: Any) -> BaseField:
+        """The field for a column; text to read for one of a type that no form can hold."""
+        try:
+            return super().convert(*args, **kwargs)
+        except NotSupportedColumn:
+            return self.conv_unknown(*args, **kwargs)
+
+    @converts("sqlalchemy.sql.sqltypes.Float")
+    def conv_float(self, *args: Any, **kwargs: Any) -> BaseField:
+        """Float is no Numeric any more in SQLAlchemy 2.1."""
+        return FloatField(**self._field_common(*args, **kwargs), input_type="number")
+
+    @converts("DateTime", "sqlmodel.sql.sqltypes.UTCDateTime")
+    def conv_datetime(self, *args: Any, **kwargs: Any) -> BaseField:
+        """SQLModel's plain datetime keeps UTC, and refuses a time without a zone."""
+        aware = bool(getattr(_bare(kwargs["type"]), "timezone", False))
+        return MomentField(aware=aware, **self._field_common(*args, **kwargs))
+
+    @converts("Enum")
+    def conv_enum(self, *args: Any, **kwargs: Any) -> BaseField:
+        """Of an enum class, or of plain names."""
+        kind: Enum = kwargs["type"]
+        common = self._field_common(*args, **kwargs)
+        if kind.enum_class is not None:
+            return EnumField(**common, enum=kind.enum_class)
+        return EnumField(**common, choices=[(each, each) for each in kind.enums])
+
+    @converts("JSON", "sqlalchemy.dialects.postgresql.hstore.HSTORE")
+    def conv_json(self, *args: Any, **kwargs: Any) -> BaseField:
+        """As text: it works without scripts."""
+        return DocumentField(**self._field_common(*args, **kwargs))
+
+    @converts("Interval", "INTERVAL")
+    def conv_interval(self, *args: Any, **kwargs: Any) -> BaseField:
+        """As ISO 8601, such as PT15M."""
+        return StringField(**self._field_common(*args, **kwargs))
+
+    @converts("LargeBinary", "PickleType")
+    def conv_unknown(self, *args: Any, **kwargs: Any) -> BaseField:
+        """What is shown and never written."""
+        common = self._field_common(*args, **kwargs) | {"required": False}
+        return StringField(**common, read_only=True)
+
+    @converts("ARRAY")
+    def conv_array(self, *args: Any, **kwargs: Any) -> BaseField:
+        """Nor is an array written: a list of inputs needs scripts."""
+        return self.conv_unknown(*args, **kwargs)
+
+
+def _bare(kind: TypeEngine[Any]) -> TypeEngine[Any]:
+    """The type below a TypeDecorator."""
+    found: Any = getattr(kind, "impl_instance", kind)
+    return found if isinstance(found, TypeEngine) else kind
+
+
+def _column_properties(mapper: Mapper[Any]) -> Iterator[ColumnProperty[Any]]:
+    for each in mapper.column_attrs:
+        column = each.columns[0]
+        if not isinstance(column, Column) or not looks_secret(column):
+            yield each
+
+
+def _field(model: type[SQLModel], found: ColumnProperty[Any], resources: Resources) -> BaseField:
+    column = found.columns[0]
+    if not isinstance(column, Column):
+        return StringField(found.key, label=column_label(found.key), read_only=True)
+    field = _reference(model, found.key, column, resources) or Columns().convert(
+        name=found.key, type=column.type, column=column
+    )
+    _complete(field, model, column)
+    return field
+
+
+def _complete(field: BaseField, model: type[SQLModel], column: Column[Any]) -> None:
+    """Take over what pydantic knows of the field."""
+    info = model.model_fields.get(field.name)
+    field.label = field.label if isinstance(field, Reference) else column_label(field.name)
+    if isinstance(_bare(column.type), ARRAY) or field.read_only:
+        return
+    if info is not None:
+        field.default = None if column.primary_key else _default(info)
+        field.required = info.is_required() and not column.nullable
+        field.required = field.required and not isinstance(_bare(column.type), Boolean)
+        field.help_text = info.description or field.help_text
+
+
+def _default(info: Any) -> Any:
+    if info.default_factory is not None:
+        return info.default_factory if not info.default_factory_takes_validated_data else None
+    return None if info.is_required() else info.default
+
+
+def _reference(
+    model: type[SQLModel], name: str, column: Column[Any], resources: Resources
+) -> Reference | None:
+    """The field for a column that holds the key of a record of another view."""
+    if len(column.foreign_keys) != 1:
+        return None
+    target = next(iter(column.foreign_keys)).column
+    for other, resource in resources.items():
+        keys = list(inspected(other).primary_key)
+        if keys == [target]:
+            relation = _relation_by(model, column)
+            label = column_label(relation or re.sub(r"_(id|pk|key|uuid)$", "", name))
+            return Reference(name, label=label, resource=resource, relation=relation)
+    return None
+
+
+def _relation_by(model: type[SQLModel], column: Column[Any]) -> str | None:
+    for each in inspected(model).relationships:
+        if each.direction is RelationshipDirection.MANYTOONE and each.local_columns == {column}:
+            return str(each.key)
+    return None
+
+
+def _many_to_many(mapper: Mapper[Any], resources: Resources) -> Iterator[References]:
+    for each in mapper.relationships:
+        resource = resources.get(each.mapper.class_)
+        if each.direction is RelationshipDirection.MANYTOMANY and resource and not each.viewonly:
+            yield References(each.key, label=column_label(each.key), resource=resource)

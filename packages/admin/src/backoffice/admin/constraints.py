@@ -1,0 +1,90 @@
+"""What a constraint of the database says, in words and at its field."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, Table, UniqueConstraint
+from sqlalchemy.exc import DataError, IntegrityError, StatementError
+from sqlmodel import SQLModel
+
+#: The key of an error that belongs to no field.
+WHOLE_FORM = ""
+_SQLITE = re.compile(r"(UNIQUE|NOT NULL|CHECK|FOREIGN KEY) constraint failed(?:: (.*))?")
+_KEY = re.compile(r"\(([^()]+)\)=\(")
+_KINDS = {"23505": "UNIQUE", "23502": "NOT NULL", "23514": "CHECK", "23503": "FOREIGN KEY"}
+
+
+def explained(error: IntegrityError, model: type[SQLModel]) -> dict[str | int, Any]:
+    """Field to what is wrong with it; never the statement, nor a value of another record."""
+    table: Table = model.__table__  # type: ignore[attr-defined]
+    kind, name, columns = _violated(error, table)
+    message = _message(kind, name, columns)
+    fields = [each for each in columns if each in model.model_fields]
+    return {fields[0] if fields else WHOLE_FORM: message}
+
+
+def is_unfit(error: Exception) -> bool:
+    """Whether a value that was sent is to blame, and not the database nor the code."""
+    if isinstance(error, DataError | OverflowError):
+        return True
+    # What a column's type raised while it made a parameter of the value.
+    made = (ValueError, TypeError, ArithmeticError, LookupError)
+    return isinstance(error, StatementError) and isinstance(error.orig, made)
+
+
+def _message(kind: str, name: str, columns: list[str]) -> str:
+    if kind == "UNIQUE" and len(columns) > 1:
+        return f"There is one already with the same {' and '.join(columns)}."
+    if kind == "UNIQUE":
+        return "There is one already with this value."
+    if kind == "NOT NULL":
+        return "This field is required."
+    if kind == "FOREIGN KEY":
+        return "Something refers to this record, or this refers to a record that is gone."
+    return f"This breaks the rule {name}." if name else "The database does not allow this."
+
+
+def _violated(error: IntegrityError, table: Table) -> tuple[str, str, list[str]]:
+    """Kind, name and columns of the constraint."""
+    # Each driver has its own error class; psycopg's alone carries diagnostics.
+    original: Any = error.orig
+    diagnostics = getattr(original, "diag", None)
+    if diagnostics is not None:
+        kind = _KINDS.get(getattr(original, "sqlstate", ""), "")
+        name = diagnostics.constraint_name or ""
+        named = [diagnostics.column_name] if diagnostics.column_name else _columns(table, name)
+        return kind, name, named or _keyed(diagnostics.message_detail or "")
+    found = _SQLITE.search(str(original))
+    if found is None:
+        return "", "", []
+    kind, detail = found[1], found[2] or ""
+    if kind in ("UNIQUE", "NOT NULL"):
+        return kind, "", [each.rpartition(".")[2] for each in detail.split(", ")]
+    return kind, detail, _columns(table, detail)
+
+
+def _columns(table: Table, name: str) -> list[str]:
+    for each in _constraints(table):
+        if each.name == name:
+            if isinstance(each, CheckConstraint):
+                return _mentioned(table, str(each.sqltext))
+            return [column.name for column in each.columns if isinstance(column, Column)]
+    return []
+
+
+def _keyed(detail: str) -> list[str]:
+    """The columns of `Key (isbn)=(...)`, for a constraint whose name PostgreSQL has made up."""
+    found = _KEY.search(detail)
+    return found[1].replace('"', "").split(", ") if found else []
+
+
+def _constraints(table: Table) -> Iterable[Any]:
+    wanted = (UniqueConstraint, CheckConstraint, ForeignKeyConstraint)
+    yield from (each for each in table.constraints if isinstance(each, wanted))
+    yield from table.indexes
+
+
+def _mentioned(table: Table, condition: str) -> list[str]:
+    words = set(re.findall(r"\w+", condition))
+    return [column.name for column in table.columns if column.name in words]

@@ -1,0 +1,204 @@
+"""The guard: nobody gets past it but those who are signed in and may enter.
+
+It stands around the whole site, for a router's dependencies do not run on what is mounted.
+
+| who | answer |
+|---|---|
+| anybody | the sign-in page, and static files |
+| a stranger who asks for a page | 303 to the sign-in page |
+| a stranger, otherwise | 401 |
+| a token or an API key, good or bad | 401: the admin is for people at a browser |
+| a change that comes from another site | 403 |
+| somebody without `admin:enter` | 403, and a way to sign out |
+"""
+
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from urllib.parse import quote, unquote
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from backoffice.admin.settings import AdminSettings
+from backoffice.admin.visits import Visit, begin, inner_path, root
+from backoffice.auth import Principal, Services
+from backoffice.auth.principals import Resolution
+from backoffice.auth.sessions import Client
+from backoffice.core import Forbidden, Refusal, Singleton, Unauthenticated
+from backoffice.core.settings import settings as core_settings
+
+LOGIN, LOGOUT, STATIC = "/login", "/logout", "/static/"
+#: Longer queries are nobody's; databases and log lines have their limits.
+_QUERY_LIMIT = 8_000
+#: An address and a password, for those whom nobody knows yet.
+_LOGIN_FORM_LIMIT = 10_000
+
+Refuse = Callable[[Request, Refusal], Awaitable[Response]]
+
+
+class Guard:
+    """Resolves the caller once and lets them on, or answers in place of the site.
+
+    `refuse` makes the page for somebody who is signed in and may not enter.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        routes: list[BaseRoute],
+        services: Singleton[Services],
+        settings: Singleton[AdminSettings],
+        refuse: Refuse,
+    ) -> None:
+        self._app = app
+        self._services = services
+        self._settings = settings
+        self._refuse = refuse
+        #: What is mounted, for those who look through an app's routes.
+        self.routes = routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        scope = _with_whole_path(scope)
+        request = Request(scope, receive)
+        if inner_path(request).startswith(STATIC):
+            await self._app(scope, receive, send)
+            return
+        answer = _unfit(request) or await self._answer(request)
+        if answer is not None:
+            await answer(scope, receive, send)
+            return
+        await self._app(scope, _limited(receive, self._form_limit(request)), send)
+
+    async def _answer(self, request: Request) -> Response | None:
+        """What to say instead of the site; None for those who may go on."""
+        services = self._services.of(request)
+        resolution = await services.principals.resolution(request)
+        if _is_explicit(request):
+            return _unwanted_credential(services, resolution)
+        visit = self._begun(request, services, resolution.principal)
+        if inner_path(request) == LOGIN or visit.may_enter:
+            return None
+        if visit.known is None:
+            return _turned_away(request, services, resolution)
+        if inner_path(request) == LOGOUT:
+            return None
+        return await self._refuse(request, Forbidden("You may not enter the admin."))
+
+    def _begun(self, request: Request, services: Services, principal: Principal | None) -> Visit:
+        visit = Visit(
+            services=services,
+            settings=self._settings.of(request),
+            client=Client.of(request),
+            secret=core_settings.of(request).secret(),
+            known=principal,
+        )
+        begin(request, visit)
+        return visit
+
+    def _form_limit(self, request: Request) -> int:
+        if inner_path(request) == LOGIN:
+            return _LOGIN_FORM_LIMIT
+        return self._settings.of(request).form_limit
+
+
+def next_page(request: Request) -> str:
+    """Where to go after signing in: a path of this admin, whatever was asked for."""
+    home = f"{root(request)}/"
+    wanted = request.query_params.get("next", "")
+    segments = unquote(wanted.partition("?")[0]).split("/")
+    # Browsers read a backslash as a slash, and leave control characters out.
+    harmless = wanted.isprintable() and "\\" not in wanted and not {".", ".."} & set(segments)
+    if not harmless or not wanted.startswith(home) or wanted.startswith("//"):
+        return home
+    return home if wanted.startswith((home + LOGIN[1:], home + LOGOUT[1:])) else wanted
+
+
+def _turned_away(request: Request, services: Services, resolution: Resolution) -> Response:
+    error = resolution.error
+    if error is not None and not isinstance(error, Unauthenticated):
+        return _json(error)
+    if not _wants_page(request):
+        return _json(error or services.principals.nobody(request, resolution))
+    wanted = request.scope["path"] + (f"?{request.url.query}" if request.url.query else "")
+    # A path alone: right behind any proxy, whatever scheme and host it spoke to us with.
+    response = RedirectResponse(
+        f"{root(request)}{LOGIN}?next={quote(wanted, safe='/')}", HTTPStatus.SEE_OTHER
+    )
+    if error is not None or resolution.stale_cookie:
+        services.cookie.clear(response, request)
+    return response
+
+
+def _unwanted_credential(services: Services, resolution: Resolution) -> Response:
+    return _json(
+        resolution.error
+        or Unauthenticated(
+            "The admin is for people at a browser; sign in there.",
+            headers=services.principals.challenge(),
+        )
+    )
+
+
+def _is_explicit(request: Request) -> bool:
+    return "authorization" in request.headers or "x-api-key" in request.headers
+
+
+def _wants_page(request: Request) -> bool:
+    headers = request.headers
+    return (
+        request.method in ("GET", "HEAD")
+        and "application/json" not in headers.get("accept", "")
+        and "x-requested-with" not in headers
+        and headers.get("sec-fetch-mode", "navigate") == "navigate"
+    )
+
+
+def _unfit(request: Request) -> Response | None:
+    """The answer to a query that no page of ours has made."""
+    query: bytes = request.scope["query_string"]
+    if len(query) > _QUERY_LIMIT:
+        return _bad_request("The query is too long.")
+    if b"%00" in query or b"\0" in query or "\0" in request.scope["path"]:
+        return _bad_request("The address holds a character that no text can hold.")
+    return None
+
+
+def _bad_request(message: str) -> Response:
+    content = {"detail": {"code": "bad_request", "message": message}}
+    return JSONResponse(content, HTTPStatus.BAD_REQUEST)
+
+
+def _json(error: Refusal) -> Response:
+    return JSONResponse(
+        {"detail": error.detail}, error.status_code, headers=dict(error.headers or {})
+    )
+
+
+def _with_whole_path(scope: Scope) -> Scope:
+    """The scope with the root path in its path, where `FastAPI(root_path=...)` left it out."""
+    above = scope.get("app_root_path", "")
+    if scope["path"].startswith(scope["root_path"]) or not above:
+        return scope
+    return {**scope, "path": above + scope["path"]}
+
+
+def _limited(receive: Receive, limit: int) -> Receive:
+    """The same body, refused as soon as it is longer than `limit` bytes."""
+    taken = 0
+
+    async def received() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > limit:
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The form is too large.")
+        return message
+
+    return received

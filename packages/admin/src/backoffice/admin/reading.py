@@ -1,0 +1,180 @@
+"""Reading: who may see and do what, and what a list, a page or a look-up finds."""
+
+# ruff: noqa: ARG002 - starlette-admin calls these hooks with all that it has
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import or_
+from sqlalchemy.orm import selectinload
+from sqlalchemy.sql import Select
+from sqlmodel.ext.asyncio.session import AsyncSession
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette_admin.fields import BaseField
+from starlette_admin.filters import FilterGroup, FilterRegistry
+from starlette_admin.types import ListParams, RequestAction
+
+from backoffice.admin.configured import ConfiguredView
+from backoffice.admin.fields import Reference, References
+from backoffice.admin.filtering import Filters, fitted, searching
+from backoffice.admin.labels import record_label
+from backoffice.admin.visits import visit_of
+
+
+class ReadableView(ConfiguredView):
+    """A page behind `{resource}:view`, and the verbs of what else may be done on it."""
+
+    def may(self, request: Request, verb: str) -> bool:
+        """Whether the person at the browser has this permission here."""
+        return visit_of(request).may(self.resource, verb)
+
+    def is_accessible(self, request: Request) -> bool:
+        """Whether they may see anything of it."""
+        return self.may(request, "view")
+
+    def can_view_detail(self, request: Request) -> bool:
+        """Whether they may open a record."""
+        return self.may(request, "view")
+
+    def can_create(self, request: Request) -> bool:
+        """Whether they may add a record."""
+        return self.may(request, "add")
+
+    def can_edit(self, request: Request) -> bool:
+        """Whether they may change records."""
+        return self.may(request, "change")
+
+    def can_delete(self, request: Request) -> bool:
+        """Whether they may delete records."""
+        return self.may(request, "delete")
+
+    def can_export(self, request: Request) -> bool:
+        """Whether they may take records away in a file."""
+        return self.may(request, "export")
+
+    def can_import(self, request: Request) -> bool:
+        """Nobody may, yet."""
+        return False
+
+    async def is_action_allowed(self, request: Request, name: str) -> bool:
+        """Whether they may do this to records at all."""
+        return self.may(request, self.action_verbs.get(name, "change"))
+
+    async def is_row_action_allowed_for_obj(self, request: Request, name: str, obj: Any) -> bool:
+        """Whether they may do this to this record; asked on every way to it."""
+        if name == "edit":
+            return self.can_edit(request)
+        return await self.is_action_allowed(request, name)
+
+    async def editable(self, request: Request, records: Sequence[Any]) -> set[str]:
+        """The keys of those records that they may change."""
+        return {
+            self.keys.of(each)
+            for each in records
+            if await self.is_row_action_allowed_for_obj(request, "edit", each)
+        }
+
+    def can_access_field(
+        self, request: Request, field: BaseField, action: RequestAction | None = None
+    ) -> bool:
+        """A reference can be set only by those who may see what it refers to."""
+        wanted = action or request.state.action
+        if wanted == RequestAction.CREATE and field.read_only:
+            return False
+        if (
+            wanted.is_form()
+            and isinstance(field, Reference | References)
+            and not visit_of(request).may(field.resource, "view")
+        ):
+            return False
+        return super().can_access_field(request, field, action)
+
+    async def extras(
+        self, request: Request, fields: Sequence[BaseField], records: Sequence[Any]
+    ) -> dict[str, dict[str, Any]]:
+        """Field to record's key to value, for fields that are no attribute of the record."""
+        return {}
+
+    def label(self, record: Any) -> str:
+        """What a record is called."""
+        return record_label(record, self.keys.of(record))
+
+    async def repr(self, obj: Any, request: Request) -> str:
+        """`label`, for starlette-admin."""
+        return self.label(obj)
+
+    def get_filter_registry(self) -> FilterRegistry:
+        """The filters of each kind of field."""
+        return Filters()
+
+    def get_search_query(self, request: Request, term: str) -> Any:
+        """The clause that finds the term."""
+        return searching(self.model, self.search_fields, term)
+
+    def asked(self, request: Request, query: QueryParams | None = None) -> ListParams:
+        """What the address of a list asks for; 400 for what no list can show."""
+        params = self._parse_list_params(request, query)
+        size = params.page_size
+        if "page_size" not in (query or request.query_params):
+            size = visit_of(request).settings.page_size
+        filters = fitted(params.filters, self.model) if params.filters else params.filters
+        return replace(params, page_size=size, filters=filters)
+
+    async def find_all(
+        self,
+        request: Request,
+        skip: int = 0,
+        limit: int = 100,
+        q: str | None = None,
+        sorts: Sequence[tuple[str, str]] | None = None,
+        filters: FilterGroup | None = None,
+    ) -> Sequence[Any]:
+        """A page of records in an order that never leaves two of them undecided."""
+        found = await self._apply_search_and_filters(
+            request, self.get_list_query(request), q, filters
+        )
+        ordered = self.build_order_clauses(request, sorts or [], found)
+        ordered = ordered.order_by(*(getattr(self.model, each) for each in self.keys.names))
+        page = ordered.offset(skip).limit(limit if limit > 0 else None)
+        return await self._all(request, page)
+
+    async def count(
+        self, request: Request, q: str | None = None, filters: FilterGroup | None = None
+    ) -> int:
+        """How many records there are, or match."""
+        query = await self._apply_search_and_filters(
+            request, self.get_count_query(request), q, filters
+        )
+        return int((await self.executed(request, query)).scalar_one())
+
+    async def find_by_pk(self, request: Request, pk: Any) -> Any:
+        """The record with that key; None for a text that is no key."""
+        query = self._with_relations(request, self.get_detail_query(request))
+        found = await self.executed(request, query.where(self.keys.clause(str(pk))))
+        return found.scalars().unique().one_or_none()
+
+    async def find_by_pks(self, request: Request, pks: list[Any]) -> Sequence[Any]:
+        """The records with these keys; a text that is no key finds none."""
+        clauses = [self.keys.clause(str(each)) for each in pks if self.keys.read(str(each))]
+        if not clauses:
+            return []
+        query = self.get_detail_query(request).where(or_(*clauses))
+        return await self._all(request, query)
+
+    def session(self, request: Request) -> AsyncSession:
+        """The session of this request's transaction."""
+        session: AsyncSession = request.state.session
+        return session
+
+    async def executed(self, request: Request, query: Any) -> Any:
+        """The rows of a query. SQLModel's `exec` knows its own kind of query alone, by type."""
+        return await self.session(request).exec(query)
+
+    async def _all(self, request: Request, query: Select[Any]) -> list[Any]:
+        return list((await self.executed(request, query)).scalars().unique().all())
+
+    def _with_relations(self, request: Request, query: Select[Any]) -> Select[Any]:
+        relations = [each for each in self.get_fields_list(request) if isinstance(each, References)]
+        return query.options(*(selectinload(getattr(self.model, each.name)) for each in relations))

@@ -1,0 +1,204 @@
+"""The view of a model: reading, and making changes that are events in one transaction."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy.exc import DataError, IntegrityError, StatementError
+from sqlmodel import SQLModel
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette_admin.actions import ActionSelection, action
+from starlette_admin.exceptions import ActionFailed, FormValidationError
+from starlette_admin.fields import BaseField
+from starlette_admin.views import BaseModelView
+
+from backoffice.admin import forms
+from backoffice.admin.constraints import WHOLE_FORM, explained, is_unfit
+from backoffice.admin.events import RecordChanged, RecordCreated, RecordDeleted, RecordEvent
+from backoffice.admin.fields import Reference, References
+from backoffice.admin.labels import words
+from backoffice.admin.reading import ReadableView
+from backoffice.admin.visits import visit_of
+from backoffice.core import Refusal
+
+_SUBJECT_LENGTH = 128
+#: A relation of more records than this is not edited by a list of all of them.
+MOST_RELATED = 200
+_LOCKED = "backoffice_locked"
+_SECRET = "backoffice_secret"  # noqa: S105
+
+
+class RecordView(ReadableView):
+    """A page for one model, behind `{resource}:view`, `:add`, `:change`, `:delete`, `:export`."""
+
+    def form_fields(self, request: Request) -> list[BaseField]:
+        """The fields that a form of this request writes."""
+        locked: set[str] = getattr(request.state, _LOCKED, set())
+        fields = self.get_fields_list(request)
+        return [each for each in fields if not each.read_only and each.name not in locked]
+
+    def fixed_fields(self, request: Request) -> list[BaseField]:
+        """The fields that a form of this request shows, and does not write."""
+        written = {each.name for each in self.form_fields(request)}
+        return [each for each in self.get_fields_list(request) if each.name not in written]
+
+    async def prepare(self, request: Request, record: Any = None) -> None:
+        """Get what the form of a record needs to know beforehand."""
+        relations = [each for each in self.get_fields_list(request) if isinstance(each, References)]
+        large = {
+            each.name
+            for each in relations
+            if record is not None and len(getattr(record, each.name)) > MOST_RELATED
+        }
+        setattr(request.state, _LOCKED, large)
+
+    async def form_values(self, request: Request, record: Any) -> dict[str, Any]:
+        """Field to what stands in the form of the record."""
+        return forms.form_values(self.form_fields(request), record)
+
+    def secret(self, request: Request) -> str | None:
+        """What a change has made that is shown this once, such as a generated password."""
+        found: str | None = getattr(request.state, _SECRET, None)
+        return found
+
+    def show_once(self, request: Request, secret: str) -> None:
+        """Have the answer to this request show what nobody can look up later."""
+        setattr(request.state, _SECRET, secret)
+
+    async def create(self, request: Request, data: dict[str, Any]) -> Any:
+        """A record of what a form sent (`forms.sent_values`); FormValidationError."""
+        async with self._told_in_words():
+            values = await self._read(request, data, None)
+            related = self._taken_relations(values)
+            record = forms.new_record(self.model, values)
+            session = self.session(request)
+            async with session.begin_nested():
+                for name, records in related.items():
+                    setattr(record, name, records)
+                await self._emit_before_create(request, values, record)
+                session.add(record)
+                await session.flush()
+            await session.refresh(record)
+            await self._emit_after_create(request, record)
+            await self._tell(request, RecordCreated, record, {**values, **related})
+            return record
+
+    async def edit(self, request: Request, pk: Any, data: dict[str, Any]) -> Any:
+        """The record with what a form changed of it; what was not sent stays as it is."""
+        record = await self.find_by_pk(request, pk)
+        async with self._told_in_words():
+            values = await self._read(request, data, record)
+            related = self._taken_relations(values)
+            changed = {**forms.changes(record, values), **related} if values or related else {}
+            old = {name: getattr(record, name) for name in changed}
+            if not changed:
+                return record
+            session = self.session(request)
+            async with session.begin_nested():
+                for name, value in changed.items():
+                    setattr(record, name, value)
+                await self._emit_before_edit(request, changed, record, pk=pk, old_data=old)
+                session.add(record)
+                await session.flush()
+            await session.refresh(record)
+            await self._emit_after_edit(request, record, pk=pk, old_data=old)
+            await self._tell(request, RecordChanged, record, changed)
+            return record
+
+    async def delete(self, request: Request, pks: list[Any]) -> int | None:
+        """Delete these records, all or none; ActionFailed where something refers to one."""
+        session = self.session(request)
+        records = await self.find_by_pks(request, pks)
+        try:
+            async with session.begin_nested():
+                for record in records:
+                    await self._emit_before_delete(request, self.keys.of(record), record)
+                    await session.delete(record)
+                await session.flush()
+        except IntegrityError:
+            raise ActionFailed(
+                "Nothing was deleted: other records refer to what was to go."
+            ) from None
+        for record in records:
+            await self._emit_after_delete(request, self.keys.of(record), record)
+            await self._tell(request, RecordDeleted, record, {})
+        return len(records)
+
+    @action(name="delete", text="Delete")
+    async def delete_action(self, request: Request, selection: ActionSelection) -> None:
+        """Delete what was chosen; starlette-admin's own tells of it in a cookie of no session."""
+        await self.delete(request, await selection.pks())
+
+    async def handle_action(
+        self, request: Request, selection: ActionSelection, name: str
+    ) -> Response | None:
+        """Do it, or ActionFailed in words: a statement is nobody's business."""
+        try:
+            return await BaseModelView.handle_action(self, request, selection, name)
+        except Refusal as refusal:
+            raise ActionFailed(refusal.message) from None
+        except IntegrityError as error:
+            raise ActionFailed(" ".join(explained(error, self.model).values())) from None
+
+    async def _read(
+        self, request: Request, sent: dict[str, Any], current: SQLModel | None
+    ) -> dict[str, Any]:
+        fields = self.form_fields(request)
+        values = forms.read_values(fields, sent, current)
+        errors: dict[str | int, Any] = {}
+        for each in fields:
+            if isinstance(each, Reference | References) and values.get(each.name):
+                await self._resolve(request, each, values, errors)
+        if errors:
+            raise FormValidationError(errors)
+        return values
+
+    async def _resolve(
+        self,
+        request: Request,
+        field: Reference | References,
+        values: dict[str, Any],
+        errors: dict[str | int, Any],
+    ) -> None:
+        """Make sure that what is referred to exists, and may be seen."""
+        other = self._find_foreign_view(field.resource)
+        value = values[field.name]
+        keys = set(value) if isinstance(value, list) else {value}
+        found = await other.find_by_pks(request, list(keys))
+        if len(found) != len(keys):
+            errors[field.name] = f"There is no such {str(other.display_name).lower()} (any more)."
+        elif isinstance(field, References):
+            values[field.name] = list(found)
+
+    def _taken_relations(self, values: dict[str, Any]) -> dict[str, Any]:
+        names = [each.name for each in self.fields if isinstance(each, References)]
+        return {each: values.pop(each) for each in names if each in values}
+
+    async def _tell(
+        self, request: Request, kind: type[RecordEvent], record: SQLModel, fields: Mapping[str, Any]
+    ) -> None:
+        """Emit the event, in the transaction of the change."""
+        visit = visit_of(request)
+        name = words(self.model.__name__).lower().replace(" ", "-")
+        event = kind(
+            actor=visit.principal.name,
+            subject=f"{name}:{self.keys.of(record)}"[:_SUBJECT_LENGTH],
+            address=visit.client.address,
+            fields=tuple(sorted(fields)),
+        )
+        await visit.services.events.emit(event, self.session(request))
+
+    @asynccontextmanager
+    async def _told_in_words(self) -> AsyncIterator[None]:
+        """Whatever a database or a listener refuses, as an error of the form."""
+        try:
+            yield
+        except IntegrityError as error:
+            raise FormValidationError(explained(error, self.model)) from None
+        except Refusal as refusal:
+            raise FormValidationError({WHOLE_FORM: refusal.message}) from None
+        except (DataError, StatementError, OverflowError) as error:
+            if not is_unfit(error):
+                raise
+            raise FormValidationError({WHOLE_FORM: forms.UNFIT}) from None

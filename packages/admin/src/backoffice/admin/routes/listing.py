@@ -1,0 +1,133 @@
+"""The list of a model's records: a page of it, searched, filtered and sorted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette_admin.fields import BaseField, DecimalField, FloatField, IntegerField
+from starlette_admin.types import ListParams, RequestAction
+
+from backoffice.admin.fields import Reference
+from backoffice.admin.presentation import shown, url_of
+from backoffice.admin.records import RecordView
+from backoffice.admin.site import Site, symbol
+from backoffice.admin.values import cell
+
+_AROUND = 2
+_EXPORTED = ("q", "filter", "sort")
+
+
+@dataclass(frozen=True)
+class Column:
+    """The head of a column; `direction` is how the list is sorted by it now, if it is."""
+
+    label: str
+    sort_url: str | None
+    direction: str | None
+    numeric: bool = False
+
+
+async def records(site: Site, request: Request) -> Response:
+    """One page of the list."""
+    request.state.action = RequestAction.LIST
+    view = site.view(request)
+    asked = view.asked(request)
+    total = await view.count(request, asked.q, asked.filters)
+    pages = max(-(-total // asked.page_size), 1)
+    # A page that is gone, for records were deleted meanwhile, is the last one.
+    params = replace(asked, page=min(asked.page, pages))
+    skipped = (params.page - 1) * params.page_size
+    found = await view.find_all(
+        request, skipped, params.page_size, params.q, params.sorts, params.filters
+    )
+    return site.page(
+        request,
+        "list.html",
+        view=view,
+        params=params,
+        total=total,
+        pages=pages,
+        first=min(skipped + 1, total),
+        last=skipped + len(found),
+        window=range(max(1, params.page - _AROUND), min(pages, params.page + _AROUND) + 1),
+        here=lambda **changes: here(request, **changes),
+        **_tools(view, request, params),
+        **await _table(view, request, params, found),
+    )
+
+
+def _tools(view: RecordView, request: Request, params: ListParams) -> dict[str, Any]:
+    """What stands above the table."""
+    return {
+        "filters": view._filter_builder_fields(request),
+        "chips": _chips(request, view, params),
+        "raw_filter": request.query_params.get("filter", ""),
+        "carried": _carried(request),
+    }
+
+
+async def _table(
+    view: RecordView, request: Request, params: ListParams, found: Sequence[Any]
+) -> dict[str, Any]:
+    fields = view.columns(request)
+    rows = await shown(view, request, fields, found, cell)
+    return {
+        "columns": [_column(request, view, params, each) for each in fields],
+        "rows": [
+            (view.keys.of(each), list(row.values())) for each, row in zip(found, rows, strict=True)
+        ],
+        "editable": await view.editable(request, found),
+        "actions": await allowed_actions(view, request),
+        "linked": _linked(fields),
+        "detail": url_of(request, view.resource, "detail") + "?pk=",
+        "edit": url_of(request, view.resource, "edit") + "?pk=",
+        "pencil": symbol(request, "pencil"),
+    }
+
+
+async def allowed_actions(view: RecordView, request: Request) -> list[dict[str, Any]]:
+    """What may be done to several records at once; exports have a page of their own."""
+    actions = await view.get_all_actions(request)
+    return [each for each in actions if each["name"] != "export"]
+
+
+def here(request: Request, **changes: Any) -> str:
+    """The address of this list with some of its query changed; None takes a part out."""
+    kept = [each for each in request.query_params.multi_items() if each[0] not in changes]
+    changed = [(name, str(value)) for name, value in changes.items() if value is not None]
+    path = url_of(request, request.path_params["resource"])
+    query = urlencode(kept + changed)
+    return f"{path}?{query}" if query else path
+
+
+def _column(request: Request, view: RecordView, params: ListParams, field: Any) -> Column:
+    direction = dict(params.sorts).get(field.name)
+    turned = "desc" if direction == "asc" else "asc"
+    sortable = field.orderable and field.name in (view.sortable_fields or ())
+    url = here(request, sort=f"{field.name}__{turned}", page=None) if sortable else None
+    numeric = isinstance(field, IntegerField | DecimalField | FloatField)
+    return Column(field.label, url, direction, numeric and field.name not in view.keys.names)
+
+
+def _linked(fields: list[BaseField]) -> int:
+    """The column that leads to the record: the first that leads nowhere else."""
+    plain = (index for index, each in enumerate(fields) if not isinstance(each, Reference))
+    return next(plain, -1)
+
+
+def _carried(request: Request) -> str:
+    """What of this list's query an export of it takes along."""
+    kept = [each for each in request.query_params.multi_items() if each[0] in _EXPORTED]
+    return f"&{urlencode(kept)}" if kept else ""
+
+
+def _chips(request: Request, view: RecordView, params: ListParams) -> list[tuple[str, str]]:
+    """What the list is filtered by in words, each with the address of the list without it."""
+    if params.filters is None or params.filters.is_empty():
+        return []
+    _, chips = view._active_filter_chips(request, params)
+    path = url_of(request, view.resource)
+    return [(each.label, f"{path}?{each.remove_url.partition('?')[2]}") for each in chips]

@@ -1,0 +1,83 @@
+"""Signing in and out."""
+
+from http import HTTPStatus
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from backoffice.admin.guard import LOGIN, next_page
+from backoffice.admin.site import Site
+from backoffice.admin.visits import Visit, root, visit_of
+from backoffice.auth.models import UserSession
+from backoffice.auth.origin import same_origin
+from backoffice.auth.sessions import BROWSER
+from backoffice.core import Forbidden, TooManyRequests, Unauthenticated
+
+
+async def login(site: Site, request: Request) -> Response:
+    """The form, and what is sent by it: a fresh session, or the form again."""
+    visit = visit_of(request)
+    if request.method != "POST":
+        if visit.may_enter:
+            return RedirectResponse(next_page(request), HTTPStatus.SEE_OTHER)
+        return _form(site, request)
+    if not same_origin(request):
+        raise Forbidden("This was not sent by the sign-in page.", code="csrf_failed")
+    form = await request.form()
+    email, password = (_text(form.get(each)) for each in ("email", "password"))
+    try:
+        await visit.services.limits.sign_in(visit.client)
+        _, session = await visit.services.sign_in.with_password(
+            email, password, BROWSER, visit.client
+        )
+    except (Unauthenticated, TooManyRequests) as refusal:
+        return _form(site, request, email=email, error=refusal)
+    return await _signed_in(request, visit, session)
+
+
+async def logout(_: Site, request: Request) -> Response:
+    """End the session; its cookie is dead from now on, wherever it may lie."""
+    visit = visit_of(request)
+    await _end_session(visit)
+    response = RedirectResponse(f"{root(request)}{LOGIN}", HTTPStatus.SEE_OTHER)
+    visit.services.cookie.clear(response, request)
+    # The app beside us has cookies and storage of its own on this host: they stay.
+    response.headers["Clear-Site-Data"] = '"cache"'
+    return response
+
+
+def _form(
+    site: Site,
+    request: Request,
+    email: str = "",
+    error: Unauthenticated | TooManyRequests | None = None,
+) -> Response:
+    if error is None:
+        return site.page(request, "login.html", email=email, error="")
+    status = error.status_code
+    response = site.page(request, "login.html", status, email=email, error=error.message)
+    headers: dict[str, Any] = dict(error.headers or {})
+    if isinstance(error, Unauthenticated):
+        headers |= visit_of(request).services.principals.challenge()
+    response.headers.update(headers)
+    return response
+
+
+async def _signed_in(request: Request, visit: Visit, session: UserSession) -> Response:
+    await _end_session(visit)
+    response = RedirectResponse(next_page(request), HTTPStatus.SEE_OTHER)
+    value = visit.services.sessions.cookie(session)
+    visit.services.cookie.set(response, request, value)
+    return response
+
+
+async def _end_session(visit: Visit) -> None:
+    if visit.known is not None and visit.known.session_id is not None:
+        await visit.services.sessions.end(
+            visit.known.session_id, actor=visit.known.name, client=visit.client
+        )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,200 @@
+"""The site: starlette-admin's engine with the pages, templates and rules of this package."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+from sqlalchemy.exc import (
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    StatementError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+from starlette_admin.base import BaseAdmin
+from starlette_admin.fields import BaseField
+
+from backoffice.admin import notices
+from backoffice.admin.constraints import is_unfit
+from backoffice.admin.presentation import url_of
+from backoffice.admin.records import RecordView
+from backoffice.admin.visits import TOKEN_FIELD, known_visit, root, visit_of
+from backoffice.auth.origin import SAFE_METHODS
+
+HERE = Path(__file__).parent
+_STATIC_SECONDS = 3600
+_SYMBOL = Markup('<svg class="icon" aria-hidden="true"><use href="{}/static/icons.svg#{}"/></svg>')
+_DESCRIBED = Markup(' aria-describedby="{}"')
+_INVALID = Markup(' aria-invalid="true"')
+
+Handler = Callable[["Site", Request], Awaitable[Response]]
+
+
+class Site(BaseAdmin):
+    """Views, templates and routes; it holds nothing of any running app."""
+
+    def __init__(self, views: Sequence[RecordView]) -> None:
+        # Templates come from this package alone: an app's own folder named "templates", which
+        # starlette-admin would look into first, has a base.html of its own.
+        super().__init__(templates_dir=str(HERE / "templates"), timezone_config=None)
+        for view in views:
+            self.add_view(view)
+        env = self.templates.env
+        env.trim_blocks = env.lstrip_blocks = True
+        env.globals.update(
+            url_of=url_of,
+            root=root,
+            visit_of=known_visit,
+            token_field=TOKEN_FIELD,
+            version=version("fastapi-backoffice-admin"),
+            symbol=symbol,
+            described=_described,
+        )
+        env.filters["lower_first"] = _lower_first
+
+    def asgi(self, routes: Sequence[Route]) -> Starlette:
+        """The site as an app, with these pages."""
+        mounts = [Mount("/static", _Static(packages=[(__package__, "static")]), name="static")]
+        app = Starlette(
+            routes=[*mounts, *routes],
+            exception_handlers={
+                HTTPException: self._render_error,
+                DataError: self._unfit,
+                OverflowError: self._unfit,
+                IntegrityError: self._conflict,
+                OperationalError: self._unavailable,
+                InterfaceError: self._unavailable,
+                PoolTimeoutError: self._unavailable,
+                StatementError: self._unfit,
+            },
+        )
+        # An address with one slash too many is none: a redirect would name scheme and host.
+        app.router.redirect_slashes = False
+        app.state.ROUTE_NAME = self.route_name
+        self._app = app
+        return app
+
+    def route(self, path: str, handler: Handler, *methods: str, guarded: bool = True) -> Route:
+        """A page; a form that it takes carries the token of the session, if it is `guarded`."""
+
+        async def endpoint(request: Request) -> Response:
+            if guarded and request.method not in SAFE_METHODS:
+                visit_of(request).check(await request.form())
+            return await handler(self, request)
+
+        return Route(path, endpoint, methods=list(methods or ("GET",)))
+
+    def view(self, request: Request) -> RecordView:
+        """The view that the address names; 404 if there is none, 403 if it may not be seen."""
+        view = self._find_view_by_key(request.path_params["resource"])
+        assert isinstance(view, RecordView)  # noqa: S101 - all views of the site are
+        if not view.is_accessible(request):
+            raise HTTPException(403, f"You may not see {view.menu_label.lower()}.")
+        return view
+
+    def visible(self, request: Request) -> list[RecordView]:
+        """The views that this person may see."""
+        views = (each for each in self._model_views if isinstance(each, RecordView))
+        return [each for each in views if each.is_accessible(request)]
+
+    def page(self, request: Request, name: str, status: int = 200, **context: Any) -> Response:
+        """A page from a template, with what the last one left to say."""
+        notice = notices.pending(request)
+        visit = visit_of(request)
+        menu = self.visible(request) if visit.may_enter else []
+        response = self.templates.TemplateResponse(
+            request, name, {"notice": notice, "visit": visit, "menu": menu, **context}, status
+        )
+        if notice is not None:
+            notices.forget(request, response)
+        return response
+
+    async def refuse(self, request: Request, exc: HTTPException) -> Response:
+        """An error as a page, or as JSON for a script that asks for it."""
+        detail: Any = exc.detail
+        message = detail.get("message", "") if isinstance(detail, dict) else str(detail)
+        if "application/json" in request.headers.get("accept", ""):
+            code = detail.get("code", "") if isinstance(detail, dict) else "refused"
+            content = {"detail": {"code": code, "message": message}}
+            return JSONResponse(content, exc.status_code, headers=exc.headers)
+        if known_visit(request) is None:
+            return PlainTextResponse(message, exc.status_code, headers=exc.headers)
+        response = self.page(
+            request, "error.html", exc.status_code, code=exc.status_code, message=message
+        )
+        response.headers.update(exc.headers or {})
+        return response
+
+    async def _render_error(
+        self, request: Request, exc: Exception = HTTPException(500)
+    ) -> Response:
+        assert isinstance(exc, HTTPException)  # noqa: S101 - it is registered for no other
+        return await self.refuse(request, exc)
+
+    async def _unfit(self, request: Request, error: Exception) -> Response:
+        if not is_unfit(error):
+            raise error
+        return await self.refuse(request, HTTPException(400, "A value does not fit its column."))
+
+    async def _conflict(self, request: Request, _: Exception) -> Response:
+        return await self.refuse(request, HTTPException(409, "Something else refers to this."))
+
+    async def _unavailable(self, request: Request, _: Exception) -> Response:
+        headers = {"Retry-After": "5"}
+        refusal = HTTPException(503, "The database does not answer; try again.", headers)
+        return await self.refuse(request, refusal)
+
+    # starlette-admin's own routes, cookies and middlewares are not wanted: its files are served
+    # to anybody who is signed in, its tokens are of no session, its middlewares buffer answers.
+
+    def _init_routes(self) -> None: ...
+
+    def _init_csrf(self) -> None: ...
+
+    def _init_flash(self) -> None: ...
+
+    def _ensure_secret_key(self) -> None: ...
+
+
+def symbol(request: Request, name: str) -> Markup:
+    """An icon of `static/icons.svg`."""
+    return _SYMBOL.format(root(request), name)
+
+
+def _described(field: BaseField, error: object) -> Markup:
+    """Attributes that tie an input to its help and its error, for those who do not see them."""
+    ids = [f"{field.id}-help"] * bool(field.help_text) + [f"{field.id}-error"] * bool(error)
+    found = _DESCRIBED.format(" ".join(ids)) if ids else Markup("")
+    return found + _INVALID if error else found
+
+
+def _lower_first(text: object) -> str:
+    """A label within a sentence; API keys stay API keys."""
+    words = str(text)
+    return words if words[:2].isupper() else words[:1].lower() + words[1:]
+
+
+class _Static(StaticFiles):
+    """Files that a browser may keep for a while."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = f"public, max-age={_STATIC_SECONDS}"
+        return response
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        try:
+            return await super().get_response(path, scope)
+        except ValueError:
+            # A path with a NUL, or with a name too long for the file system.
+            raise HTTPException(404) from None

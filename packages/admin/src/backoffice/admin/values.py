@@ -1,0 +1,95 @@
+"""How values are shown on pages and written into exports."""
+
+import json
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette_admin.fields import BaseField, EnumField
+
+from backoffice.admin.fields import label_of, text_of
+from backoffice.admin.labels import shortened
+
+NOTHING = Markup('<span class="nothing">&ndash;</span>')
+_YES = Markup('<span class="yes">Yes</span>')
+_NO = Markup('<span class="no">No</span>')
+_TIME = Markup('<time datetime="{}" title="{} UTC">{}</time>')
+_CHOICE = Markup('<span class="choice">{}</span>')
+_LINK = Markup('<a href="{}">{}</a>')
+_CUT = Markup('<span title="{}">{}</span>')
+_DOCUMENT = Markup("<pre>{}</pre>")
+_TEXT = Markup('<span class="text">{}</span>')
+_TITLE_LENGTH = 500
+
+
+def cell(field: BaseField, value: Any, request: Request) -> str:
+    """A value in a list: one line."""
+    if isinstance(value, dict | list) and not isinstance(field, EnumField):
+        return _cut(json.dumps(value, ensure_ascii=False, default=str))
+    if isinstance(value, str) and not isinstance(field, EnumField):
+        return _cut(value)
+    return _shown(field, value, request)
+
+
+def passage(field: BaseField, value: Any, request: Request) -> str:
+    """A value on a page of its own record: the whole of it."""
+    if isinstance(value, dict | list) and not isinstance(field, EnumField):
+        return _DOCUMENT.format(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    if isinstance(value, str) and not isinstance(field, EnumField):
+        return _TEXT.format(value) if value else NOTHING
+    return _shown(field, value, request)
+
+
+def link(url: str, label: str) -> str:
+    """A link to a record."""
+    return _LINK.format(url, label)
+
+
+def exported(value: Any) -> Any:
+    """A value for CSV and JSON: numbers stay numbers, the rest is text that can be read back."""
+    if value is None or isinstance(value, bool | int | float | Decimal):
+        return value
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, dict | list | tuple):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    if isinstance(value, bytes):
+        return f"{len(value)} bytes"
+    return text_of(value)
+
+
+def _shown(field: BaseField, value: Any, request: Request) -> str:
+    if value is None or value == "":
+        return NOTHING
+    if isinstance(value, bool):
+        return _YES if value else _NO
+    if isinstance(field, EnumField):
+        chosen = value if isinstance(value, list | tuple) else [value]
+        labels = (_CHOICE.format(label_of(field, each, request)) for each in chosen)
+        return Markup(" ").join(labels) or NOTHING
+    if isinstance(value, datetime):
+        return _moment(value)
+    if isinstance(value, bytes):
+        return f"{len(value)} bytes"
+    if isinstance(value, date | time | Decimal | timedelta | Enum):
+        return text_of(value)
+    return str(value)
+
+
+def _moment(value: datetime) -> Markup:
+    moment = value.astimezone(UTC) if value.tzinfo is not None else value
+    return _TIME.format(
+        value.isoformat(), f"{moment:%Y-%m-%d %H:%M:%S}", f"{moment:%Y-%m-%d %H:%M}"
+    )
+
+
+def _cut(text: str) -> str:
+    if not text:
+        return NOTHING
+    short = shortened(text)
+    return short if short == text else _CUT.format(text[:_TITLE_LENGTH], short)

@@ -1,0 +1,99 @@
+"""A visit: who is looking at the admin in this request, and what they may do."""
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from functools import cached_property
+
+from starlette.datastructures import FormData
+from starlette.requests import HTTPConnection, Request
+
+from backoffice.admin.settings import AdminSettings
+from backoffice.auth import Principal, Services
+from backoffice.auth.sessions import Client
+from backoffice.auth.tokens import derived_key
+from backoffice.core import Forbidden, Unauthenticated
+
+#: Needed to enter the admin at all.
+ENTER = "admin:enter"
+#: The form field that carries the token of the session.
+TOKEN_FIELD = "csrf_token"  # noqa: S105
+_STATE = "backoffice_visit"
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One request: of somebody who is signed in by a browser session, or of a stranger."""
+
+    services: Services
+    settings: AdminSettings
+    client: Client
+    secret: bytes
+    known: Principal | None = None
+
+    @property
+    def principal(self) -> Principal:
+        """Who it is; Unauthenticated for a stranger."""
+        if self.known is None:
+            raise Unauthenticated("Sign in first.", headers=self.services.principals.challenge())
+        return self.known
+
+    @property
+    def may_enter(self) -> bool:
+        """Whether this person may use the admin."""
+        return self.known is not None and self.known.can(ENTER)
+
+    def may(self, resource: str, verb: str) -> bool:
+        """Whether this person may `view`, `add`, `change`, `delete` or `export` the resource."""
+        return self.known is not None and self.known.can(f"{resource}:{verb}")
+
+    @cached_property
+    def token(self) -> str:
+        """What each form of this session carries: no other site, nor another session, knows it."""
+        return hmac.new(self.session_key, b"form", hashlib.sha256).hexdigest()
+
+    @cached_property
+    def session_key(self) -> bytes:
+        """A key that is of this session alone."""
+        key = derived_key(self.secret, "admin session")
+        return hmac.digest(key, str(self.principal.session_id).encode(), hashlib.sha256)
+
+    def check(self, form: FormData) -> None:
+        """Refuse a form that does not carry the token of this session."""
+        sent = form.get(TOKEN_FIELD)
+        if not isinstance(sent, str) or not hmac.compare_digest(sent.encode(), self.token.encode()):
+            raise Forbidden(
+                "This form is not from this session; load the page again and send it once more.",
+                code="csrf_failed",
+            )
+
+
+def begin(request: HTTPConnection, visit: Visit) -> None:
+    """Keep the visit on its request."""
+    setattr(request.state, _STATE, visit)
+
+
+def known_visit(request: HTTPConnection) -> Visit | None:
+    """The visit of this request; None for one of a static file."""
+    visit: Visit | None = getattr(request.state, _STATE, None)
+    return visit
+
+
+def visit_of(request: HTTPConnection) -> Visit:
+    """The visit of this request."""
+    visit = known_visit(request)
+    if visit is None:
+        raise Forbidden("This request has not passed the guard.")
+    return visit
+
+
+def root(request: HTTPConnection) -> str:
+    """The path under which the admin is mounted, as the browser sees it, without a slash."""
+    path: str = request.scope.get("root_path", "")
+    return path.rstrip("/")
+
+
+def inner_path(request: Request) -> str:
+    """The path below `root`."""
+    path: str = request.scope["path"]
+    return path.removeprefix(root(request)) or "/"
