@@ -20,7 +20,7 @@ demo: .venv/.demo # serve the example bookshop on PORT
 	$(BIN)/python -m example_app.demo --port $(PORT)
 
 test: lint types browser # everything that must hold before a commit
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 lint: venv # style, and nothing else
 	$(BIN)/ruff check $(SOURCES)
