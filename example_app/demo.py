@@ -34,10 +34,14 @@ ADDRESS = "127.0.0.1"
 ACTOR = "cli:demo"
 CHANGED = "(it was changed; no longer the one that was made here)"
 
-#: A role each, with an account that holds it; the administrator needs none.
+#: A role each, with an account that holds it; the administrator needs none. In the admin one may
+#: view, add, change, delete or export; `read` and `write` are what the routes of the shop ask for.
 ROLES = {
-    "editor": ("books:*", "authors:*", "reviews:*"),
-    "support": ("books:read", "orders:*"),
+    "editor": ("admin:enter", "books:*", "authors:*", "reviews:*"),
+    "support": (
+        *("admin:enter", "orders:view", "orders:change", "order-lines:view", "books:view"),
+        *("orders:read", "orders:write", "books:read"),
+    ),
 }
 
 

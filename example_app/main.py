@@ -17,6 +17,7 @@ from fastapi.responses import JSONResponse
 from backoffice.core import Database, database
 from example_app import accounts, catalogue, orders, quotes, reviews
 from example_app.accounts import auth
+from example_app.admin import admin
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ app = FastAPI(title="Bookshop", lifespan=lifespan)
 for room in (catalogue, orders, reviews, quotes, accounts):
     app.include_router(room.router)
 app.include_router(auth.router, prefix="/auth")
+app.include_router(admin.router, prefix="/admin")
 
 
 @app.exception_handler(RequestValidationError)
