@@ -28,7 +28,7 @@ from backoffice.admin import notices
 from backoffice.admin.constraints import is_unfit
 from backoffice.admin.presentation import url_of
 from backoffice.admin.records import RecordView
-from backoffice.admin.visits import TOKEN_FIELD, known_visit, root, visit_of
+from backoffice.admin.visits import TOKEN_FIELD, known_visit, root, sent_form, visit_of
 from backoffice.auth.origin import SAFE_METHODS
 
 HERE = Path(__file__).parent
@@ -89,7 +89,7 @@ class Site(BaseAdmin):
 
         async def endpoint(request: Request) -> Response:
             if guarded and request.method not in SAFE_METHODS:
-                visit_of(request).check(await request.form())
+                visit_of(request).check(await sent_form(request))
             return await handler(self, request)
 
         return Route(path, endpoint, methods=list(methods or ("GET",)))

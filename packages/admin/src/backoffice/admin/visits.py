@@ -87,6 +87,11 @@ def visit_of(request: HTTPConnection) -> Visit:
     return visit
 
 
+async def sent_form(request: Request) -> FormData:
+    """What was sent; 400 for a file, for no field takes one."""
+    return await request.form(max_files=0)
+
+
 def root(request: HTTPConnection) -> str:
     """The path under which the admin is mounted, as the browser sees it, without a slash."""
     path: str = request.scope.get("root_path", "")

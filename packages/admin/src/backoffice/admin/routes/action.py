@@ -14,7 +14,7 @@ from backoffice.admin import notices
 from backoffice.admin.presentation import referrers, url_of
 from backoffice.admin.records import RecordView
 from backoffice.admin.site import Site
-from backoffice.admin.visits import visit_of
+from backoffice.admin.visits import sent_form, visit_of
 
 MOST_AT_ONCE = 500
 
@@ -23,7 +23,7 @@ async def action(site: Site, request: Request) -> Response:
     """The question, and after it the deed; `name` says what, each `pks` to which record."""
     request.state.action = RequestAction.ACTION
     view = site.view(request)
-    sent = request.query_params if request.method != "POST" else await request.form()
+    sent = request.query_params if request.method != "POST" else await sent_form(request)
     name = str(sent.get("name", ""))
     keys = list(dict.fromkeys(str(each) for each in sent.getlist("pks")))
     await _check_allowed(view, request, name)

@@ -19,7 +19,7 @@ from backoffice.admin.records import RecordView
 from backoffice.admin.routes.detail import existing
 from backoffice.admin.site import Site
 from backoffice.admin.values import passage
-from backoffice.admin.visits import visit_of
+from backoffice.admin.visits import sent_form, visit_of
 
 
 async def add(site: Site, request: Request) -> Response:
@@ -35,7 +35,7 @@ async def add(site: Site, request: Request) -> Response:
     }
     if request.method != "POST":
         return await _page(site, request, view, values)
-    sent = forms.sent_values(fields, await request.form())
+    sent = forms.sent_values(fields, await sent_form(request))
     try:
         record = await view.create(request, sent)
     except FormValidationError as error:
@@ -58,7 +58,7 @@ async def edit(site: Site, request: Request) -> Response:
     key, label = view.keys.of(record), view.label(record)
     if request.method != "POST":
         return await _page(site, request, view, values, key=key, label=label)
-    sent = forms.sent_values(view.form_fields(request), await request.form())
+    sent = forms.sent_values(view.form_fields(request), await sent_form(request))
     try:
         record = await view.edit(request, key, sent)
     except FormValidationError as error:
@@ -107,7 +107,7 @@ async def _saved(
     secret = view.secret(request)
     if secret is not None:
         return site.page(request, "secret.html", view=view, key=key, label=label, secret=secret)
-    form = await request.form()
+    form = await sent_form(request)
     if "_continue" in form:
         url = url_of(request, view.resource, "edit", pk=key)
     elif "_another" in form and view.can_create(request):

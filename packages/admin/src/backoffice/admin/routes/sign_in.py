@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from backoffice.admin.guard import LOGIN, next_page
 from backoffice.admin.site import Site
-from backoffice.admin.visits import Visit, root, visit_of
+from backoffice.admin.visits import Visit, root, sent_form, visit_of
 from backoffice.auth.models import UserSession
 from backoffice.auth.origin import same_origin
 from backoffice.auth.sessions import BROWSER
@@ -24,7 +24,7 @@ async def login(site: Site, request: Request) -> Response:
         return _form(site, request)
     if not same_origin(request):
         raise Forbidden("This was not sent by the sign-in page.", code="csrf_failed")
-    form = await request.form()
+    form = await sent_form(request)
     email, password = (_text(form.get(each)) for each in ("email", "password"))
     try:
         await visit.services.limits.sign_in(visit.client)
