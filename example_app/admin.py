@@ -19,7 +19,7 @@ class OrderAdmin(ModelAdmin):
     search_fields = ("customer", "email")
     ordering = ("-placed_at",)
     # The API moves an order from status to status: a cancelled one goes back to the stock there.
-    readonly_fields = ("status", "shipping", "placed_at")
+    readonly_fields = ("status", "placed_at")
     icon = "cart"
 
 
