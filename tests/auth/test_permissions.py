@@ -82,6 +82,36 @@ def test_granting_twice_changes_once(house: House) -> None:
     assert house.call(roles.grant(user.id, "editor", actor="test")) is False
 
 
+def test_a_role_is_changed_at_once_or_not_at_all(house: House) -> None:
+    roles = house.services.roles
+    role = house.call(roles.create("editor", ["books:read"], actor="test"))
+    house.call(roles.create("taken", actor="test"))
+    with pytest.raises(InvalidInput):
+        house.call(roles.change(role.id, name="new", permissions=["nonsense"], actor="test"))
+    with pytest.raises(Conflict):
+        house.call(roles.change(role.id, name="taken", permissions=["a:b"], actor="test"))
+    assert house.call(roles.find("editor")).id == role.id
+    assert house.call(roles.permissions_of(role.id)) == ["books:read"]
+    house.call(roles.change(role.id, name="author", permissions=["books:write"], actor="test"))
+    assert house.call(roles.find("author")).id == role.id
+    assert house.call(roles.permissions_of(role.id)) == ["books:write"]
+
+
+def test_a_user_is_changed_with_their_roles_at_once_or_not_at_all(house: House) -> None:
+    user, users, roles = house.user(), house.services.users, house.services.roles
+    for name in ("one", "two"):
+        house.call(roles.create(name, actor="test"))
+    house.call(users.change(user.id, {}, roles=["one"], actor="test"))
+    with pytest.raises(NotFound):
+        house.call(
+            users.change(user.id, {"is_verified": True}, roles=["two", "no such"], actor="test")
+        )
+    assert house.call(roles.of_user(user.id)) == ["one"]
+    assert house.call(users.get(user.id)).is_verified is False
+    house.call(users.change(user.id, {"is_verified": True}, roles=["two"], actor="test"))
+    assert house.call(roles.of_user(user.id)) == ["two"]
+
+
 def test_the_last_superuser_stays(house: House) -> None:
     user = house.user(superuser=True)
     for change in ({"is_superuser": False}, {"is_active": False}):

@@ -34,11 +34,7 @@ class Roles:
         role = Role(name=_checked_name(name), description=description[:500])
         async with self._database.session() as session:
             session.add(role)
-            try:
-                await session.flush()
-            except IntegrityError:
-                await session.rollback()
-                raise Conflict(f"there is a role {name!r} already", code="role_taken") from None
+            await _flushed(session, role)
             _allow(session, role, permissions)
             await self._changed(session, role, "created", actor)
         return role
@@ -75,36 +71,32 @@ class Roles:
                 await self._changed(session, role, f"allowed {' '.join(added)}", actor)
         return added
 
-    async def set_permissions(
-        self, id: uuid.UUID, permissions: Iterable[str], *, actor: str
-    ) -> None:
-        """Give a role exactly these permissions."""
-        wanted = {parsed(each) for each in permissions}
-        async with self._database.session() as session:
-            role = await _existing(session, id)
-            held = await _permissions(session, id)
-            await session.exec(
-                delete(RolePermission).where(
-                    col(RolePermission.role_id) == id,
-                    col(RolePermission.permission).in_(held - wanted),
-                )
-            )
-            _allow(session, role, wanted - held)
-            if wanted != held:
-                await self._changed(session, role, f"set to {' '.join(sorted(wanted))}", actor)
+    async def change(
+        self,
+        id: uuid.UUID,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        permissions: Iterable[str] | None = None,
+        actor: str,
+    ) -> Role:
+        """Rename a role, describe it, give it exactly these permissions: all at once, or nothing.
 
-    async def describe(self, id: uuid.UUID, *, name: str, description: str, actor: str) -> None:
-        """Rename or describe a role; Conflict if the name is taken."""
+        What is None stays as it is. Conflict if the name is taken.
+        """
         async with self._database.session() as session:
             role = await _existing(session, id)
-            role.name, role.description = _checked_name(name), description[:500]
-            session.add(role)
-            try:
-                await session.flush()
-            except IntegrityError:
-                await session.rollback()
-                raise Conflict(f"there is a role {name!r} already", code="role_taken") from None
-            await self._changed(session, role, "described", actor)
+            changes = []
+            if (name, description) != (None, None):
+                role.name = role.name if name is None else _checked_name(name)
+                role.description = role.description if description is None else description[:500]
+                changes += ["described"] if session.is_modified(role) else []
+                await _flushed(session, role)
+            if permissions is not None:
+                changes += await _set_permissions(session, role, permissions)
+            if changes:
+                await self._changed(session, role, ", ".join(changes), actor)
+        return role
 
     async def delete(self, id: uuid.UUID, *, actor: str) -> None:
         """Delete a role; who held it loses what it granted on the next request."""
@@ -138,26 +130,37 @@ class Roles:
     async def revoke(self, user_id: uuid.UUID, name: str, *, actor: str) -> bool:
         """Take a role from a user; False if they do not hold it."""
         async with self._database.session() as session:
-            role = await _named(session, name)
-            held = await session.get(UserRole, (user_id, role.id))
-            if held is None:
-                return False
-            await session.delete(held)
-            event = RoleRevoked(actor=actor, subject=audit.user(user_id), role=name)
-            await self._events.emit(event, session)
+            taken = await self.take_from(session, user_id, name, actor=actor)
             await session.commit()
+        return taken
+
+    async def take_from(
+        self, session: AsyncSession, user_id: uuid.UUID, name: str, *, actor: str
+    ) -> bool:
+        """`revoke`, in the transaction given."""
+        role = await _named(session, name)
+        held = await session.get(UserRole, (user_id, role.id))
+        if held is None:
+            return False
+        await session.delete(held)
+        event = RoleRevoked(actor=actor, subject=audit.user(user_id), role=name)
+        await self._events.emit(event, session)
         return True
+
+    async def set_of(
+        self, session: AsyncSession, user_id: uuid.UUID, names: Iterable[str], *, actor: str
+    ) -> None:
+        """Let a user hold exactly these roles, in the transaction given."""
+        held, wanted = set(await _names_of(session, user_id)), set(names)
+        for name in sorted(wanted - held):
+            await self.add_to(session, user_id, name, actor=actor)
+        for name in sorted(held - wanted):
+            await self.take_from(session, user_id, name, actor=actor)
 
     async def of_user(self, id: uuid.UUID) -> list[str]:
         """The names of the roles that a user holds, in order."""
         async with self._database.session() as session:
-            query = (
-                select(Role.name)
-                .join(UserRole, col(UserRole.role_id) == col(Role.id))
-                .where(UserRole.user_id == id)
-                .order_by(col(Role.name))
-            )
-            return list((await session.exec(query)).all())
+            return await _names_of(session, id)
 
     async def of_users(self, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, list[str]]:
         """The names of the roles that these users hold, in order; users with none are left out."""
@@ -178,6 +181,39 @@ class Roles:
         event = RoleChanged(actor=actor, subject=audit.role(role.name), change=change)
         await self._events.emit(event, session)
         await session.commit()
+
+
+async def _names_of(session: AsyncSession, user_id: uuid.UUID) -> list[str]:
+    query = (
+        select(Role.name)
+        .join(UserRole, col(UserRole.role_id) == col(Role.id))
+        .where(UserRole.user_id == user_id)
+        .order_by(col(Role.name))
+    )
+    return list((await session.exec(query)).all())
+
+
+async def _flushed(session: AsyncSession, role: Role) -> None:
+    name = role.name
+    try:
+        await session.flush()
+    except IntegrityError:
+        await session.rollback()
+        raise Conflict(f"there is a role {name!r} already", code="role_taken") from None
+
+
+async def _set_permissions(
+    session: AsyncSession, role: Role, permissions: Iterable[str]
+) -> list[str]:
+    wanted, held = {parsed(each) for each in permissions}, await _permissions(session, role.id)
+    await session.exec(
+        delete(RolePermission).where(
+            col(RolePermission.role_id) == role.id,
+            col(RolePermission.permission).in_(held - wanted),
+        )
+    )
+    _allow(session, role, wanted - held)
+    return [f"set to {' '.join(sorted(wanted))}"] if wanted != held else []
 
 
 async def permissions_of(session: AsyncSession, user: User) -> frozenset[str]:

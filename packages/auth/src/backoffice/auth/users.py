@@ -264,8 +264,18 @@ class Users:
             await self._events.emit(event, session)
             await session.commit()
 
-    async def change(self, id: uuid.UUID, fields: dict[str, Any], *, actor: str) -> User:
-        """Set some of CHANGEABLE; Conflict for a taken address or the last superuser."""
+    async def change(
+        self,
+        id: uuid.UUID,
+        fields: dict[str, Any],
+        *,
+        roles: Iterable[str] | None = None,
+        actor: str,
+    ) -> User:
+        """Set some of CHANGEABLE and, unless None, the roles held: all at once, or nothing.
+
+        Conflict for a taken address or the last superuser.
+        """
         if unknown := fields.keys() - CHANGEABLE:
             raise InvalidInput(f"these fields cannot be set: {', '.join(sorted(unknown))}")
         if "email" in fields:
@@ -288,6 +298,8 @@ class Users:
                     actor=actor, subject=audit.user(id), fields=tuple(sorted(changed))
                 )
                 await self._events.emit(event, session)
+            if roles is not None:
+                await self._roles.set_of(session, id, roles, actor=actor)
             await session.commit()
         return user
 

@@ -92,7 +92,7 @@ class RoleView(AccountView):
             )
 
     async def edit(self, request: Request, pk: Any, data: dict[str, Any]) -> Any:
-        """Rename or describe it, and set what it allows."""
+        """Rename or describe it, and set what it allows, all at once or not at all."""
         role = await self.find_by_pk(request, pk)
         values = forms.read_values(self.form_fields(request), data, role)
         principal, services = self.principal(request), await self.services(request)
@@ -100,15 +100,13 @@ class RoleView(AccountView):
         async with self.told():
             wanted = {parsed(each) for each in values.pop("permissions", held)}
             check_permissions(principal, held ^ wanted)
-            if values:
-                await services.roles.describe(
-                    role.id,
-                    name=values.get("name", role.name),
-                    description=values.get("description", role.description) or "",
-                    actor=principal.name,
-                )
-            if wanted != held:
-                await services.roles.set_permissions(role.id, wanted, actor=principal.name)
+            await services.roles.change(
+                role.id,
+                name=values.get("name", role.name),
+                description=values.get("description", role.description) or "",
+                permissions=wanted,
+                actor=principal.name,
+            )
         await self.session(request).refresh(role)
         return role
 

@@ -127,7 +127,7 @@ class UserView(AccountView):
             )
 
     async def edit(self, request: Request, pk: Any, data: dict[str, Any]) -> Any:
-        """Change what was sent; roles are given and taken one by one."""
+        """Change what was sent, with the roles, all at once or not at all."""
         user = await self.find_by_pk(request, pk)
         values = forms.read_values(self.form_fields(request), data, user)
         wanted = values.pop("roles", None)
@@ -136,12 +136,7 @@ class UserView(AccountView):
         turned = held ^ set(held if wanted is None else wanted)
         async with self.told():
             await check_grants(principal, services, turned)
-            if values:
-                user = await services.users.change(user.id, values, actor=principal.name)
-            for name in sorted(turned):
-                turn = services.roles.revoke if name in held else services.roles.grant
-                await turn(user.id, name, actor=principal.name)
-        return user
+            return await services.users.change(user.id, values, roles=wanted, actor=principal.name)
 
     async def delete(self, request: Request, pks: list[Any]) -> int | None:
         """Delete accounts, with their sessions and keys."""
