@@ -105,6 +105,10 @@ async def test_what_is_rolled_back_to_a_savepoint_is_not_told(database: Database
             async with session.begin_nested() as savepoint:
                 await found.emit(Sold(title="taken back"), session)
                 await savepoint.rollback()
+            async with session.begin_nested() as around:
+                async with session.begin_nested():
+                    await found.emit(Sold(title="taken back with it"), session)
+                await around.rollback()
             async with session.begin_nested():
                 await found.emit(Sold(title="kept"), session)
             await session.commit()

@@ -2,9 +2,10 @@
 
 import uuid
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import update
+from sqlalchemy import or_, update
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
 from backoffice.auth import audit
@@ -13,6 +14,7 @@ from backoffice.auth.events import ApiKeyCreated, ApiKeyRevoked
 from backoffice.auth.models import ApiKey, User, now
 from backoffice.auth.permissions import grants, parsed
 from backoffice.auth.roles import permissions_of
+from backoffice.auth.sessions import noted
 from backoffice.core import Database, Events, InvalidInput, NotFound
 
 #: A key's last use is written once in this span, not with each request.
@@ -40,6 +42,7 @@ class ApiKeys:
 
         InvalidInput for a scope that the owner does not have (ASVS 2.2.3).
         """
+        expires_at = _utc(expires_at)
         _check(name, expires_at)
         made = new_api_key()
         row = ApiKey(
@@ -53,6 +56,10 @@ class ApiKeys:
         async with self._database.session() as session:
             _check_scopes(row.scopes, await permissions_of(session, owner))
             session.add(row)
+            try:
+                await session.flush()
+            except IntegrityError:
+                raise NotFound(f"there is no user {owner.id} any more") from None
             event = ApiKeyCreated(actor=actor, subject=audit.user(owner.id), key=str(row.id))
             await self._events.emit(event, session)
             await session.commit()
@@ -83,15 +90,26 @@ class ApiKeys:
             await session.commit()
 
     async def used(self, key: ApiKey) -> None:
-        """Note that the key was used, at most once a minute."""
+        """Note that the key was used, at most once a minute; where that fails, it is logged."""
         moment = now()
         if key.last_used_at is not None and moment - key.last_used_at < USED_EVERY:
             return
-        async with self._database.session() as session:
-            await session.exec(
-                update(ApiKey).where(col(ApiKey.id) == key.id).values(last_used_at=moment)
-            )
-            await session.commit()
+        stale = or_(
+            col(ApiKey.last_used_at).is_(None), col(ApiKey.last_used_at) <= moment - USED_EVERY
+        )
+        await noted(
+            self._database,
+            update(ApiKey).where(col(ApiKey.id) == key.id, stale).values(last_used_at=moment),
+        )
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    if moment is None:
+        return None
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise InvalidInput("that is beyond the end of time; leave the expiry out") from None
 
 
 def _check(name: str, expires_at: datetime | None) -> None:

@@ -12,7 +12,7 @@ import secrets
 import string
 import uuid
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 API_KEY = "bo_"
 REFRESH = "bor_"
@@ -25,9 +25,9 @@ _MAC_BYTES = 24
 class NewApiKey:
     """A key just made: `text` is shown once, `prefix` and `digest` are kept."""
 
-    text: str
+    text: str = field(repr=False)
     prefix: str
-    digest: str
+    digest: str = field(repr=False)
 
 
 def new_api_key() -> NewApiKey:

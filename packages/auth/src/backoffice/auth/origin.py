@@ -1,7 +1,5 @@
 """Whether a browser's request comes from a page of this very site (ASVS 3.5.1)."""
 
-from urllib.parse import urlsplit
-
 from starlette.requests import HTTPConnection
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
@@ -12,9 +10,13 @@ def same_origin(connection: HTTPConnection) -> bool:
     fetch_site = connection.headers.get("sec-fetch-site")
     if fetch_site is not None:
         return fetch_site in ("same-origin", "none")
-    origin = connection.headers.get("origin")
-    host = connection.headers.get("host")
-    return bool(origin and host) and urlsplit(origin or "").netloc == host
+    origin, host = connection.headers.get("origin"), connection.headers.get("host")
+    if not origin or not host:
+        return False
+    # Behind a proxy that ends TLS we may be asked by http for a page that the browser has by
+    # https; the other way round, somebody on the network may have written the page.
+    plain = connection.url.scheme in ("http", "ws")
+    return origin == f"https://{host}" or (plain and origin == f"http://{host}")
 
 
 def needs_same_origin(connection: HTTPConnection) -> bool:

@@ -15,7 +15,7 @@ from backoffice.auth.models import Role, RolePermission, User, UserRole
 from backoffice.auth.permissions import EVERYTHING, parsed
 from backoffice.core import Conflict, Database, Events, InvalidInput, NotFound
 
-_NAME_LENGTH = 64
+_NAME_LENGTH, _DESCRIPTION_LENGTH = 64, 500
 #: Above it, reading every grant is cheaper than naming each user (SQLite takes 32,766 names).
 _NAMED_AT_ONCE = 5000
 
@@ -31,7 +31,7 @@ class Roles:
         self, name: str, permissions: Iterable[str] = (), *, description: str = "", actor: str
     ) -> Role:
         """Create a role with these permissions; Conflict if there is one of that name."""
-        role = Role(name=_checked_name(name), description=description[:500])
+        role = Role(name=_checked_name(name), description=_checked_description(description))
         async with self._database.session() as session:
             session.add(role)
             await _flushed(session, role)
@@ -89,7 +89,9 @@ class Roles:
             changes = []
             if (name, description) != (None, None):
                 role.name = role.name if name is None else _checked_name(name)
-                role.description = role.description if description is None else description[:500]
+                role.description = (
+                    role.description if description is None else _checked_description(description)
+                )
                 changes += ["described"] if session.is_modified(role) else []
                 await _flushed(session, role)
             if permissions is not None:
@@ -108,10 +110,15 @@ class Roles:
     async def grant(self, user_id: uuid.UUID, name: str, *, actor: str) -> bool:
         """Give a user a role; False if they hold it already."""
         async with self._database.session() as session:
-            added = await self.add_to(session, user_id, name, actor=actor)
+            role_id = (await _named(session, name)).id
             try:
+                added = await self.add_to(session, user_id, name, actor=actor)
                 await session.commit()
-            except IntegrityError:  # Somebody else granted it between the look and the commit.
+            except IntegrityError:
+                await session.rollback()
+                # Granted by somebody else in between, or there is no such user.
+                if await session.get(UserRole, (user_id, role_id)) is None:
+                    raise NotFound(f"there is no user {user_id}") from None
                 return False
         return added
 
@@ -178,9 +185,18 @@ class Roles:
         return held
 
     async def _changed(self, session: AsyncSession, role: Role, change: str, actor: str) -> None:
-        event = RoleChanged(actor=actor, subject=audit.role(role.name), change=change)
-        await self._events.emit(event, session)
-        await session.commit()
+        name = role.name
+        event = RoleChanged(actor=actor, subject=audit.role(name), change=change)
+        try:
+            await session.flush()
+            await self._events.emit(event, session)
+            await session.commit()
+        except IntegrityError:
+            await session.rollback()
+            raise Conflict(
+                f"somebody else has changed the role {name!r} just now; try again",
+                code="role_changed_meanwhile",
+            ) from None
 
 
 async def _names_of(session: AsyncSession, user_id: uuid.UUID) -> list[str]:
@@ -232,6 +248,12 @@ def _checked_name(name: str) -> str:
     if not name.strip() or len(name) > _NAME_LENGTH or not name.isprintable() or "@" in name:
         raise InvalidInput(f"a role's name is 1 to {_NAME_LENGTH} printable characters, with no @")
     return name.strip()
+
+
+def _checked_description(text: str) -> str:
+    if "\0" in text or len(text) > _DESCRIPTION_LENGTH:
+        raise InvalidInput(f"a description is text of at most {_DESCRIPTION_LENGTH} characters")
+    return text
 
 
 def _allow(session: AsyncSession, role: Role, permissions: Iterable[str]) -> None:

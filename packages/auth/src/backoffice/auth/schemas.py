@@ -55,14 +55,14 @@ class Accepted(BaseModel):
 class Refresh(Body):
     """`POST /refresh`."""
 
-    refresh_token: str = Field(max_length=200)
+    refresh_token: str = Field(max_length=200, repr=False)
 
 
 class Tokens(BaseModel):
     """The answer of `POST /login` and `POST /refresh`; `expires_in` in seconds (RFC 6749, 5.1)."""
 
-    access_token: str
-    refresh_token: str
+    access_token: str = Field(repr=False)
+    refresh_token: str = Field(repr=False)
     token_type: str = "bearer"  # noqa: S105
     expires_in: int
 
@@ -148,7 +148,7 @@ class KeyOut(BaseModel):
 class KeyCreated(KeyOut):
     """The answer that shows the key, this once."""
 
-    key: str
+    key: str = Field(repr=False)
 
     @classmethod
     def with_text(cls, key: ApiKey, text: str) -> "KeyCreated":

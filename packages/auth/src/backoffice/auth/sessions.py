@@ -1,10 +1,11 @@
 """Sessions: one for each sign-in, of a browser or of a client that holds tokens."""
 
+import logging
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
-from sqlalchemy import update
+from sqlalchemy import Update, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import HTTPConnection
@@ -15,8 +16,10 @@ from backoffice.auth.events import SignedOut, TokenReused
 from backoffice.auth.models import User, UserSession, now
 from backoffice.auth.settings import AuthSettings
 from backoffice.auth.tokens import AccessTokens, derived_key
-from backoffice.core import Database, Events, NotFound, Unauthenticated
+from backoffice.core import Database, Events, NotFound, Unauthenticated, Unavailable
 from backoffice.ratelimit import client_address, client_network
+
+log = logging.getLogger(__name__)
 
 BROWSER, TOKEN = "browser", "token"
 #: A session's last use is written once in this span, not with each request.
@@ -27,8 +30,8 @@ SEEN_EVERY = timedelta(minutes=1)
 class TokenPair:
     """An access token and the refresh token that gets the next; `expires_in` in seconds."""
 
-    access_token: str
-    refresh_token: str
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
     expires_in: int
 
 
@@ -191,13 +194,13 @@ class Sessions:
         moment = now()
         if moment - session.last_seen_at < SEEN_EVERY:
             return
-        async with self._database.session() as opened:
-            await opened.exec(
-                update(UserSession)
-                .where(col(UserSession.id) == session.id)
-                .values(last_seen_at=moment)
-            )
-            await opened.commit()
+        stale = col(UserSession.last_seen_at) <= moment - SEEN_EVERY
+        await noted(
+            self._database,
+            update(UserSession)
+            .where(col(UserSession.id) == session.id, stale)
+            .values(last_seen_at=moment),
+        )
 
     async def _rotated(self, session: AsyncSession, id: uuid.UUID, generation: int) -> bool:
         """Spend one generation; of any number of tries at once, one gets True."""
@@ -229,6 +232,16 @@ class Sessions:
             )
             await self._events.emit(event, session)
             await session.commit()
+
+
+async def noted(database: Database, statement: Update) -> None:
+    """Write down a last use; whoever holds the database does not keep the caller out."""
+    try:
+        async with database.session() as session:
+            await session.exec(statement)
+            await session.commit()
+    except Unavailable:
+        log.warning("a last use could not be noted")
 
 
 async def _with_active_owner(session: AsyncSession, id: uuid.UUID) -> UserSession | None:

@@ -7,6 +7,8 @@ from pydantic_settings import BaseSettings
 
 from backoffice.core.settings import configuration
 
+LONGEST = timedelta(days=3650)
+
 
 class AuthSettings(BaseSettings):
     """How people and programs sign in. Spans of time are ISO 8601 (`PT15M`) or seconds."""
@@ -16,16 +18,16 @@ class AuthSettings(BaseSettings):
     #: Whether strangers may create an account by `POST /register`.
     registration: bool = True
     #: How long an access token is good.
-    access_lifetime: timedelta = Field(default=timedelta(minutes=15), gt=timedelta(0))
+    access_lifetime: timedelta = Field(default=timedelta(minutes=15), gt=timedelta(0), le=LONGEST)
     #: How long a client stays signed in by refreshing, at the most.
-    refresh_lifetime: timedelta = Field(default=timedelta(days=30), gt=timedelta(0))
+    refresh_lifetime: timedelta = Field(default=timedelta(days=30), gt=timedelta(0), le=LONGEST)
     #: A spent refresh token, sent again within this span, gives the same successor once more:
     #: the answer to the first may have been lost. After it, it ends the session.
-    refresh_grace: timedelta = Field(default=timedelta(seconds=10), ge=timedelta(0))
+    refresh_grace: timedelta = Field(default=timedelta(seconds=10), ge=timedelta(0), le=LONGEST)
     #: How long a browser stays signed in, at the most.
-    session_lifetime: timedelta = Field(default=timedelta(days=7), gt=timedelta(0))
+    session_lifetime: timedelta = Field(default=timedelta(days=7), gt=timedelta(0), le=LONGEST)
     #: How long a browser stays signed in without a request.
-    session_idle: timedelta = Field(default=timedelta(hours=8), gt=timedelta(0))
+    session_idle: timedelta = Field(default=timedelta(hours=8), gt=timedelta(0), le=LONGEST)
     #: Least number of characters of a new password (NIST 800-63B-4 recommends 15).
     password_min_length: int = Field(default=8, ge=8, le=128)
     #: Tries to sign in, per address.
@@ -41,4 +43,4 @@ class AuthSettings(BaseSettings):
     #: Send the session cookie over https only. Unset: as the sign-in request came.
     cookie_secure: bool | None = None
     #: Named in challenges: `WWW-Authenticate: Bearer realm="..."`.
-    realm: str = Field(default="backoffice", pattern=r'^[^"\\\x00-\x1f]{1,100}$')
+    realm: str = Field(default="backoffice", pattern=r"^[ !#-\[\]-~]{1,100}$")

@@ -28,9 +28,14 @@ class SignIn:
         the address is unknown, the password wrong or the account not active."""
         credentials = OAuth2PasswordRequestForm(username=_address(email), password=password)
         async with self._database.session() as session:
-            user = await self._users.manager(session).authenticate(credentials)
+            manager = self._users.manager(session)
+            user = await manager.authenticate(credentials)
             if user is None:
-                await self._events.emit(SignInFailed(address=client.address), session)
+                # Looked up for known and unknown addresses alike, so that both cost the same.
+                known = await manager.user_db.get_by_email(credentials.username)
+                subject = audit.user(known.id) if known else ""
+                failed = SignInFailed(subject=subject, address=client.address)
+                await self._events.emit(failed, session)
                 await session.commit()
                 raise Unauthenticated(
                     "The address or the password is not right.", code="invalid_credentials"

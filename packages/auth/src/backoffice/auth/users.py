@@ -2,15 +2,16 @@
 
 import unicodedata
 import uuid
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
 from fastapi.security import OAuth2PasswordRequestForm
 from fastapi_users import BaseUserManager, UUIDIDMixin, exceptions
 from fastapi_users.db import BaseUserDatabase
-from fastapi_users.schemas import BaseUserCreate, BaseUserUpdate
-from sqlalchemy import func
+from fastapi_users.schemas import BaseUserCreate
+from sqlalchemy import func, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -20,6 +21,7 @@ from backoffice.auth import audit
 from backoffice.auth.events import (
     PasswordChanged,
     Registered,
+    SignInFailed,
     UserChanged,
     UserCreated,
     UserDeleted,
@@ -37,7 +39,7 @@ CHANGEABLE = frozenset({"email", "is_active", "is_superuser", "is_verified"})
 def normal_email(text: str) -> str:
     """The address in the one form in which it is kept; InvalidInput if it is none.
 
-    NFKC and lower case, so that two spellings of one address are never two accounts.
+    NFKC and lower case: the spellings that people mix up are one account.
     """
     try:
         checked = validate_email(
@@ -54,10 +56,6 @@ class NewUser(BaseUserCreate):
     """What fastapi-users' manager creates a user from; the address is checked before."""
 
     email: str
-
-
-class NewPassword(BaseUserUpdate):
-    """What fastapi-users' manager changes a password from."""
 
 
 class UserTable(BaseUserDatabase[User, uuid.UUID]):
@@ -134,17 +132,26 @@ class UserManager(UUIDIDMixin, BaseUserManager[User, uuid.UUID]):
         return user if user is not None and right and user.is_active else None
 
     async def right_password(self, user: User | None, password: str) -> bool:
-        """Whether it is the user's password; upgrades an outdated hash. None costs the same."""
+        """Whether it is the active user's password; upgrades an outdated hash.
+
+        None costs the same. True holds the user's row until the transaction ends: neither a new
+        password nor a deactivation can come between the proof and what is done upon it.
+        """
+        session = self.user_db.session
+        stored = user.hashed_password if user else None
         # Hands the connection back while hashing: many sign-ins must not drain the pool.
-        await self.user_db.session.commit()
-        right, better = await self.password_helper.verified(
-            password, user.hashed_password if user else None
-        )
+        await session.commit()
+        right, better = await self.password_helper.verified(password, stored)
         if user is None or not right:
             return False
-        if better is not None:
-            await self.user_db.update(user, {"hashed_password": better})
-        return True
+        held = await session.exec(
+            update(User)
+            .where(col(User.id) == user.id, col(User.hashed_password) == stored)
+            .where(col(User.is_active))
+            .values(hashed_password=better or stored)
+            .execution_options(synchronize_session=False)
+        )
+        return bool(held.rowcount == 1)
 
     async def _update(self, user: User, update_dict: dict[str, Any]) -> User:
         if (password := update_dict.pop("password", None)) is not None:
@@ -240,7 +247,11 @@ class Users:
 
     async def set_password(self, id: uuid.UUID, password: str, *, actor: str) -> None:
         """Set somebody's password; all their sessions end."""
-        await self._set_password(id, password, actor=actor, keep=None)
+        async with self._database.session() as session:
+            user = await _existing(session, id)
+            await session.commit()
+            hashed = await self._new_hash(user, password)
+            await self._store_password(session, user, hashed, actor=actor, keep=None)
 
     async def change_password(
         self, id: uuid.UUID, current: str, new: str, *, keep: uuid.UUID | None
@@ -248,21 +259,35 @@ class Users:
         """Change one's own password, knowing the current one; other sessions end."""
         async with self._database.session() as session:
             user = await _existing(session, id)
+            await session.commit()
+            # Hashed before the proof, which holds the user's row: nobody waits for the hashing.
+            hashed = await self._new_hash(user, new)
             if not await self.manager(session).right_password(user, current):
+                subject = audit.user(id)
+                await self._events.emit(SignInFailed(actor=subject, subject=subject), session)
+                await session.commit()
                 raise InvalidInput("The current password is not right.", code="invalid_credentials")
-        await self._set_password(id, new, actor=audit.user(id), keep=keep)
+            await self._store_password(session, user, hashed, actor=audit.user(id), keep=keep)
 
-    async def _set_password(
-        self, id: uuid.UUID, password: str, *, actor: str, keep: uuid.UUID | None
+    async def _new_hash(self, user: User, password: str) -> str:
+        self._passwords.check(password, user.email)
+        return await self._passwords.hashed(password)
+
+    async def _store_password(
+        self,
+        session: AsyncSession,
+        user: User,
+        hashed: str,
+        *,
+        actor: str,
+        keep: uuid.UUID | None,
     ) -> None:
-        async with self._database.session() as session:
-            user = await _existing(session, id)
-            await session.commit()
-            await self.manager(session).update(NewPassword(password=password), user)
-            await self._sessions.end_all(session, id, keep)
-            event = PasswordChanged(actor=actor, subject=audit.user(id))
-            await self._events.emit(event, session)
-            await session.commit()
+        fields = {"hashed_password": hashed, "password_changed_at": now()}
+        await UserTable(session).update(user, fields)
+        await self._sessions.end_all(session, user.id, keep)
+        event = PasswordChanged(actor=actor, subject=audit.user(user.id))
+        await self._events.emit(event, session)
+        await session.commit()
 
     async def change(
         self,
@@ -285,12 +310,13 @@ class Users:
             changed = {
                 each: value for each, value in fields.items() if getattr(user, each) != value
             }
-            if changed.get("is_active") is False or changed.get("is_superuser") is False:
-                await _check_not_last_superuser(session, user)
-            try:
-                user = await UserTable(session).update(user, changed)
-            except exceptions.UserAlreadyExists:
-                raise _taken(str(changed.get("email"))) from None
+            if "email" in changed:
+                changed.setdefault("is_verified", False)
+            async with _superuser_left(session, user):
+                try:
+                    user = await UserTable(session).update(user, changed)
+                except exceptions.UserAlreadyExists:
+                    raise _taken(str(changed.get("email"))) from None
             if changed.get("is_active") is False:
                 await self._sessions.end_all(session, id)
             if changed:
@@ -307,8 +333,8 @@ class Users:
         """Delete an account with its sessions and keys; Conflict for the last superuser."""
         async with self._database.session() as session:
             user = await _existing(session, id)
-            await _check_not_last_superuser(session, user)
-            await self.manager(session).delete(user)
+            async with _superuser_left(session, user):
+                await self.manager(session).delete(user)
             event = UserDeleted(actor=actor, subject=audit.user(id))
             await self._events.emit(event, session)
             await session.commit()
@@ -329,10 +355,19 @@ async def _existing(session: AsyncSession, id: uuid.UUID) -> User:
     return user
 
 
-async def _check_not_last_superuser(session: AsyncSession, user: User) -> None:
-    if not (user.is_superuser and user.is_active):
-        return
-    if await _active_superusers(session) == 1:
+@asynccontextmanager
+async def _superuser_left(session: AsyncSession, user: User) -> AsyncIterator[None]:
+    """Conflict if what is done within leaves no active superuser.
+
+    Counted after the write, which on SQLite holds the database; on PostgreSQL the rows are held
+    before: of two who take each other's place at once, the second sees what the first has done.
+    """
+    matters = user.is_superuser and user.is_active
+    if matters:
+        rows = select(User.id).where(col(User.is_superuser), col(User.is_active))
+        await session.exec(rows.order_by(col(User.id)).with_for_update())
+    yield
+    if matters and await _active_superusers(session) == 0:
         raise Conflict(
             "This is the last active superuser; make another one first.", code="last_superuser"
         )

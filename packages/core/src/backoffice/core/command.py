@@ -16,6 +16,7 @@ from typing import Annotated, Any, TypeVar
 import anyio
 import typer
 from fastapi import FastAPI
+from sqlalchemy.exc import DBAPIError
 
 from backoffice.core.checks import examine
 from backoffice.core.discovery import find_app
@@ -188,7 +189,9 @@ def main() -> None:
         _refuse(arguments, error.code, error.message, error.exit_code)
     except Exception as error:
         log.debug("unexpected", exc_info=True)
-        _refuse(arguments, "unexpected", f"{type(error).__name__}: {error}", REFUSED)
+        # A driver's message may repeat a row: its type says enough.
+        told = "" if isinstance(error, DBAPIError) else f": {error}"
+        _refuse(arguments, "unexpected", f"{type(error).__name__}{told}", REFUSED)
 
 
 def _refuse(arguments: list[str], code: str, message: str, exit_code: int) -> None:

@@ -95,7 +95,7 @@ class Database:
             self.sync_engine.dispose()
 
     def _options(self) -> dict[str, Any]:
-        # Parameters hold addresses and password hashes: they never go into an error or a log.
+        # Parameters hold addresses and password hashes: a statement's error does not repeat them.
         options: dict[str, Any] = {"hide_parameters": True}
         if self.dialect == "postgresql":
             options |= {

@@ -80,10 +80,24 @@ class InvalidInput(Refusal):
 
 
 class Unauthenticated(Refusal):
-    """Nobody is signed in, or the credential presented is not good (RFC 9110, 15.5.2)."""
+    """Nobody is signed in, or the credential presented is not good.
+
+    Has a challenge, as it must (RFC 9110, 15.5.2): `Bearer` unless the headers bring another.
+    """
 
     code = "unauthenticated"
     status = 401
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        **data: Any,
+    ) -> None:
+        challenged = {"WWW-Authenticate": "Bearer", **(headers or {})}
+        super().__init__(message, code=code, headers=challenged, **data)
 
 
 class Forbidden(Refusal):

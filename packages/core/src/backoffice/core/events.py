@@ -123,13 +123,12 @@ class Events(Listeners):
         self._news.set()
 
     def _after_commit(self, event: Event, session: Session) -> None:
-        pending: list[tuple[object, Event]] | None = session.info.get(self)
+        pending: list[tuple[set[SessionTransaction], Event]] | None = session.info.get(self)
         if pending is None:
             pending = session.info[self] = []
             sqlalchemy_events.listen(session, "after_commit", self._committed)
             sqlalchemy_events.listen(session, "after_soft_rollback", self._rolled_back)
-        transaction = session.get_nested_transaction() or session.get_transaction()
-        pending.append((transaction, event))
+        pending.append((set(_around(session)), event))
 
     def _committed(self, session: Session) -> None:
         # A savepoint that is released is committed only with the transaction around it.
@@ -141,7 +140,15 @@ class Events(Listeners):
 
     def _rolled_back(self, session: Session, ended: SessionTransaction) -> None:
         pending = session.info[self]
-        pending[:] = [each for each in pending if ended.parent and each[0] is not ended]
+        pending[:] = [each for each in pending if ended not in each[0]]
+
+
+def _around(session: Session) -> Iterator[SessionTransaction]:
+    """The transactions that must all be committed for a change made now to stay."""
+    transaction = session.get_nested_transaction() or session.get_transaction()
+    while transaction is not None:
+        yield transaction
+        transaction = transaction.parent
 
 
 async def _survive(handler: Callable[..., Awaitable[None]], event: Event) -> None:
