@@ -14,7 +14,7 @@ from tests.services.databases import Databases, PostgresDatabases, Prepare, SQLi
 from tests.services.page_log import PageLog
 from tests.services.postgres import PostgresServer
 from tests.services.postgres import postgres_server as running_postgres
-from tests.services.process import scratch_directory
+from tests.services.process import kept_directory
 from tests.services.redis import RedisServer
 from tests.services.redis import redis_server as running_redis
 
@@ -51,7 +51,7 @@ def redis_server() -> Iterator[RedisServer]:
 @pytest.fixture(scope="session")
 def sqlite_databases() -> Iterator[Databases]:
     """SQLite files of this session."""
-    with scratch_directory("backoffice-sqlite-") as directory:
+    with kept_directory("backoffice-sqlite-") as directory:
         yield SQLiteDatabases(directory)
 
 

@@ -58,6 +58,16 @@ def listens(port: int) -> bool:
 
 
 @contextlib.contextmanager
+def kept_directory(prefix: str) -> Iterator[Path]:
+    """Give a scratch directory that is removed even when this process is killed."""
+    with (
+        scratch_directory(prefix) as directory,
+        running((), directory=directory, ready=lambda: True),
+    ):
+        yield directory
+
+
+@contextlib.contextmanager
 def scratch_directory(prefix: str) -> Iterator[Path]:
     """Give a directory of its own to a service, and remove it with all that is in it.
 
@@ -88,7 +98,7 @@ def running(
     identity: Identity | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[None]:
-    """Run a server while the block runs.
+    """Run a server, or with an empty command none, while the block runs.
 
     A keeper process stands between: it ends the server and removes `directory` as soon as its
     standard input closes, which the kernel does even when this process is killed.
@@ -136,18 +146,23 @@ def keep() -> int:
     parser.add_argument("--directory", type=Path, required=True)
     parser.add_argument("--stop", required=True)
     parser.add_argument("--user", type=int)
-    parser.add_argument("command", nargs="+")
+    parser.add_argument("command", nargs="*")
     order = parser.parse_args()
-    identity: Identity = (
-        {} if order.user is None else {"user": order.user, "group": order.user, "extra_groups": []}
-    )
-    server = subprocess.Popen(order.command, stdin=subprocess.DEVNULL, **identity)
+    if order.command and (failure := _serve(order.command, order.stop, order.user)):
+        return failure  # the files stay for whoever asks why
+    sys.stdin.read()
+    shutil.rmtree(order.directory, ignore_errors=True)
+    return 0
+
+
+def _serve(command: list[str], stop: str, user: int | None) -> int:
+    identity = Identity(user=user, group=user, extra_groups=[]) if user is not None else Identity()
+    server = subprocess.Popen(command, stdin=subprocess.DEVNULL, **identity)
     while server.poll() is None and not select.select([sys.stdin], [], [], 0.1)[0]:
         pass
     if server.poll() is not None:
-        return server.returncode or 1  # its files stay for whoever asks why
-    _end(server, signal.Signals[order.stop])
-    shutil.rmtree(order.directory, ignore_errors=True)
+        return server.returncode or 1
+    _end(server, signal.Signals[stop])
     return 0
 
 

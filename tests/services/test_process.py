@@ -14,12 +14,15 @@ from tests.services.process import ServiceError, free_port, listens, running
 STARTER = """
 import sys, time
 from pathlib import Path
-from tests.services.process import listens, running
+from tests.services.process import kept_directory, listens, running
 
 directory, port = Path(sys.argv[1]), int(sys.argv[2])
 server = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(port)]
-with running(server, directory=directory, ready=lambda: listens(port)):
-    print("ready", flush=True)
+with (
+    kept_directory("backoffice-kept-") as kept,
+    running(server, directory=directory, ready=lambda: listens(port)),
+):
+    print(kept, flush=True)
     time.sleep(60)
 """
 
@@ -42,13 +45,14 @@ def test_a_server_ends_with_the_process_that_started_it(
     command = [sys.executable, "-c", textwrap.dedent(STARTER), str(directory), str(port)]
     starter = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     assert starter.stdout is not None
-    assert starter.stdout.readline() == b"ready\n"
+    kept = Path(starter.stdout.readline().decode().strip())
+    assert kept.is_dir()
 
     os.kill(starter.pid, blow)
     starter.communicate()
 
     assert until(lambda: not listens(port))
-    assert until(lambda: not directory.exists())
+    assert until(lambda: not directory.exists() and not kept.exists())
 
 
 def test_a_server_that_does_not_start_says_why(tmp_path: Path) -> None:
