@@ -214,3 +214,25 @@ def test_nothing_was_changed_by_any_of_it(shop: House) -> None:
     for name, value in PARAMETERS:
         shop.client.get("/admin/authors", params={name: value})
     assert [each.name for each in shop.all(Author)] == ["Ada", "Grace"]
+
+
+def test_a_form_whose_charset_makes_half_a_character_is_refused(shop: House) -> None:
+    """From anybody: the sign-in page is a form too."""
+    body = b'--x\r\ncontent-disposition: form-data; name="%s"\r\n\r\n+2AA-\r\n--x--\r\n'
+    multipart = {"Content-Type": "multipart/form-data; boundary=x; charset=utf-7"}
+    for path, field in (("login", b"email"), ("books/add", b"csrf_token"), ("books/add", b"title")):
+        for signed_in in (True, False):
+            if not signed_in:
+                shop.client.cookies.clear()
+            answer = shop.client.post(
+                f"/admin/{path}", content=body % field, headers={**ORIGIN, **multipart}
+            )
+            assert answer.status_code in (400, 401, 403, 413), (path, field)
+
+
+@pytest.mark.parametrize("document", ['{"a": "\\ud800"}', '{"a": 1e999}', "NaN", "[" * 9000])
+def test_a_document_that_cannot_be_sent_again_is_not_stored(shop: House, document: str) -> None:
+    answer = shop.send("/books/edit?pk=1", {"extra": document})
+    assert answer.status_code == 422
+    for page in ("/books", "/books/detail?pk=1", "/books/edit?pk=1", "/books/export?format=json"):
+        assert shop.open(page).status_code == 200

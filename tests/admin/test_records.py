@@ -505,3 +505,14 @@ def test_an_export_has_its_limit(stocked: House, monkeypatch: pytest.MonkeyPatch
         assert answer.status_code == 400
         assert "filter them to at most 2" in answer.text
         assert other.open("/books/export?q=alpha").status_code == 200
+
+
+def test_a_text_with_line_ends_survives_an_edit_of_another_field(stocked: House) -> None:
+    """Browsers take the line ends out of a line of input."""
+    stocked.signed_in("books:view", "books:change")
+    stocked.add(Book(title="two\nlines", isbn="lines", author_id=1))
+    [book] = [each for each in stocked.all(Book) if each.isbn == "lines"]
+    form = {"title": "twolines", "isbn": "changed"}
+    assert stocked.send(f"/books/edit?pk={book.id}", form).status_code == 303
+    [book] = [each for each in stocked.all(Book) if each.isbn == "changed"]
+    assert book.title == "two\nlines"

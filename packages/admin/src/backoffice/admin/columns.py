@@ -179,5 +179,7 @@ def _relation_by(model: type[SQLModel], column: Column[Any]) -> str | None:
 def _many_to_many(mapper: Mapper[Any], resources: Resources) -> Iterator[References]:
     for each in mapper.relationships:
         resource = resources.get(each.mapper.class_)
+        if len(each.mapper.primary_key) > 1:  # A choice in a form has one key.
+            continue
         if each.direction is RelationshipDirection.MANYTOMANY and resource and not each.viewonly:
             yield References(each.key, label=column_label(each.key), resource=resource)

@@ -115,8 +115,14 @@ def form_value(each: BaseField, value: Any) -> Any:
     if isinstance(each, LinesField):
         return "\n".join(value)
     if isinstance(each, DocumentField):
-        return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+        return document_text(value, indent=2)
     return text_of(value)
+
+
+def document_text(value: Any, indent: int | None = None) -> str:
+    """A document as JSON that can be sent; half a character, which the app may hold, is a ?."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False, default=str)
+    return text.encode("utf-8", "replace").decode()
 
 
 def text_of(value: Any) -> str:
@@ -152,9 +158,12 @@ def read(each: BaseField, sent: Any) -> Any:
 
 def _document(text: str) -> Any:
     try:
-        return json.loads(text, parse_constant=_refused)
+        found = json.loads(text, parse_constant=_refused)
+        # 1e999 is read as infinity, and an escape may be half a character: neither can be stored.
+        json.dumps(found, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError):
         raise ValueError("This is not JSON.") from None
+    return found
 
 
 def _refused(constant: str) -> None:

@@ -11,11 +11,11 @@ from sqlalchemy import inspect as inspected
 from sqlmodel import SQLModel
 from starlette.datastructures import FormData
 from starlette_admin.exceptions import FormValidationError
-from starlette_admin.fields import BaseField
+from starlette_admin.fields import BaseField, TextAreaField
 
 from backoffice.admin.columns import column_of
 from backoffice.admin.constraints import WHOLE_FORM
-from backoffice.admin.fields import References, form_value, is_sent, read, sent_value
+from backoffice.admin.fields import DocumentField, References, form_value, is_sent, read, sent_value
 from backoffice.admin.filtering import LARGEST, fit
 from backoffice.admin.labels import column_label
 
@@ -96,7 +96,13 @@ def _is_unchanged(each: BaseField, sent: Any, current: SQLModel | None) -> bool:
     present = form_value(each, _present(each, current))
     if isinstance(present, list):
         return sorted(present) == sorted(sent)
-    return bool(present == sent)
+    if not isinstance(present, str):
+        return bool(present == sent)
+    # Browsers send line ends as CRLF from a text area, and none at all from a line of input.
+    seen = present.replace("\r\n", "\n")
+    if not isinstance(each, TextAreaField | DocumentField):
+        seen = seen.replace("\n", "").replace("\r", "")
+    return sent in (present, seen)
 
 
 def _filled(model: type[SQLModel], name: str, value: Any) -> Any:

@@ -2,10 +2,12 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Any
 
 from sqlalchemy.exc import DataError, IntegrityError, StatementError
 from sqlmodel import SQLModel
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette_admin.actions import ActionSelection, action
@@ -84,9 +86,16 @@ class RecordView(ReadableView):
             await self._tell(request, RecordCreated, record, {**values, **related})
             return record
 
+    async def present(self, request: Request, pk: Any) -> Any:
+        """The record with that key; 404 for one that is gone, perhaps since a moment ago."""
+        record = await self.find_by_pk(request, pk)
+        if record is None:
+            raise HTTPException(HTTPStatus.NOT_FOUND, "This record is gone.")
+        return record
+
     async def edit(self, request: Request, pk: Any, data: dict[str, Any]) -> Any:
         """The record with what a form changed of it; what was not sent stays as it is."""
-        record = await self.find_by_pk(request, pk)
+        record = await self.present(request, pk)
         async with self._told_in_words():
             values = await self._read(request, data, record)
             related = self._taken_relations(values)

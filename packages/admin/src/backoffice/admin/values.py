@@ -1,6 +1,5 @@
 """How values are shown on pages and written into exports."""
 
-import json
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -10,7 +9,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette_admin.fields import BaseField, EnumField
 
-from backoffice.admin.fields import label_of, text_of
+from backoffice.admin.fields import document_text, label_of, text_of
 from backoffice.admin.labels import shortened
 
 NOTHING = Markup('<span class="nothing">&ndash;</span>')
@@ -28,7 +27,7 @@ _TITLE_LENGTH = 500
 def cell(field: BaseField, value: Any, request: Request) -> str:
     """A value in a list: one line."""
     if isinstance(value, dict | list) and not isinstance(field, EnumField):
-        return _cut(json.dumps(value, ensure_ascii=False, default=str))
+        return _cut(document_text(value))
     if isinstance(value, str) and not isinstance(field, EnumField):
         return _cut(value)
     return _shown(field, value, request)
@@ -37,7 +36,7 @@ def cell(field: BaseField, value: Any, request: Request) -> str:
 def passage(field: BaseField, value: Any, request: Request) -> str:
     """A value on a page of its own record: the whole of it."""
     if isinstance(value, dict | list) and not isinstance(field, EnumField):
-        return _DOCUMENT.format(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+        return _DOCUMENT.format(document_text(value, indent=2))
     if isinstance(value, str) and not isinstance(field, EnumField):
         return _TEXT.format(value) if value else NOTHING
     return _shown(field, value, request)
@@ -57,7 +56,7 @@ def exported(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, dict | list | tuple):
-        return json.dumps(value, ensure_ascii=False, default=str)
+        return document_text(value)
     if isinstance(value, bytes):
         return f"{len(value)} bytes"
     return text_of(value)

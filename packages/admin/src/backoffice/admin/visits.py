@@ -4,8 +4,10 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 from functools import cached_property
+from http import HTTPStatus
 
 from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 
 from backoffice.admin.settings import AdminSettings
@@ -88,8 +90,17 @@ def visit_of(request: HTTPConnection) -> Visit:
 
 
 async def sent_form(request: Request) -> FormData:
-    """What was sent; 400 for a file, for no field takes one."""
-    return await request.form(max_files=0)
+    """What was sent; 400 for a file, for no field takes one, and for what is not text.
+
+    A form may name a charset of its own, by which its bytes become half a character.
+    """
+    form = await request.form(max_files=0)
+    try:
+        for name, value in form.multi_items():
+            f"{name}{value}".encode()
+    except UnicodeEncodeError:
+        raise HTTPException(HTTPStatus.BAD_REQUEST, "The form is not text.") from None
+    return form
 
 
 def root(request: HTTPConnection) -> str:

@@ -23,7 +23,10 @@ async def users_within(
         each
         for each in users
         if not each.is_superuser
-        and all(principal.can(*permissions[name]) for name in held.get(each.id, ()))
+        and all(
+            name in permissions and principal.can(*permissions[name])
+            for name in held.get(each.id, ())
+        )
     ]
 
 

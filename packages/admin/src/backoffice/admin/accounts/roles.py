@@ -93,7 +93,7 @@ class RoleView(AccountView):
 
     async def edit(self, request: Request, pk: Any, data: dict[str, Any]) -> Any:
         """Rename or describe it, and set what it allows, all at once or not at all."""
-        role = await self.find_by_pk(request, pk)
+        role = await self.present(request, pk)
         values = forms.read_values(self.form_fields(request), data, role)
         principal, services = self.principal(request), await self.services(request)
         held = set(await services.roles.permissions_of(role.id))

@@ -128,7 +128,7 @@ class UserView(AccountView):
 
     async def edit(self, request: Request, pk: Any, data: dict[str, Any]) -> Any:
         """Change what was sent, with the roles, all at once or not at all."""
-        user = await self.find_by_pk(request, pk)
+        user = await self.present(request, pk)
         values = forms.read_values(self.form_fields(request), data, user)
         wanted = values.pop("roles", None)
         principal, services = self.principal(request), await self.services(request)
