@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import httpx2
 
-from tests.services.process import free_port, running, scratch_directory
+from tests.services.process import free_port, kept_directory, running
 
 ROOT = Path(__file__).parents[2]
 STARTED = "Application startup complete"
@@ -40,7 +40,7 @@ class Server:
 
     def start(self) -> None:
         """Run it, and come back when it answers."""
-        folder = self._stack.enter_context(scratch_directory("backoffice-server-"))
+        folder = self._stack.enter_context(kept_directory("backoffice-server-"))
         self._log = folder / "server.log"
         self._stack.enter_context(
             running(

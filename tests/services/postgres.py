@@ -17,9 +17,9 @@ from psycopg import sql
 from tests.services.process import (
     ServiceError,
     free_port,
+    kept_directory,
     listens,
     running,
-    scratch_directory,
     unprivileged,
 )
 from tests.services.wheels import WHEELS_ONLY
@@ -110,7 +110,7 @@ def _local_binaries() -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _started(binaries: Path) -> Iterator[PostgresServer]:
-    with scratch_directory("backoffice-postgres-") as directory:
+    with kept_directory("backoffice-postgres-") as directory:
         identity = unprivileged()
         if identity:
             os.chown(directory, identity["user"], identity["group"])

@@ -59,24 +59,15 @@ def listens(port: int) -> bool:
 
 @contextlib.contextmanager
 def kept_directory(prefix: str) -> Iterator[Path]:
-    """Give a scratch directory that is removed even when this process is killed."""
-    with (
-        scratch_directory(prefix) as directory,
-        running((), directory=directory, ready=lambda: True),
-    ):
-        yield directory
-
-
-@contextlib.contextmanager
-def scratch_directory(prefix: str) -> Iterator[Path]:
-    """Give a directory of its own to a service, and remove it with all that is in it.
+    """Give a directory that is removed with all that is in it, even when this process is killed.
 
     It lies in memory where there is room: a PostgreSQL database is 300 files, which cost 10 ms
     there and up to 400 ms on a slow disk.
     """
     directory = Path(tempfile.mkdtemp(prefix=prefix, dir=MEMORY if _memory_has_room() else None))
     try:
-        yield directory
+        with running((), directory=directory, ready=lambda: True):
+            yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 

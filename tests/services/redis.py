@@ -9,7 +9,7 @@ from pathlib import Path
 
 import redis
 
-from tests.services.process import ServiceError, free_port, listens, running, scratch_directory
+from tests.services.process import ServiceError, free_port, kept_directory, listens, running
 from tests.services.wheels import WHEELS_ONLY
 
 ADVICE = (
@@ -61,7 +61,7 @@ def _candidates() -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _started(binary: Path) -> Iterator[RedisServer]:
-    with scratch_directory("backoffice-redis-") as directory:
+    with kept_directory("backoffice-redis-") as directory:
         port = free_port()
         options = ["--bind", "127.0.0.1", "--port", str(port), "--dir", str(directory)]
         in_memory = ["--save", "", "--appendonly", "no", "--databases", str(DATABASES)]
