@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 
 from backoffice.core.checks import examine
 from backoffice.core.discovery import find_app
-from backoffice.core.errors import BackofficeError, NotFound
+from backoffice.core.errors import BackofficeError
 from backoffice.core.singletons import Run
 
 ENTRY_POINTS = "backoffice.commands"
@@ -56,13 +56,6 @@ class Command:
                 return await work(run)
 
         return anyio.run(within)
-
-    async def found(self, run: Run, kind: type[T], add: str) -> T:
-        """The app's value of that type; NotFound tells to `add` the router that brings it."""
-        value = await run.find(kind)
-        if value is None:
-            raise NotFound(f"this app has no {kind.__name__.lower()}; add {add}")
-        return value
 
     def give(self, data: Any, text: str | None = None) -> None:
         """Print the answer on stdout: `data` as JSON under --json, else `text`."""

@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from backoffice.core import InvalidInput
-from backoffice.core.command import Command
 
 VARIABLE = "BACKOFFICE_PASSWORD"
 
@@ -20,9 +19,7 @@ FromFile = Annotated[
 Generate = Annotated[bool, typer.Option("--generate", help="Make one, and print it once.")]
 
 
-def chosen_password(
-    context: typer.Context, stdin: bool, file: Path | None, generate: bool
-) -> tuple[str, bool]:
+def chosen_password(stdin: bool, file: Path | None, generate: bool) -> tuple[str, bool]:
     """The password and whether it was made here.
 
     From the one source named, else from BACKOFFICE_PASSWORD, else from a hidden prompt.
@@ -37,7 +34,7 @@ def chosen_password(
         return _from_file(file), False
     if VARIABLE in os.environ:
         return _line(os.environ[VARIABLE], VARIABLE), False
-    return _prompted(context), False
+    return _prompted(), False
 
 
 def _from_file(file: Path) -> str:
@@ -54,12 +51,11 @@ def _line(text: str, source: str) -> str:
     return password
 
 
-def _prompted(context: typer.Context) -> str:
+def _prompted() -> str:
     if not sys.stdin.isatty():
         raise InvalidInput(
             "there is no terminal to ask at; give --password-stdin, --password-file, "
             f"--generate or {VARIABLE}"
         )
-    Command.of(context)
     password: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
     return password

@@ -41,7 +41,7 @@ def create(
     generate: Generate = False,
 ) -> None:
     """Create an account."""
-    password, made = chosen_password(context, password_stdin, password_file, generate)
+    password, made = chosen_password(password_stdin, password_file, generate)
 
     async def work(services: Services) -> dict[str, Any]:
         # Looked up first: a role that does not exist must not leave half an account.
@@ -83,7 +83,7 @@ def set_password(
     generate: Generate = False,
 ) -> None:
     """Set an account's password; all its sessions end."""
-    password, made = chosen_password(context, password_stdin, password_file, generate)
+    password, made = chosen_password(password_stdin, password_file, generate)
 
     async def work(services: Services) -> User:
         user = await services.users.find(email)
