@@ -2,6 +2,7 @@
 
 from backoffice.core.callers import Callers, callers
 from backoffice.core.checks import Finding
+from backoffice.core.clock import Clock, clock
 from backoffice.core.database import Database, database, session, sync_session
 from backoffice.core.dependencies import reads
 from backoffice.core.errors import (
@@ -26,6 +27,7 @@ __all__ = [
     "BackofficeError",
     "BackofficeRoute",
     "Callers",
+    "Clock",
     "Conflict",
     "Database",
     "Event",
@@ -45,6 +47,7 @@ __all__ = [
     "Unauthenticated",
     "Unavailable",
     "callers",
+    "clock",
     "database",
     "events",
     "reads",
