@@ -26,8 +26,9 @@ lint: venv # style, and nothing else
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 
-types: venv # mypy, strict
+types: venv # mypy, strict; and pyright on what a user's code sees
 	$(BIN)/mypy $(TYPED)
+	$(BIN)/basedpyright -p tests/typing
 
 format: venv # put the code into the house's form
 	$(BIN)/ruff check --fix $(SOURCES)
