@@ -1,4 +1,4 @@
-"""Who is calling, as far as packages below `auth` need to know: a name to count by."""
+"""Who is calling, as far as packages below `auth` need to know: a name, and what they may."""
 
 from collections.abc import Awaitable, Callable
 
@@ -7,17 +7,25 @@ from starlette.requests import HTTPConnection
 from backoffice.core.singletons import singleton
 
 Identify = Callable[[HTTPConnection], Awaitable[str | None]]
+Permits = Callable[[HTTPConnection, str], Awaitable[bool]]
 
 
 class Callers:
-    """Names the caller of a connection; a package that authenticates registers how."""
+    """Knows the caller of a connection; a package that authenticates registers how."""
 
     def __init__(self) -> None:
         self._identify: list[Identify] = []
+        self._permits: list[Permits] = []
 
-    def register(self, identify: Identify) -> None:
-        """Ask `identify` too: it gives a stable name such as `user:42`, or None if it cannot."""
+    def register(self, identify: Identify, permits: Permits | None = None) -> None:
+        """Ask these too.
+
+        `identify` gives a stable name such as `user:42`, or None if it cannot; `permits` says
+        whether the caller holds a permission, and may refuse a credential that is not good.
+        """
         self._identify.append(identify)
+        if permits is not None:
+            self._permits.append(permits)
 
     async def name(self, connection: HTTPConnection) -> str | None:
         """The caller's name, or None for one that nobody knows."""
@@ -26,6 +34,13 @@ class Callers:
             if found is not None:
                 return found
         return None
+
+    async def may(self, connection: HTTPConnection, permission: str) -> bool:
+        """Whether the caller holds the permission; nobody does where nothing authenticates."""
+        for permits in self._permits:
+            if await permits(connection, permission):
+                return True
+        return False
 
 
 @singleton

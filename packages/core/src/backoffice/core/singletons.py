@@ -98,10 +98,7 @@ class Singleton(Generic[T]):
         run = running(connection)
         if run.replacements:
             return run.replaced(self)
-        try:
-            return cast(T, run.values[self])
-        except KeyError:
-            raise run.absent(self) from None
+        return cast(T, run.values[self]) if self in run.values else run.value(self)
 
     @sync_context_manager
     def override(self, value: T) -> Iterator[T]:
@@ -238,7 +235,6 @@ def plan(
     *roots: Singleton[Any],
     given: Container[Singleton[Any]] = (),
     replaced: Mapping[Any, Singleton[Any]] = MappingProxyType({}),
-    app: Starlette | None = None,
 ) -> list[Singleton[Any]]:
     """Every singleton that the roots reach, dependencies first.
 
@@ -258,25 +254,18 @@ def plan(
             raise SingletonError(f"circular singletons: {_drawn(circle)}")
         if node in ordered or node in given:
             return
-        for need in _needs(node, path, app):
-            visit(need, (*path, node))
+        try:
+            needs = node.needs.values()
+        except SingletonError as error:
+            raise SingletonError(f"{error} (reached by {_drawn((*path, node))})") from None
+        for need in needs:
+            if need is not None:
+                visit(need, (*path, node))
         ordered[node] = None
 
     for root in roots:
         visit(root, ())
     return list(ordered)
-
-
-def _needs(
-    node: Singleton[Any], path: tuple[Singleton[Any], ...], app: Starlette | None
-) -> Iterator[Singleton[Any]]:
-    try:
-        needs = node.needs
-    except SingletonError as error:
-        raise SingletonError(f"{error} (reached by {_drawn((*path, node))})") from None
-    if app is None and None in needs.values():
-        raise SingletonError(f"{node.name} takes the app, and this run has none: Run(app)")
-    return (need for need in needs.values() if need is not None)
 
 
 def _drawn(path: tuple[Singleton[Any], ...]) -> str:
@@ -384,12 +373,21 @@ class Run(AbstractAsyncContextManager["Run"]):
                 self._hold(each)
             # The value is for all: one request that goes away does not end its opening.
             await asyncio.shield(self._held[each].opened)
-        return self._value(wanted)
+        return self.value(wanted)
+
+    def value(self, wanted: Singleton[T]) -> T:
+        """The value of `wanted`, which is open; Unavailable where it has stopped, SingletonError
+        where nothing has opened it."""
+        kept = wanted if wanted in self.values else self._replaced.get(wanted, wanted)
+        try:
+            return cast(T, self.values[kept])
+        except KeyError:
+            raise self._absent(kept) from None
 
     def replaced(self, wanted: Singleton[T]) -> T:
         """The value for `.of` while `app.dependency_overrides` holds anything."""
         if wanted not in self.replacements:
-            return self._value(wanted)
+            return self.value(wanted)
         stand_in = self._stand_in(wanted)
         if stand_in not in self.values:  # replaced since the start
             self.values[stand_in] = _at_once(wanted, stand_in)
@@ -405,11 +403,17 @@ class Run(AbstractAsyncContextManager["Run"]):
 
     @property
     def replacements(self) -> Mapping[Any, Callable[..., Any]]:
-        """FastAPI's own `app.dependency_overrides`; those set before the start reach the graph."""
+        """FastAPI's own `app.dependency_overrides`; those set before the start hold for the run."""
         return getattr(self.app, "dependency_overrides", {})
 
-    def absent(self, wanted: Singleton[Any]) -> Exception:
-        """Why there is no value of `wanted` to give."""
+    def _plan(self, *roots: Singleton[Any]) -> list[Singleton[Any]]:
+        planned = plan(*roots, given=self.values, replaced=self._replaced)
+        for each in planned:
+            if self.app is None and None in each.needs.values():
+                raise SingletonError(f"{each.name} takes the app, and this run has none: Run(app)")
+        return planned
+
+    def _absent(self, wanted: Singleton[Any]) -> Exception:
         if wanted in self.stopped:
             return Unavailable(
                 "A part of this app has stopped; it must be started again.",
@@ -419,16 +423,6 @@ class Run(AbstractAsyncContextManager["Run"]):
             f"{wanted.name} is not open in this run: no route depends on it. "
             f"Name it in singletons({wanted.name}), or take it by Depends({wanted.name})."
         )
-
-    def _plan(self, *roots: Singleton[Any]) -> list[Singleton[Any]]:
-        return plan(*roots, given=self.values, replaced=self._replaced, app=self.app)
-
-    def _value(self, wanted: Singleton[T]) -> T:
-        kept = wanted if wanted in self.values else self._replaced.get(wanted, wanted)
-        try:
-            return cast(T, self.values[kept])
-        except KeyError:
-            raise self.absent(kept) from None
 
     def _stand_in(self, wanted: Singleton[Any]) -> Singleton[Any]:
         replacement = self.replacements[wanted]
@@ -448,7 +442,7 @@ class Run(AbstractAsyncContextManager["Run"]):
     @asynccontextmanager
     async def _made(self, each: Singleton[Any]) -> AsyncIterator[Any]:
         arguments = {
-            name: self.app if need is None else self._value(need)
+            name: self.app if need is None else self.value(need)
             for name, need in each.needs.items()
         }
         started = time.perf_counter()
@@ -519,6 +513,23 @@ def running(connection: HTTPConnection) -> Run:
         ) from None
 
 
+def declared(app: Starlette) -> list[Singleton[Any]]:
+    """The singletons that open when the app starts: those that routers name and routes use."""
+    return list(dict.fromkeys([*_named(app.router.lifespan_context), *used(app.routes)]))
+
+
+def _named(lifespan: Any) -> Iterator[Singleton[Any]]:
+    """What each `singletons(...)` among the lifespans that FastAPI has merged names as `extra`.
+
+    Only their closures hold them. Were one not found here, it would still open in its turn.
+    """
+    yield from getattr(lifespan, "singletons", ())
+    function = inspect.unwrap(lifespan)
+    if getattr(function, "__module__", None) == iter_route_contexts.__module__:
+        for cell in getattr(function, "__closure__", None) or ():
+            yield from _named(cell.cell_contents)
+
+
 def used(routes: list[BaseRoute]) -> Iterator[Singleton[Any]]:
     """The singletons that these routes, and the apps mounted among them, depend on."""
     seen: set[Any] = set()
@@ -557,8 +568,7 @@ def singletons(*extra: Singleton[Any]) -> Callable[[Any], AbstractAsyncContextMa
                 await outer.open(each)
             yield None
             return
-        merged = _merged(app.router.lifespan_context)
-        roots = list(dict.fromkeys([*extra, *merged, *used(app.routes)]))
+        roots = list(dict.fromkeys([*extra, *declared(app)]))
         async with Run(app) as run:
             run.check(*roots)
             _starting.set(run)
@@ -572,18 +582,6 @@ def singletons(*extra: Singleton[Any]) -> Callable[[Any], AbstractAsyncContextMa
 
     lifespan.singletons = extra  # type: ignore[attr-defined]
     return lifespan
-
-
-def _merged(lifespan: Any) -> Iterator[Singleton[Any]]:
-    """What each `singletons(...)` among the lifespans that FastAPI has merged names as `extra`.
-
-    Only their closures hold them. Were one not found here, it would still open in its turn.
-    """
-    yield from getattr(lifespan, "singletons", ())
-    function = inspect.unwrap(lifespan)
-    if getattr(function, "__module__", None) == iter_route_contexts.__module__:
-        for cell in getattr(function, "__closure__", None) or ():
-            yield from _merged(cell.cell_contents)
 
 
 @asynccontextmanager
