@@ -597,7 +597,9 @@ async def serve(app: Starlette) -> AsyncIterator[ASGIApp]:
             await app(scope, receive, send)
 
         yield asgi
-    finally:
-        failure = await held.close()
-        if failure is not None:
-            raise failure
+    except BaseException:
+        if (failure := await held.close()) is not None:
+            log.error("the app failed to end", exc_info=failure)  # no less, but not the reason
+        raise
+    if (failure := await held.close()) is not None:
+        raise failure
