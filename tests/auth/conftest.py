@@ -9,7 +9,9 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 
 from backoffice.auth import Auth, Principal, Services, User
+from backoffice.core import clock
 from backoffice.core.singletons import STATE, Run
+from backoffice.core.testing import ManualClock
 from backoffice.migrations import upgrade
 
 T = TypeVar("T")
@@ -97,6 +99,14 @@ def bearer(token: str) -> dict[str, str]:
 def create_tables(url: str) -> None:
     """The tables as the package's own revisions make them."""
     upgrade(url)
+
+
+@pytest.fixture
+def time() -> Iterator[ManualClock]:
+    """The time of the app; ask for it before the app."""
+    found = ManualClock()
+    with clock.override(found):
+        yield found
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from sqlmodel import select
 
 from backoffice.auth import ApiKey
 from backoffice.auth.credentials import api_key_prefix, new_api_key
-from backoffice.auth.models import now
+from backoffice.core.testing import ManualClock
 from tests.auth.conftest import House, bearer
 
 
@@ -117,16 +117,25 @@ def test_a_bad_wish_is_refused(house: House, changed: dict[str, Any]) -> None:
     assert house.post("/auth/api-keys", token=house.token(), json=body).status_code == 422
 
 
-def test_the_last_use_is_noted_once_a_minute(house: House) -> None:
+def test_the_last_use_is_noted_once_a_minute(time: ManualClock, house: House) -> None:
+    made = time.now()
     user = house.user()
     key = house.key(user)
-    moments = set()
-    for _ in range(3):
+    moments = []
+    for _ in range(4):
         house.get("/who", key=key)
         [row] = house.call(house.services.keys.of_user(user.id))
-        moments.add(row.last_used_at)
-    assert len(moments) == 1
-    assert now() - moments.pop() < timedelta(minutes=1)  # type: ignore[operator]
+        moments.append(row.last_used_at)
+        time.advance(20)
+    assert moments == [made] * 3 + [made + timedelta(minutes=1)]
+
+
+def test_a_key_runs_out(time: ManualClock, house: House) -> None:
+    key = house.key(house.user(), expires_at=time.now() + timedelta(hours=1))
+    time.advance(3599)
+    assert house.get("/who", key=key).status_code == 200
+    time.advance(1)
+    assert house.get("/who", key=key).status_code == 401
 
 
 def test_a_mistyped_key_is_told_from_its_checksum_alone() -> None:

@@ -14,10 +14,10 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 from sqlmodel import col, select
 
-from backoffice.auth import AuditEntry, User, UserSession
-from backoffice.auth.models import now
+from backoffice.auth import AuditEntry, User
 from backoffice.auth.passwords import Passwords
 from backoffice.core import BackofficeError, Conflict, NotFound
+from backoffice.core.testing import ManualClock
 from tests.auth.conftest import PASSWORD, House, built, create_tables, headers
 
 NEW_PASSWORD = "another password"
@@ -140,20 +140,25 @@ def test_a_role_is_not_granted_to_nobody(house: House) -> None:
         house.call(house.services.roles.grant(uuid.uuid4(), "editor", actor="test"))
 
 
-def test_a_session_ends_at_its_absolute_lifetime(house: House) -> None:
+def test_a_browser_session_ends_at_its_absolute_lifetime(time: ManualClock, house: House) -> None:
     house.user()
-    pair, cookie = house.login().json(), house.cookie()
-
-    async def age() -> None:
-        async with house.services.database.session() as session:
-            for row in (await session.exec(select(UserSession))).all():
-                row.expires_at = now() - timedelta(seconds=1)
-            await session.commit()
-
-    assert house.get("/who", cookie=cookie).status_code == 200
-    house.call(age())
-    assert house.get("/who", token=pair["access_token"]).status_code == 401
+    cookie = house.cookie()
+    ends = time.now() + house.services.settings.session_lifetime
+    while time.now() < ends:
+        assert house.get("/who", cookie=cookie).status_code == 200
+        time.move_to(min(time.now() + timedelta(hours=7), ends))
     assert house.get("/who", cookie=cookie).status_code == 401
+
+
+def test_a_session_of_tokens_ends_at_its_absolute_lifetime(time: ManualClock, house: House) -> None:
+    """Refreshing does not prolong it, and no access token outlives it."""
+    house.user()
+    pair = house.login().json()
+    time.advance(house.services.settings.refresh_lifetime - timedelta(seconds=1))
+    pair = house.client.post("/auth/refresh", json={"refresh_token": pair["refresh_token"]}).json()
+    assert house.get("/who", token=pair["access_token"]).status_code == 200
+    time.advance(1)
+    assert house.get("/who", token=pair["access_token"]).status_code == 401
     again = house.client.post("/auth/refresh", json={"refresh_token": pair["refresh_token"]})
     assert again.status_code == 401
 

@@ -9,9 +9,9 @@ import pytest
 from sqlmodel import select
 
 from backoffice.auth import AuditEntry, Registered
-from backoffice.auth.models import UserSession, now
 from backoffice.auth.passwords import Passwords
 from backoffice.core import Conflict
+from backoffice.core.testing import ManualClock
 from backoffice.ratelimit import limits
 from tests.auth.conftest import PASSWORD, House, bearer
 
@@ -184,18 +184,13 @@ def test_fifty_refreshes_with_one_token_at_once_give_one_successor(house: House)
     assert len({each["refresh_token"] for each in answers}) == 1
 
 
-def test_a_spent_token_after_the_grace_span_ends_the_session(house: House) -> None:
+def test_a_spent_token_after_the_grace_span_ends_the_session(
+    time: ManualClock, house: House
+) -> None:
     user = house.user()
     first = house.login().json()["refresh_token"]
     second = _refreshed(house, first)
-
-    async def time_passes() -> None:
-        async with house.services.database.session() as session:
-            [row] = (await session.exec(select(UserSession))).all()
-            row.rotated_at = now() - timedelta(minutes=1)
-            await session.commit()
-
-    house.call(time_passes())
+    time.advance(house.services.settings.refresh_grace + timedelta(microseconds=1))
     refused = house.client.post("/auth/refresh", json={"refresh_token": first})
     assert (refused.status_code, refused.json()["detail"]["code"]) == (401, "invalid_token")
     assert house.get("/who", token=second["access_token"]).status_code == 401

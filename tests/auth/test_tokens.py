@@ -3,7 +3,7 @@
 import base64
 import json
 import uuid
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,7 +17,10 @@ from backoffice.auth.tokens import (
     Signer,
     derived_key,
 )
+from backoffice.core import Clock
+from backoffice.core.testing import ManualClock
 
+MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 KEY = derived_key(b"k" * 32, "access token")
 USER, SESSION = uuid.uuid4(), uuid.uuid4()
 
@@ -29,8 +32,17 @@ def signer(request: pytest.FixtureRequest) -> Signer:
 
 
 @pytest.fixture
-def tokens(signer: Signer) -> AccessTokens:
-    return AccessTokens(signer, issuer="shop", audience="api", lifetime=timedelta(minutes=15))
+def time() -> ManualClock:
+    return ManualClock(MOMENT)
+
+
+@pytest.fixture
+def tokens(signer: Signer, time: ManualClock) -> AccessTokens:
+    return access_tokens(signer, time)
+
+
+def access_tokens(signer: Signer, time: Clock) -> AccessTokens:
+    return AccessTokens(signer, time, issuer="shop", audience="api", lifetime=timedelta(minutes=15))
 
 
 def encoded(value: Any) -> str:
@@ -63,10 +75,7 @@ def test_a_token_says_who_signed_in_and_by_which_session(tokens: AccessTokens) -
 
 
 def test_both_libraries_read_each_others_tokens() -> None:
-    jose, joserfc = (
-        AccessTokens(each, issuer="shop", audience="api", lifetime=timedelta(minutes=1))
-        for each in (JoseSigner(KEY), JoserfcSigner(KEY))
-    )
+    jose, joserfc = (access_tokens(each, Clock()) for each in (JoseSigner(KEY), JoserfcSigner(KEY)))
     assert joserfc.read(jose.issue(USER, SESSION)).subject == USER
     assert jose.read(joserfc.issue(USER, SESSION)).subject == USER
 
@@ -179,12 +188,24 @@ def test_what_was_never_a_token_is_refused(tokens: AccessTokens, token: str) -> 
 
 def test_a_token_of_another_key_or_purpose_is_refused(tokens: AccessTokens) -> None:
     for key in (derived_key(b"o" * 32, "access token"), derived_key(b"k" * 32, "refresh token")):
-        other = AccessTokens(
-            JoseSigner(key), issuer="shop", audience="api", lifetime=timedelta(minutes=1)
-        )
+        other = access_tokens(JoseSigner(key), ManualClock(MOMENT))
         refused(tokens, other.issue(USER, SESSION))
 
 
-def test_a_token_runs_out(signer: Signer) -> None:
-    gone = AccessTokens(signer, issuer="shop", audience="api", lifetime=timedelta(seconds=-1))
-    refused(gone, gone.issue(USER, SESSION))
+def test_a_token_is_good_for_its_lifetime_and_no_longer(
+    tokens: AccessTokens, time: ManualClock
+) -> None:
+    token = tokens.issue(USER, SESSION)
+    time.advance(15 * 60 - 1)
+    assert tokens.read(token).expires_at == MOMENT + timedelta(minutes=15)
+    time.advance(1)
+    refused(tokens, token)
+
+
+def test_a_token_from_the_future_is_refused(tokens: AccessTokens, time: ManualClock) -> None:
+    """A minute is allowed for, since no two machines' clocks agree."""
+    token = tokens.issue(USER, SESSION)
+    time.move_to(MOMENT - timedelta(minutes=1))
+    assert tokens.read(token).issued_at == MOMENT
+    time.move_to(MOMENT - timedelta(minutes=1, seconds=1))
+    refused(tokens, token)

@@ -1,10 +1,12 @@
 """Counters in memory and in Redis, and time that a test moves."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Protocol
 
 import redis
 
+from backoffice.core.testing import ManualClock
 from backoffice.ratelimit import Limit, MemoryStore
 from backoffice.ratelimit.limiter import Store
 from backoffice.ratelimit.redis import RedisStore
@@ -24,12 +26,17 @@ class Counters(Protocol):
 
 class InMemory:
     def __init__(self) -> None:
-        self.now = 0
-        self.memory = MemoryStore(clock=lambda: self.now)
+        self.clock = ManualClock()
+        self.memory = MemoryStore(clock=self.clock)
         self.store: Store = self.memory
 
     def elapse(self, microseconds: int) -> None:
-        self.now += microseconds
+        self.clock.advance(timedelta(microseconds=microseconds))
+
+    @property
+    def now(self) -> int:
+        """Microseconds since the store was made."""
+        return round(self.clock.monotonic() * 1_000_000)
 
     def __len__(self) -> int:
         return len(self.memory)

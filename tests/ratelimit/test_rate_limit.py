@@ -10,14 +10,20 @@ from httpx2 import ASGITransport, AsyncClient
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 
-from backoffice.core import Callers, SetupError, SingletonError, callers, serve, singletons
+from backoffice.core import (
+    Callers,
+    SetupError,
+    SingletonError,
+    callers,
+    clock,
+    serve,
+    singletons,
+)
+from backoffice.core.testing import ManualClock
 from backoffice.ratelimit import (
     Decision,
-    Limiter,
-    MemoryStore,
     RateLimit,
     client_network,
-    limiter,
 )
 
 ADA, GRACE = {"X-User": "ada"}, {"X-User": "grace"}
@@ -73,12 +79,10 @@ def test_a_refusal_says_when_to_come_back_and_is_not_cached() -> None:
 
 
 def test_who_waits_as_long_as_told_is_let_through() -> None:
-    now = 0
-    app = shop(RateLimit("7/minute"))
-    app.dependency_overrides[limiter] = lambda: Limiter(MemoryStore(clock=lambda: now))
-    with TestClient(app) as client:
+    app, time = shop(RateLimit("7/minute")), ManualClock()
+    with clock.override(time), TestClient(app) as client:
         statuses(client, *["/quote"] * 7)
-        now = 10**6 * int(client.get("/quote").headers["Retry-After"])
+        time.advance(int(client.get("/quote").headers["Retry-After"]))
         assert statuses(client, "/quote", "/quote") == [200, 429]
 
 

@@ -11,11 +11,11 @@ from sqlmodel import col, select
 from backoffice.auth import audit
 from backoffice.auth.credentials import new_api_key
 from backoffice.auth.events import ApiKeyCreated, ApiKeyRevoked
-from backoffice.auth.models import ApiKey, User, now
+from backoffice.auth.models import ApiKey, User
 from backoffice.auth.permissions import grants, parsed
 from backoffice.auth.roles import permissions_of
 from backoffice.auth.sessions import noted
-from backoffice.core import Database, Events, InvalidInput, NotFound
+from backoffice.core import Clock, Database, Events, InvalidInput, NotFound
 
 #: A key's last use is written once in this span, not with each request.
 USED_EVERY = timedelta(minutes=1)
@@ -25,9 +25,10 @@ _NAME_LENGTH = 100
 class ApiKeys:
     """The API keys of the app."""
 
-    def __init__(self, database: Database, events: Events) -> None:
+    def __init__(self, database: Database, events: Events, clock: Clock) -> None:
         self._database = database
         self._events = events
+        self._clock = clock
 
     async def create(
         self,
@@ -42,8 +43,8 @@ class ApiKeys:
 
         InvalidInput for a scope that the owner does not have (ASVS 2.2.3).
         """
-        expires_at = _utc(expires_at)
-        _check(name, expires_at)
+        moment, expires_at = self._clock.now(), _utc(expires_at)
+        _check(name, moment, expires_at)
         made = new_api_key()
         row = ApiKey(
             user_id=owner.id,
@@ -51,6 +52,7 @@ class ApiKeys:
             prefix=made.prefix,
             digest=made.digest,
             scopes=None if scopes is None else sorted({parsed(each) for each in scopes}),
+            created_at=moment,
             expires_at=expires_at,
         )
         async with self._database.session() as session:
@@ -83,15 +85,20 @@ class ApiKeys:
                 raise NotFound(f"there is no API key {id}")
             if row.revoked_at is not None:
                 return
-            row.revoked_at = now()
+            row.revoked_at = self._clock.now()
             session.add(row)
             event = ApiKeyRevoked(actor=actor, subject=audit.user(row.user_id), key=str(id))
             await self._events.emit(event, session)
             await session.commit()
 
+    def alive(self, key: ApiKey) -> bool:
+        """Whether the key was neither revoked nor has run out."""
+        running = key.expires_at is None or key.expires_at > self._clock.now()
+        return key.revoked_at is None and running
+
     async def used(self, key: ApiKey) -> None:
         """Note that the key was used, at most once a minute; where that fails, it is logged."""
-        moment = now()
+        moment = self._clock.now()
         if key.last_used_at is not None and moment - key.last_used_at < USED_EVERY:
             return
         stale = or_(
@@ -112,10 +119,10 @@ def _utc(moment: datetime | None) -> datetime | None:
         raise InvalidInput("that is beyond the end of time; leave the expiry out") from None
 
 
-def _check(name: str, expires_at: datetime | None) -> None:
+def _check(name: str, moment: datetime, expires_at: datetime | None) -> None:
     if not name.strip() or len(name) > _NAME_LENGTH or not name.isprintable():
         raise InvalidInput(f"a key's name is 1 to {_NAME_LENGTH} printable characters")
-    if expires_at is not None and expires_at <= now():
+    if expires_at is not None and expires_at <= moment:
         raise InvalidInput("a key cannot have expired before it is made; give a later time")
 
 

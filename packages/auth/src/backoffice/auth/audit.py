@@ -7,6 +7,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backoffice.auth.events import AuthEvent
 from backoffice.auth.models import AuditEntry
+from backoffice.core import Clock
 
 #: Actor of what nobody signed in did.
 NOBODY = ""
@@ -27,15 +28,22 @@ def key(id: UUID) -> str:
     return f"key:{id}"
 
 
-async def record(event: AuthEvent, session: AsyncSession) -> None:
-    """Add the event to the log; it is there once the session commits."""
-    data = asdict(event)
-    session.add(
-        AuditEntry(
-            event=event.name,
-            actor=data.pop("actor"),
-            subject=data.pop("subject"),
-            address=data.pop("address"),
-            data=data,
+class AuditLog:
+    """The log of one run of the app."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    async def record(self, event: AuthEvent, session: AsyncSession) -> None:
+        """Add the event to the log; it is there once the session commits."""
+        data = asdict(event)
+        session.add(
+            AuditEntry(
+                at=self._clock.now(),
+                event=event.name,
+                actor=data.pop("actor"),
+                subject=data.pop("subject"),
+                address=data.pop("address"),
+                data=data,
+            )
         )
-    )

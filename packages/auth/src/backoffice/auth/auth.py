@@ -15,6 +15,7 @@ from backoffice.auth.services import Services, opened
 from backoffice.auth.settings import AuthSettings
 from backoffice.core import (
     Callers,
+    Clock,
     Database,
     Events,
     Forbidden,
@@ -24,6 +25,7 @@ from backoffice.core import (
     SetupError,
     Singleton,
     callers,
+    clock,
     database,
     events,
     reads,
@@ -37,6 +39,7 @@ from backoffice.ratelimit import Limiter, limiter
 _Core = Annotated[Settings, Depends(settings)]
 _Database = Annotated[Database, Depends(database)]
 _Events = Annotated[Events, Depends(events)]
+_Clock = Annotated[Clock, Depends(clock)]
 _Callers = Annotated[Callers, Depends(callers)]
 _Limiter = Annotated[Limiter, Depends(limiter)]
 _Jwt = Annotated[None, Depends(schemes.jwt)]
@@ -52,7 +55,6 @@ class Auth:
     def __init__(self, settings: AuthSettings | None = None) -> None:
         self._settings = settings
         self._listeners = Listeners()
-        self._listeners.within(AuthEvent)(audit.record)
         #: The services of the running app, for packages above and for commands.
         self.services: Singleton[Services] = singleton(self._opened)
         #: `app.include_router(auth.router, prefix="/auth")`.
@@ -119,11 +121,13 @@ class Auth:
         core: _Core,
         database: _Database,
         events: _Events,
+        clock: _Clock,
         callers: _Callers,
         limiter: _Limiter,
     ) -> AsyncIterator[Services]:
         found = self._settings or load(AuthSettings)
-        async with opened(core, found, database, events, limiter) as services:
+        async with opened(core, found, database, events, clock, limiter) as services:
+            events.within(AuthEvent)(audit.AuditLog(clock).record)
             events.attach(self._listeners)
             callers.register(_identified_by(services))
             yield services

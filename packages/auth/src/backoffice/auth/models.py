@@ -1,17 +1,12 @@
 """The tables of accounts: users, roles, sessions, API keys and the audit log."""
 
 import uuid
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import JSON, Column, ForeignKeyConstraint, Index, PrimaryKeyConstraint
 from sqlalchemy import UniqueConstraint as Unique
 from sqlmodel import Field, SQLModel
-
-
-def now() -> datetime:
-    """The present moment, in UTC."""
-    return datetime.now(UTC)
 
 
 def _id() -> Any:
@@ -34,8 +29,8 @@ class User(SQLModel, table=True):
     is_active: bool = True
     is_superuser: bool = False
     is_verified: bool = False
-    created_at: datetime = Field(default_factory=now)
-    password_changed_at: datetime = Field(default_factory=now)
+    created_at: datetime
+    password_changed_at: datetime
 
 
 class Role(SQLModel, table=True):
@@ -115,9 +110,9 @@ class UserSession(SQLModel, table=True):
     kind: str = Field(max_length=16)
     #: Counts the refresh tokens that this session has given out; only the newest is good.
     generation: int = 0
-    rotated_at: datetime = Field(default_factory=now)
-    created_at: datetime = Field(default_factory=now)
-    last_seen_at: datetime = Field(default_factory=now)
+    rotated_at: datetime
+    created_at: datetime
+    last_seen_at: datetime
     expires_at: datetime
     ended_at: datetime | None = None
     address: str = Field(default="", max_length=64)
@@ -151,7 +146,7 @@ class ApiKey(SQLModel, table=True):
     scopes: list[str] | None = Field(
         default=None, sa_column=Column(JSON(none_as_null=True), nullable=True)
     )
-    created_at: datetime = Field(default_factory=now)
+    created_at: datetime
     expires_at: datetime | None = None
     last_used_at: datetime | None = None
     revoked_at: datetime | None = None
@@ -168,7 +163,7 @@ class AuditEntry(SQLModel, table=True):
     )
 
     id: uuid.UUID = _id()
-    at: datetime = Field(default_factory=now)
+    at: datetime
     event: str = Field(max_length=64)
     #: Who did it: `user:<id>`, `cli:<name>`; empty for somebody unknown.
     actor: str = Field(default="", max_length=128)

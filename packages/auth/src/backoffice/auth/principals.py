@@ -15,7 +15,7 @@
 import hmac
 import logging
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 
@@ -26,7 +26,7 @@ from backoffice.auth import audit
 from backoffice.auth.api_keys import ApiKeys
 from backoffice.auth.cookies import SessionCookie
 from backoffice.auth.credentials import API_KEY, api_key_prefix, digest
-from backoffice.auth.models import ApiKey, RolePermission, User, UserRole, UserSession, now
+from backoffice.auth.models import ApiKey, RolePermission, User, UserRole, UserSession
 from backoffice.auth.origin import needs_same_origin, same_origin
 from backoffice.auth.permissions import EVERYTHING, grants, intersection
 from backoffice.auth.sessions import BROWSER, TOKEN, Sessions
@@ -48,10 +48,10 @@ class Principal:
     method: Method
     permissions: frozenset[str]
     email: str
+    auth_time: datetime
     scopes: frozenset[str] | None = None
     session_id: uuid.UUID | None = None
     key_id: uuid.UUID | None = None
-    auth_time: datetime = field(default_factory=now)
 
     def can(self, *permissions: str) -> bool:
         """Whether the principal has every one of these permissions."""
@@ -229,7 +229,7 @@ class Principals:
         if not hmac.compare_digest(presented, stored) or not rows:
             raise self._invalid("unknown key")
         user, key, _ = rows[0]
-        if key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= now()):
+        if not self._keys.alive(key):
             raise self._invalid("key revoked or expired")
         await self._keys.used(key)
         return _of_key(user, key, _permissions(user, (each for *_, each in rows)))

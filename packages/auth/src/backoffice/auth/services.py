@@ -15,7 +15,7 @@ from backoffice.auth.settings import AuthSettings
 from backoffice.auth.sign_in import SignIn
 from backoffice.auth.tokens import AccessTokens, JoserfcSigner, JoseSigner, derived_key
 from backoffice.auth.users import Users
-from backoffice.core import Database, Events, Settings
+from backoffice.core import Clock, Database, Events, Settings
 from backoffice.ratelimit import Limiter
 
 
@@ -26,6 +26,7 @@ class Services:
     settings: AuthSettings
     database: Database
     events: Events
+    clock: Clock
     users: Users
     roles: Roles
     sessions: Sessions
@@ -38,22 +39,28 @@ class Services:
 
 @asynccontextmanager
 async def opened(
-    core: Settings, settings: AuthSettings, database: Database, events: Events, limiter: Limiter
+    core: Settings,
+    settings: AuthSettings,
+    database: Database,
+    events: Events,
+    clock: Clock,
+    limiter: Limiter,
 ) -> AsyncIterator[Services]:
     """The services on this database; their threads end with the run."""
     secret = core.secret()
-    tokens = _access_tokens(secret, settings)
+    tokens = _access_tokens(secret, settings, clock)
     passwords = Passwords(settings.password_min_length)
-    sessions = Sessions(database, events, settings, tokens, secret)
+    sessions = Sessions(database, events, clock, settings, tokens, secret)
     roles = Roles(database, events)
-    users = Users(database, events, passwords, sessions, roles)
-    keys = ApiKeys(database, events)
+    users = Users(database, events, clock, passwords, sessions, roles)
+    keys = ApiKeys(database, events, clock)
     cookie = SessionCookie(settings)
     try:
         yield Services(
             settings=settings,
             database=database,
             events=events,
+            clock=clock,
             users=users,
             roles=roles,
             sessions=sessions,
@@ -67,10 +74,11 @@ async def opened(
         passwords.close()
 
 
-def _access_tokens(secret: bytes, settings: AuthSettings) -> AccessTokens:
+def _access_tokens(secret: bytes, settings: AuthSettings, clock: Clock) -> AccessTokens:
     signer = JoserfcSigner if settings.token_library == "joserfc" else JoseSigner  # noqa: S105
     return AccessTokens(
         signer(derived_key(secret, "access token")),
+        clock,
         issuer=settings.issuer,
         audience=settings.audience,
         lifetime=settings.access_lifetime,

@@ -13,10 +13,10 @@ from starlette.requests import HTTPConnection
 from backoffice.auth import audit
 from backoffice.auth.credentials import REFRESH, Seal
 from backoffice.auth.events import SignedOut, TokenReused
-from backoffice.auth.models import User, UserSession, now
+from backoffice.auth.models import User, UserSession
 from backoffice.auth.settings import AuthSettings
 from backoffice.auth.tokens import AccessTokens, derived_key
-from backoffice.core import Database, Events, NotFound, Unauthenticated, Unavailable
+from backoffice.core import Clock, Database, Events, NotFound, Unauthenticated, Unavailable
 from backoffice.ratelimit import client_address, client_network
 
 log = logging.getLogger(__name__)
@@ -61,12 +61,14 @@ class Sessions:
         self,
         database: Database,
         events: Events,
+        clock: Clock,
         settings: AuthSettings,
         tokens: AccessTokens,
         secret: bytes,
     ) -> None:
         self._database = database
         self._events = events
+        self._clock = clock
         self._settings = settings
         self._tokens = tokens
         self._refresh_seal = Seal(derived_key(secret, "refresh token"), REFRESH)
@@ -77,10 +79,14 @@ class Sessions:
         lifetime = (
             self._settings.session_lifetime if kind == BROWSER else self._settings.refresh_lifetime
         )
+        moment = self._clock.now()
         return UserSession(
             user_id=user.id,
             kind=kind,
-            expires_at=now() + lifetime,
+            rotated_at=moment,
+            created_at=moment,
+            last_seen_at=moment,
+            expires_at=moment + lifetime,
             address=client.address,
             user_agent=client.user_agent,
         )
@@ -105,7 +111,7 @@ class Sessions:
 
     def alive(self, session: UserSession) -> bool:
         """Whether the session has neither ended nor run out nor, for a browser, lain idle."""
-        moment = now()
+        moment = self._clock.now()
         if session.ended_at is not None or session.expires_at <= moment:
             return False
         idle = self._settings.session_idle
@@ -158,7 +164,7 @@ class Sessions:
                 raise NotFound(f"there is no session {id}")
             if row.ended_at is not None:
                 return
-            row.ended_at = now()
+            row.ended_at = self._clock.now()
             event = SignedOut(
                 actor=actor,
                 subject=audit.user(row.user_id),
@@ -183,7 +189,7 @@ class Sessions:
         ended = (
             update(UserSession)
             .where(col(UserSession.user_id) == user_id, col(UserSession.ended_at).is_(None))
-            .values(ended_at=now())
+            .values(ended_at=self._clock.now())
         )
         if keep is not None:
             ended = ended.where(col(UserSession.id) != keep)
@@ -191,7 +197,7 @@ class Sessions:
 
     async def seen(self, session: UserSession) -> None:
         """Note that the session was used, at most once a minute."""
-        moment = now()
+        moment = self._clock.now()
         if moment - session.last_seen_at < SEEN_EVERY:
             return
         stale = col(UserSession.last_seen_at) <= moment - SEEN_EVERY
@@ -204,7 +210,7 @@ class Sessions:
 
     async def _rotated(self, session: AsyncSession, id: uuid.UUID, generation: int) -> bool:
         """Spend one generation; of any number of tries at once, one gets True."""
-        moment = now()
+        moment = self._clock.now()
         spent = await session.exec(
             update(UserSession)
             .where(
@@ -221,12 +227,12 @@ class Sessions:
         return (
             row.ended_at is None
             and row.generation == generation + 1
-            and now() - row.rotated_at <= self._settings.refresh_grace
+            and self._clock.now() - row.rotated_at <= self._settings.refresh_grace
         )
 
     async def _end_reused(self, session: AsyncSession, row: UserSession, client: Client) -> None:
         if row.ended_at is None:
-            row.ended_at = now()
+            row.ended_at = self._clock.now()
             event = TokenReused(
                 subject=audit.user(row.user_id), address=client.address, session=str(row.id)
             )

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 from jose import jws
 from jose.exceptions import JOSEError
 
-from backoffice.core import SetupError
+from backoffice.core import Clock, SetupError
 
 ALGORITHM = "HS256"
 TYPE = "at+jwt"  # RFC 9068, 2.1: an access token says that it is one.
@@ -112,15 +112,18 @@ def derived_key(secret: bytes, purpose: str) -> bytes:
 class AccessTokens:
     """Issues and reads access tokens for one issuer and one audience."""
 
-    def __init__(self, signer: Signer, *, issuer: str, audience: str, lifetime: timedelta) -> None:
+    def __init__(
+        self, signer: Signer, clock: Clock, *, issuer: str, audience: str, lifetime: timedelta
+    ) -> None:
         self._signer = signer
+        self._clock = clock
         self._issuer = issuer
         self._audience = audience
         self.lifetime = lifetime
 
     def issue(self, subject: uuid.UUID, session: uuid.UUID) -> str:
         """A new token for a user's session, good from now for the lifetime."""
-        issued = datetime.now(UTC)
+        issued = self._clock.now()
         return self._signer.sign(
             {
                 "iss": self._issuer,
@@ -151,7 +154,7 @@ class AccessTokens:
             )
         except (ValueError, TypeError, AttributeError, OverflowError, OSError) as error:
             raise InvalidToken("claims") from error
-        now = datetime.now(UTC)
+        now = self._clock.now()
         if not found.issued_at - timedelta(seconds=60) <= now < found.expires_at:
             raise InvalidToken("time")
         return found

@@ -26,11 +26,11 @@ from backoffice.auth.events import (
     UserCreated,
     UserDeleted,
 )
-from backoffice.auth.models import User, now
+from backoffice.auth.models import User
 from backoffice.auth.passwords import Passwords
 from backoffice.auth.roles import Roles
 from backoffice.auth.sessions import Client, Sessions
-from backoffice.core import Conflict, Database, Events, InvalidInput, NotFound
+from backoffice.core import Clock, Conflict, Database, Events, InvalidInput, NotFound
 
 #: The fields of a user that somebody with `users:change` may set.
 CHANGEABLE = frozenset({"email", "is_active", "is_superuser", "is_verified"})
@@ -105,8 +105,9 @@ class UserManager(UUIDIDMixin, BaseUserManager[User, uuid.UUID]):
     user_db: UserTable
     password_helper: Passwords
 
-    def __init__(self, session: AsyncSession, passwords: Passwords) -> None:
+    def __init__(self, session: AsyncSession, passwords: Passwords, clock: Clock) -> None:
         super().__init__(UserTable(session), passwords)
+        self._clock = clock
 
     async def validate_password(self, password: str, user: Any) -> None:
         """Refuse a weak password with the reason."""
@@ -121,6 +122,7 @@ class UserManager(UUIDIDMixin, BaseUserManager[User, uuid.UUID]):
         fields["hashed_password"] = await self.password_helper.hashed(fields.pop("password"))
         if await self.user_db.get_by_email(user_create.email) is not None:
             raise exceptions.UserAlreadyExists
+        fields["created_at"] = fields["password_changed_at"] = self._clock.now()
         user = await self.user_db.create(fields)
         await self.on_after_register(user, request)
         return user
@@ -157,7 +159,7 @@ class UserManager(UUIDIDMixin, BaseUserManager[User, uuid.UUID]):
         if (password := update_dict.pop("password", None)) is not None:
             await self.validate_password(password, user)
             update_dict["hashed_password"] = await self.password_helper.hashed(password)
-            update_dict["password_changed_at"] = now()
+            update_dict["password_changed_at"] = self._clock.now()
         return await super()._update(user, update_dict)
 
 
@@ -168,19 +170,21 @@ class Users:
         self,
         database: Database,
         events: Events,
+        clock: Clock,
         passwords: Passwords,
         sessions: Sessions,
         roles: Roles,
     ) -> None:
-        self._roles = roles
         self._database = database
         self._events = events
+        self._clock = clock
         self._passwords = passwords
         self._sessions = sessions
+        self._roles = roles
 
     def manager(self, session: AsyncSession) -> UserManager:
         """fastapi-users' manager within this transaction."""
-        return UserManager(session, self._passwords)
+        return UserManager(session, self._passwords, self._clock)
 
     async def register(self, email: str, password: str, client: Client) -> None:
         """Create an account for a stranger; says nothing if the address is taken."""
@@ -282,7 +286,7 @@ class Users:
         actor: str,
         keep: uuid.UUID | None,
     ) -> None:
-        fields = {"hashed_password": hashed, "password_changed_at": now()}
+        fields = {"hashed_password": hashed, "password_changed_at": self._clock.now()}
         await UserTable(session).update(user, fields)
         await self._sessions.end_all(session, user.id, keep)
         event = PasswordChanged(actor=actor, subject=audit.user(user.id))

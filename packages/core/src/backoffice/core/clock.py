@@ -20,5 +20,5 @@ class Clock:
 
 @singleton
 def clock() -> Clock:
-    """The clock of this run; `backoffice.core.testing` has one that stands still."""
+    """The clock of this run; `backoffice.core.testing.ManualClock` stands still."""
     return Clock()

@@ -7,7 +7,8 @@ from typing import Annotated, Protocol
 
 from fastapi import Depends
 
-from backoffice.core import InvalidInput, Settings, SetupError, singleton
+from backoffice.core import Clock, InvalidInput, Settings, SetupError, singleton
+from backoffice.core import clock as app_clock
 from backoffice.core import settings as app_settings
 from backoffice.ratelimit.decisions import Decision, Standing
 from backoffice.ratelimit.headers import fields
@@ -97,18 +98,19 @@ def _short(name: str) -> str:
 async def limiter(
     settings: Annotated[Settings, Depends(app_settings)],
     own: Annotated[RateLimitSettings, Depends(ratelimit_settings)],
+    clock: Annotated[Clock, Depends(app_clock)],
 ) -> AsyncIterator[Limiter]:
     """The app's limiter: in Redis where BACKOFFICE_REDIS_URL is set, else in this process."""
-    store = _store(settings, own)
+    store = _store(settings, own, clock)
     try:
         yield Limiter(store, namespace=own.namespace, headers=own.headers)
     finally:
         await store.close()
 
 
-def _store(settings: Settings, own: RateLimitSettings) -> Store:
+def _store(settings: Settings, own: RateLimitSettings, clock: Clock) -> Store:
     if settings.redis_url is None:
-        return MemoryStore(own.memory_size)
+        return MemoryStore(own.memory_size, clock)
     try:
         from backoffice.ratelimit.redis import RedisStore
     except ModuleNotFoundError:

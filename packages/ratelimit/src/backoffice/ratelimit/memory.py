@@ -1,28 +1,18 @@
 """Limits counted in this process."""
 
-import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+from backoffice.core import Clock
 from backoffice.ratelimit.limits import Limit
-
-Clock = Callable[[], int]
-
-
-def monotonic() -> int:
-    """Microseconds on a clock that nobody sets back."""
-    return time.monotonic_ns() // 1000
 
 
 class MemoryStore:
-    """Keeps at most `size` counters; where more are needed, the longest unused are forgotten.
+    """Keeps at most `size` counters; where more are needed, the longest unused are forgotten."""
 
-    `clock` gives microseconds; a test may move its own.
-    """
-
-    def __init__(self, size: int = 100_000, clock: Clock = monotonic) -> None:
+    def __init__(self, size: int = 100_000, clock: Clock | None = None) -> None:
         self._size = size
-        self._clock = clock
+        self._clock = clock or Clock()
         # For each key the time at which its limit will be wholly unspent.
         self._drained: OrderedDict[str, int] = OrderedDict()
 
@@ -36,7 +26,7 @@ class MemoryStore:
 
         Nothing here awaits, so that no other check comes in between.
         """
-        now, asked = self._clock(), max(cost, 1)
+        now, asked = round(self._clock.monotonic() * 1_000_000), max(cost, 1)
         backlogs, after = [], []
         allowed = True
         for key, limit in zip(keys, limits, strict=True):

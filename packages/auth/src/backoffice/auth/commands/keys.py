@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import typer
 
 from backoffice.auth.commands.accounts import operator, within_app
-from backoffice.auth.models import now
 from backoffice.auth.services import Services
 from backoffice.core import InvalidInput
 from backoffice.core.command import Command
@@ -31,10 +30,11 @@ def create(
     expires: Annotated[str | None, typer.Option(help="Such as 12h, 30d or 8w.")] = None,
 ) -> None:
     """Make a key, and print it this once."""
-    expires_at = None if expires is None else now() + _span(expires)
+    span = None if expires is None else _span(expires)
 
     async def work(services: Services) -> dict[str, Any]:
         owner = await services.users.find(user)
+        expires_at = None if span is None else services.clock.now() + span
         key, text = await services.keys.create(
             owner, name, scopes=scope, expires_at=expires_at, actor=operator()
         )
