@@ -19,6 +19,7 @@ from backoffice.core.errors import (
     Unavailable,
 )
 from backoffice.core.events import Event, Events, Listeners, events
+from backoffice.core.problems import problem_details
 from backoffice.core.routes import BackofficeRoute
 from backoffice.core.settings import Settings, settings
 from backoffice.core.singletons import Run, Singleton, serve, singleton, singletons
@@ -50,6 +51,7 @@ __all__ = [
     "clock",
     "database",
     "events",
+    "problem_details",
     "reads",
     "serve",
     "session",

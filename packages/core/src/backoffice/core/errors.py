@@ -13,7 +13,8 @@
         └── Unavailable       503   the database or Redis does not answer
 
 A refusal is an HTTPException, so that FastAPI's own handler answers it: no handler has to be
-added to an app that includes a router.
+added to an app that includes a router. `problem_details(app)` answers it by RFC 9457 instead.
+docs/errors.md lists every code.
 """
 
 from collections.abc import Mapping
@@ -21,9 +22,15 @@ from typing import Any, ClassVar
 
 from starlette.exceptions import HTTPException
 
+from backoffice.core.plain import plain
+
 
 class BackofficeError(Exception):
-    """Root of the ladder; `exit_code` is what the `backoffice` command ends with."""
+    """Root of the ladder; `exit_code` is what the `backoffice` command ends with.
+
+    `code` is for programs and never changes; `message` is for people, and says what to do next;
+    `data` is what else a program may want to know.
+    """
 
     code: str = "error"
     exit_code: ClassVar[int] = 1
@@ -52,7 +59,11 @@ class SingletonError(SetupError):
 
 
 class Refusal(BackofficeError, HTTPException):
-    """Answered as `{"detail": {"code", "message", ...data}}`, with the class's HTTP status."""
+    """Answered as `{"detail": {"code", "message", ...data}}`, with the class's HTTP status.
+
+    Data that is named as a member of RFC 9457 is (`type`, `title`, `status`, `detail`, `code`)
+    gives way to that member where `problem_details` answers.
+    """
 
     status: ClassVar[int] = 500
 
@@ -67,7 +78,8 @@ class Refusal(BackofficeError, HTTPException):
         BackofficeError.__init__(self, message, code=code, **data)
         self.status_code = self.status
         # Starlette annotates detail as str, FastAPI's handler serialises any JSON value.
-        self.detail: Any = {"code": self.code, "message": message, **data}
+        # What a client sent may be in it: half a surrogate pair would turn the answer into a 500.
+        self.detail: Any = plain({"code": self.code, "message": message, **data})
         self.headers = headers
 
 

@@ -8,16 +8,15 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
-from backoffice.core.errors import InvalidInput
-
-MOST_FAULTS = 20
+from backoffice.core.validation import invalid_input
 
 
 class BackofficeRoute(APIRoute):
     """A route that answers a body it cannot use in the form of the ladder.
 
     FastAPI's own answer repeats the input: a password comes back, and what JSON cannot say
-    (`NaN`, half a surrogate pair) turns the 422 into a 500.
+    (`NaN`, half a surrogate pair) turns the 422 into a 500. An app's own routes take it by
+    `APIRouter(route_class=BackofficeRoute)`.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -28,20 +27,6 @@ class BackofficeRoute(APIRoute):
             try:
                 return await handle(request)
             except RequestValidationError as error:
-                raise _invalid(error) from None
+                raise invalid_input(error) from None
 
         return handler
-
-
-def _invalid(error: RequestValidationError) -> InvalidInput:
-    faults = [
-        {"field": _safe(".".join(str(part) for part in fault["loc"][1:])), "message": fault["msg"]}
-        for fault in list(error.errors())[:MOST_FAULTS]
-    ]
-    told = "; ".join(f"{fault['field'] or 'body'}: {fault['message']}" for fault in faults)
-    return InvalidInput(f"The request cannot be used. {told}", errors=faults)
-
-
-def _safe(text: str) -> str:
-    """A field's name as sent may hold what cannot be encoded."""
-    return text.encode("utf-8", "replace").decode()[:100]
