@@ -1,6 +1,5 @@
 """The shop as a whole: what it opens and closes, its health, and what it makes of rubbish."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -54,11 +53,9 @@ def test_a_quote_is_one_of_those_on_file(client: TestClient) -> None:
 
 
 def test_the_shop_is_live_and_ready(client: TestClient) -> None:
-    """Both answers are 200 while the database answers; one knows since when the shop is open."""
-    live = client.get("/health/live").json()
-    assert live["status"] == "ok"
-    assert datetime.fromisoformat(live["since"]) <= datetime.now(UTC)
-    assert client.get("/health/ready").json() == {"status": "ok"}
+    """Both answers are 200 while the database answers, and one word to a stranger."""
+    for path in ("/health/live", "/health/ready"):
+        assert client.get(path).json() == {"status": "ok"}
 
 
 @pytest.mark.parametrize(

@@ -159,3 +159,17 @@ def test_reviews_stay_if_their_account_does(
         event.remove(Session, "before_commit", refuse)
     assert reviewers(shop_url) == {"Hugh", "Imogen"}
     assert call(client, services(client).users.get(reviewer.id)).id == reviewer.id
+
+
+def test_health_tells_all_to_those_permitted_only(stranger: TestClient) -> None:
+    """Everybody learns the status; the checks, their times and the graph need `health:read`."""
+    _, keeper = somebody(stranger, "health:read")
+    _, other = somebody(stranger, *ALL)
+
+    def seen(key: str) -> set[str]:
+        return set(stranger.get("/health/ready", headers={"X-API-Key": key}).json())
+
+    assert seen(keeper) == {"status", "checks", "singletons", "graph"}
+    assert seen(other) == {"status"}
+    checks = stranger.get("/health/ready", headers={"X-API-Key": keeper}).json()["checks"]
+    assert {"database", "limiter"} <= {each["name"] for each in checks if each["well"]}

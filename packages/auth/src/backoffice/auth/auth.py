@@ -129,7 +129,7 @@ class Auth:
         async with opened(core, found, database, events, clock, limiter) as services:
             events.within(AuthEvent)(audit.AuditLog(clock).record)
             events.attach(self._listeners)
-            callers.register(_identified_by(services))
+            callers.register(_identified_by(services), _permitted_by(services))
             yield services
 
 
@@ -168,3 +168,13 @@ def _identified_by(services: Services) -> Callable[[HTTPConnection], Awaitable[s
         return audit.key(principal.key_id) if principal.key_id else principal.name
 
     return identify
+
+
+def _permitted_by(services: Services) -> Callable[[HTTPConnection, str], Awaitable[bool]]:
+    async def permits(connection: HTTPConnection, permission: str) -> bool:
+        resolution = await services.principals.resolution(connection)
+        if resolution.error is not None:
+            raise resolution.error
+        return resolution.principal is not None and resolution.principal.can(permission)
+
+    return permits

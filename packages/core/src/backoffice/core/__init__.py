@@ -19,6 +19,7 @@ from backoffice.core.errors import (
     Unavailable,
 )
 from backoffice.core.events import Event, Events, Listeners, events
+from backoffice.core.health import Health, health_router
 from backoffice.core.problems import problem_details
 from backoffice.core.routes import BackofficeRoute
 from backoffice.core.settings import Settings, settings
@@ -35,6 +36,7 @@ __all__ = [
     "Events",
     "Finding",
     "Forbidden",
+    "Health",
     "InvalidInput",
     "Listeners",
     "NotFound",
@@ -51,6 +53,7 @@ __all__ = [
     "clock",
     "database",
     "events",
+    "health_router",
     "problem_details",
     "reads",
     "serve",

@@ -233,6 +233,11 @@ async def database(
         await opened.close()
 
 
+@database.health(timeout=3)
+async def _answers(database: Database) -> None:
+    await database.ping()
+
+
 @reads(database)
 async def session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:
     """A request's session: `Annotated[AsyncSession, Depends(session)]`; commit is yours."""

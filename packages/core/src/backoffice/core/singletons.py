@@ -19,10 +19,12 @@ import inspect
 import logging
 import time
 from collections.abc import (
+    AsyncGenerator,
     AsyncIterator,
     Awaitable,
     Callable,
     Container,
+    Generator,
     Iterator,
     Mapping,
     MutableMapping,
@@ -32,7 +34,7 @@ from contextlib import contextmanager as sync_context_manager
 from contextvars import Context, ContextVar, copy_context
 from dataclasses import dataclass
 from functools import cached_property
-from types import MappingProxyType, UnionType
+from types import MappingProxyType
 from typing import Annotated, Any, Generic, TypeVar, cast, get_args, get_origin, get_type_hints
 from typing import overload as typing_overload
 
@@ -54,6 +56,7 @@ ASGIApp = Callable[[Scope, Callable[..., Any], Callable[..., Any]], Awaitable[No
 log: logging.Logger = logging.getLogger(__name__)
 
 STATE = "backoffice.run"
+_WRAPPING = {AsyncIterator, AsyncGenerator, Iterator, Generator, Awaitable}
 _starting: ContextVar["Run | None"] = ContextVar("backoffice_run", default=None)
 _overrides: ContextVar[Mapping["Singleton[Any]", Any]] = ContextVar(
     "backoffice_overrides", default=MappingProxyType({})
@@ -171,10 +174,7 @@ class Singleton(Generic[T]):
             hint = get_type_hints(self.factory).get("return")
         except (NameError, TypeError):
             return None
-        if get_origin(hint) is not None and get_origin(hint) is not UnionType:
-            arguments = get_args(hint)
-            return arguments[0] if arguments else hint
-        return hint
+        return get_args(hint)[0] if get_origin(hint) in _WRAPPING and get_args(hint) else hint
 
     def _parameters(self) -> list[inspect.Parameter]:
         if inspect.isclass(self.factory) and issubclass(self.factory, BaseSettings):
@@ -599,7 +599,7 @@ async def serve(app: Starlette) -> AsyncIterator[ASGIApp]:
         yield asgi
     except BaseException:
         if (failure := await held.close()) is not None:
-            log.error("the app failed to end", exc_info=failure)  # no less, but not the reason
+            log.exception("the app failed to end as well", exc_info=failure)
         raise
     if (failure := await held.close()) is not None:
         raise failure

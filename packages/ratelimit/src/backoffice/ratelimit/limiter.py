@@ -108,6 +108,12 @@ async def limiter(
         await store.close()
 
 
+# Not required: every replica would be taken out of service at once, and none would mend Redis.
+@limiter.health(timeout=2, required=False)
+async def _answers(limiter: Limiter) -> None:
+    await limiter.ping()
+
+
 def _store(settings: Settings, own: RateLimitSettings, clock: Clock) -> Store:
     if settings.redis_url is None:
         return MemoryStore(own.memory_size, clock)

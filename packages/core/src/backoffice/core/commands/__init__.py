@@ -1,0 +1,1 @@
+"""The groups of the `backoffice` command that core brings itself."""

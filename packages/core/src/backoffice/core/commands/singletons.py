@@ -1,0 +1,44 @@
+"""`backoffice singletons`: what the app shares while it runs, without starting any of it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+from backoffice.core.command import Command
+from backoffice.core.graph import labels, mermaid
+from backoffice.core.singletons import Singleton, declared, plan
+
+group = typer.Typer(help="What the app shares while it runs.", no_args_is_help=True)
+
+
+@group.command("list")
+def show(context: typer.Context) -> None:
+    """Each singleton, in the order in which the app opens them."""
+    command = Command.of(context)
+    nodes = plan(*declared(command.app()))
+    names = labels(nodes)
+    rows = [_row(each, names.__getitem__) for each in nodes]
+    command.give_rows(rows, ("name", "gives", "needs", "health"))
+
+
+def _row(each: Singleton[Any], name: Callable[[Singleton[Any]], str]) -> dict[str, Any]:
+    gives, check = each.gives(), each.health_check
+    return {
+        "name": name(each),
+        "gives": _shown(gives),
+        "needs": ["the app" if need is None else name(need) for need in each.needs.values()],
+        "health": None if check is None else ("required" if check.required else "optional"),
+    }
+
+
+def _shown(kind: Any) -> str | None:
+    return None if kind is None else str(getattr(kind, "__name__", kind))
+
+
+@group.command()
+def graph(context: typer.Context) -> None:
+    """Print the graph of singletons as a Mermaid flowchart."""
+    command = Command.of(context)
+    drawn = mermaid(declared(command.app()))
+    command.give({"mermaid": drawn}, drawn)
