@@ -450,6 +450,7 @@ class Run(AbstractAsyncContextManager["Run"]):
             async with _entered(each, arguments) as value:
                 self.seconds[each] = time.perf_counter() - started
                 self.values[each] = value
+                log.debug("opened %s in %.1f ms", each.name, self.seconds[each] * 1000)
                 yield value
         except BaseException as error:
             if each not in self.values:
