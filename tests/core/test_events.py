@@ -1,15 +1,21 @@
 """Events reach who asked for them: within the change, or after it."""
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backoffice.core import Database, Event, Events, Listeners, Run, events
+from backoffice.core import Database, Event, Events, Listeners, Run, SetupError, events
+from backoffice.core.events import Patience
 
 pytestmark = pytest.mark.anyio
 
@@ -37,6 +43,24 @@ async def note(session: AsyncSession, title: str) -> None:
 async def sales(database: Database) -> list[str]:
     async with database.engine.connect() as connection:
         return list((await connection.execute(text("SELECT title FROM sale"))).scalars())
+
+
+async def sell(events: Events, database: Database, *titles: str) -> None:
+    """An event for each title, in a transaction of its own."""
+    for title in titles:
+        async with database.session() as session:
+            await events.emit(Sold(title=title), session)
+            await session.commit()
+
+
+@asynccontextmanager
+async def told(patience: Patience) -> AsyncIterator[Events]:
+    """The events of a run that waits as long for its handlers."""
+    found = Events(patience)
+    try:
+        yield found
+    finally:
+        await found.close()
 
 
 async def test_a_handler_within_shares_the_fate_of_the_change(database: Database) -> None:
@@ -159,3 +183,213 @@ async def test_a_handler_hears_subtypes_and_attached_listeners_hear_once(
             await found.emit(Event(), session)
             await session.commit()
     assert heard == ["Sold", "Event"]
+
+
+def give_up() -> None:
+    sys.exit(3)
+
+
+def several() -> None:
+    raise ExceptionGroup("two", [ValueError("one"), OSError("other")])
+
+
+def cancelled() -> None:
+    raise asyncio.CancelledError
+
+
+def cancel_oneself() -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    task.cancel()
+
+
+class Thunder(BaseException):
+    pass
+
+
+def thunder() -> None:
+    raise Thunder
+
+
+@pytest.mark.parametrize("fail", [give_up, several, cancelled, cancel_oneself, thunder])
+async def test_nothing_that_a_handler_does_ends_the_telling(
+    fail: Callable[[], None], database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard: list[str] = []
+    async with Run() as run:
+        found = await run.open(events)
+
+        @found.on(Sold)
+        async def fails(event: Sold) -> None:
+            heard.append(f"fails {event.title}")
+            fail()
+            await anyio.lowlevel.checkpoint()
+
+        @found.on(Sold)
+        async def hear(event: Sold) -> None:
+            heard.append(event.title)
+
+        await sell(found, database, "Dune", "Ubik")
+    assert sorted(heard) == ["Dune", "Ubik", "fails Dune", "fails Ubik"]
+    told = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+    assert len(told) == 2
+    assert all("fails" in each for each in told)
+
+
+async def test_a_handler_that_hangs_delays_nobody_and_is_stopped(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard: list[str] = []
+    async with told(Patience(call=0.1)) as found:
+        second = anyio.Event()
+
+        @found.on(Sold)
+        async def hang(event: Sold) -> None:
+            if event.title == "Dune":
+                await anyio.sleep_forever()
+            heard.append(f"at last {event.title}")
+
+        @found.on(Sold)
+        async def hear(event: Sold) -> None:
+            heard.append(event.title)
+            if event.title == "Ubik":
+                second.set()
+
+        await sell(found, database, "Dune", "Ubik")
+        await second.wait()
+        assert heard == ["Dune", "Ubik"]
+        await found.delivered()
+    assert heard == ["Dune", "Ubik", "at last Ubik"]
+    assert "hang was stopped after 0.1 s" in caplog.text
+
+
+async def test_a_run_ends_though_a_handler_never_does(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not even one that will not be cancelled keeps it."""
+    release = anyio.Event()
+    with anyio.fail_after(5):
+        async with told(Patience(closing=0.05, stopping=0.05)) as found:
+
+            @found.on(Sold)
+            async def stubborn(event: Sold) -> None:
+                while not release.is_set():
+                    try:
+                        await release.wait()
+                    except asyncio.CancelledError:
+                        continue
+
+            await sell(found, database, "Dune", "Ubik", "Emma")
+    release.set()
+    assert "stubborn did not hear 3 events before the end" in caplog.text
+
+
+async def test_what_a_handler_commits_at_the_end_of_a_run_is_told_too(database: Database) -> None:
+    heard: list[str] = []
+    async with Run() as run:
+        found = await run.open(events)
+
+        @found.on(Sold)
+        async def sell_another(event: Sold) -> None:
+            heard.append(event.title)
+            if len(heard) < 5:
+                await sell(found, database, f"{event.title}.")
+
+        await sell(found, database, "Dune")
+    assert heard == ["Dune", "Dune.", "Dune..", "Dune...", "Dune...."]
+
+
+async def test_what_is_committed_after_the_end_is_logged(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Run() as run:
+        found = await run.open(events)
+    await sell(found, database, "Dune")
+    assert "event was committed after the end of the run" in caplog.text
+
+
+async def test_a_handler_hears_in_the_order_of_the_commits_and_misses_what_is_too_much(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard: list[str] = []
+    async with told(Patience(events=3)) as found:
+        held = anyio.Event()
+
+        @found.on(Sold)
+        async def slow(event: Sold) -> None:
+            await held.wait()
+            heard.append(event.title)
+
+        await sell(found, database, *"abcdefgh")
+        held.set()
+        await found.delivered()
+        await sell(found, database, "z")
+    assert heard[-1] == "z"
+    assert "".join(heard[:-1]) in ("abc", "abcd")  # whether or not `a` was already taken up
+    assert caplog.text.count("slow is 3 events behind") == 1
+
+
+async def test_a_handler_hears_an_event_once_however_often_it_is_registered(
+    database: Database,
+) -> None:
+    heard: list[str] = []
+    listeners = Listeners()
+
+    async def hear(event: Event) -> None:
+        heard.append("after")
+
+    async def hear_within(event: Event, session: AsyncSession) -> None:
+        heard.append("within")
+
+    async with Run() as run:
+        found = await run.open(events)
+        found.attach(listeners)
+        for registry in (found, listeners):
+            for kind in (Sold, Sold, Event):
+                registry.on(kind)(hear)
+                registry.within(kind)(hear_within)
+        await sell(found, database, "Dune")
+    assert heard == ["within", "after"]
+
+
+@pytest.mark.parametrize("event", ["auth.signed_in", str, lambda event: None, Sold(title="Dune")])
+def test_only_events_can_be_listened_to(event: Any) -> None:
+    """`@auth.on` with the event forgotten would otherwise take the handler for it."""
+    with pytest.raises(SetupError, match="no type of event"):
+        Listeners().on(event)
+    with pytest.raises(SetupError, match="no type of event"):
+        Listeners().within(event)
+
+
+async def test_an_event_before_the_first_statement_is_taken_back_with_it(
+    database: Database,
+) -> None:
+    heard: list[str] = []
+    async with Run() as run:
+        found = await run.open(events)
+
+        @found.on(Sold)
+        async def hear(event: Sold) -> None:
+            heard.append(event.title)
+
+        async with database.session() as session:
+            await found.emit(Sold(title="Dune"), session)
+            await session.rollback()
+            await note(session, "Ubik")
+            await session.commit()
+    assert heard == []
+
+
+async def test_a_handler_does_not_run_in_the_context_of_who_commits(database: Database) -> None:
+    """Else an override of one test would reach a task that all share."""
+    given: list[Events] = []
+    async with Run() as run:
+        found = await run.open(events)
+
+        @found.on(Sold)
+        async def hear(event: Sold) -> None:
+            given.append(await run.open(events))
+
+        with events.override(Events()):
+            await sell(found, database, "Dune")
+    assert given == [found]

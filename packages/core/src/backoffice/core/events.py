@@ -5,9 +5,12 @@ it. `on` is for what follows from the change: it runs once the change is committ
 request, and what it raises is logged and breaks nothing.
 """
 
+import asyncio
+import inspect
 import logging
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextvars import Context, copy_context
 from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
@@ -16,6 +19,7 @@ from sqlalchemy import event as sqlalchemy_events
 from sqlalchemy.orm import Session, SessionTransaction
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backoffice.core.errors import SetupError
 from backoffice.core.singletons import singleton
 
 log = logging.getLogger(__name__)
@@ -32,25 +36,43 @@ class Event:
 E = TypeVar("E", bound=Event)
 Handler = Callable[[E], Awaitable[None]]
 HandlerWithin = Callable[[E, AsyncSession], Awaitable[None]]
-_Handlers = dict[type[Event], list[Callable[..., Awaitable[None]]]]
+# Any: a handler takes the type of event that it was registered for.
+_Handlers = defaultdict[type[Event], dict[Callable[..., Awaitable[None]], None]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How far a run waits for its handlers; spans of time in seconds."""
+
+    #: What a handler may take for one event.
+    call: float = 60.0
+    #: What the end of the run waits for events that were not heard yet.
+    closing: float = 10.0
+    #: What a handler that is stopped may take to clean up.
+    stopping: float = 1.0
+    #: How many events may wait for one handler; it misses those that come then.
+    events: int = 10_000
 
 
 class Listeners:
     """Handlers declared on an object that the user owns, such as `auth.on(SignedIn)`."""
 
     def __init__(self) -> None:
-        self._on: _Handlers = defaultdict(list)
-        self._within: _Handlers = defaultdict(list)
+        self._on: _Handlers = defaultdict(dict)
+        self._within: _Handlers = defaultdict(dict)
 
     def on(self, event: type[E]) -> Callable[[Handler[E]], Handler[E]]:
         """Call the decorated coroutine after each event of that type, or of a subtype.
 
-        It gets the event, once the change is committed, in the order of the commits. What it
-        raises is logged. A process that is killed in between does not call it.
+        It gets the event, once the change is committed; one event at a time, in the order of the
+        commits; each event once, however often it was registered. What it raises is logged, and
+        after a minute it is stopped; other handlers do not wait for it. A process that is killed
+        in between does not call it.
         """
+        handlers = self._on[_checked(event)]
 
         def register(handler: Handler[E]) -> Handler[E]:
-            self._on[event].append(handler)
+            handlers[handler] = None
             return handler
 
         return register
@@ -61,9 +83,10 @@ class Listeners:
         It gets the event and the session of the change, before the commit: what it adds is
         committed or rolled back with the change, and what it raises refuses the change.
         """
+        handlers = self._within[_checked(event)]
 
         def register(handler: HandlerWithin[E]) -> HandlerWithin[E]:
-            self._within[event].append(handler)
+            handlers[handler] = None
             return handler
 
         return register
@@ -77,19 +100,101 @@ class Listeners:
         return _for(self._within, event)
 
 
+def _checked(event: type[E]) -> type[E]:
+    if not (inspect.isclass(event) and issubclass(event, Event)):
+        raise SetupError(f"{event!r} is no type of event; write @auth.on(SignedIn)")
+    return event
+
+
 def _for(handlers: _Handlers, event: Event) -> Iterator[Callable[..., Awaitable[None]]]:
     for kind in type(event).__mro__:
         yield from handlers.get(kind, ())
 
 
+class _Listener:
+    """One handler, in one run: what it has yet to hear, and the task that tells it.
+
+    Each has a queue of its own: one that hangs delays nobody else.
+    """
+
+    def __init__(
+        self, handler: Callable[..., Awaitable[None]], patience: Patience, context: Context
+    ) -> None:
+        self._handler = handler
+        self._patience = patience
+        self._context = context
+        self._name: str = getattr(handler, "__qualname__", repr(handler))
+        self._waiting: deque[Event] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._missing = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether the handler has something to hear yet."""
+        return self._task is not None and not self._task.done()
+
+    def tell(self, event: Event) -> None:
+        """Have the handler called, once it is done with what came before."""
+        if len(self._waiting) >= self._patience.events:
+            if not self._missing:
+                log.error("%s is %d events behind and misses more", self._name, len(self._waiting))
+            self._missing = True
+            return
+        self._waiting.append(event)
+        if not self.busy:
+            loop = asyncio.get_running_loop()
+            self._task = loop.create_task(self._tell_all(), context=self._context.copy())
+
+    async def idle(self) -> None:
+        """Return once the handler has heard everything."""
+        if self._task is not None:
+            await asyncio.wait({self._task})
+
+    async def stop(self) -> None:
+        """Drop what the handler has not heard."""
+        if self._task is not None and self._task.cancel():
+            left = len(self._waiting) + 1
+            log.error("%s did not hear %d events before the end", self._name, left)
+            await self.idle()
+
+    async def _tell_all(self) -> None:
+        while self._waiting:
+            await self._tell(self._waiting.popleft())
+        self._missing = False
+
+    async def _tell(self, event: Event) -> None:
+        # In a task of its own: a handler may be cancelled, by itself or by what it awaits.
+        call, longest = asyncio.create_task(self._called(event)), self._patience.call
+        try:
+            await asyncio.wait({call}, timeout=longest)
+            if not call.done():
+                log.error("%s was stopped after %g s with %s", self._name, longest, event.name)
+            elif call.cancelled():
+                log.error("%s was cancelled with %s", self._name, event.name)
+        finally:
+            if call.cancel():
+                await asyncio.wait({call}, timeout=self._patience.stopping)
+
+    async def _called(self, event: Event) -> None:
+        try:
+            await self._handler(event)
+        except (asyncio.CancelledError, KeyboardInterrupt):
+            raise
+        except BaseException:
+            # SystemExit too: a listener that calls sys.exit() does not end the server.
+            log.exception("a listener of %s failed: %s", event.name, self._name)
+
+
 class Events(Listeners):
     """The running app's events: its own handlers and those of attached listeners."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience: Patience | None = None) -> None:
         super().__init__()
+        self._patience = patience or Patience()
         self._attached: list[Listeners] = []
-        self._committed_events: deque[Event] = deque()
-        self._news = anyio.Event()
+        self._listeners: dict[Callable[..., Awaitable[None]], _Listener] = {}
+        # Not the context of whoever commits: its overrides and its request are not the listener's.
+        self._context = copy_context()
         self._closed = False
 
     def attach(self, listeners: Listeners) -> None:
@@ -99,28 +204,31 @@ class Events(Listeners):
 
     async def emit(self, event: Event, session: AsyncSession) -> None:
         """Tell the handlers within the session's transaction, and the others once it commits."""
-        for listeners in (self, *self._attached):
-            for handler in listeners.inside(event):
-                await handler(event, session)
+        if not session.in_transaction():
+            await session.begin()  # else no rollback could take the event back
+        inside = (each for listeners in self._all() for each in listeners.inside(event))
+        for handler in dict.fromkeys(inside):
+            await handler(event, session)
         self._after_commit(event, session.sync_session)
 
-    async def deliver(self) -> None:
-        """Call the handlers of committed events, one event at a time, until closed."""
-        while True:
-            while self._committed_events:
-                event = self._committed_events.popleft()
-                for listeners in (self, *self._attached):
-                    for handler in listeners.after(event):
-                        await _survive(handler, event)
-            if self._closed:
-                return
-            await self._news.wait()
-            self._news = anyio.Event()
+    async def delivered(self) -> None:
+        """Return once all handlers have heard what was committed, and what came of that.
 
-    def close(self) -> None:
-        """Take no more events; those that were committed are still delivered."""
+        For tests, and before the app ends. A handler that waits for this waits for itself.
+        """
+        while busy := [each for each in self._listeners.values() if each.busy]:
+            await asyncio.gather(*(each.idle() for each in busy))
+
+    async def close(self) -> None:
+        """Deliver what was committed, as far as patience goes; take no more events."""
+        with anyio.move_on_after(self._patience.closing):
+            await self.delivered()
         self._closed = True
-        self._news.set()
+        late = [each for each in self._listeners.values() if each.busy]
+        await asyncio.gather(*(each.stop() for each in late))
+
+    def _all(self) -> Iterable[Listeners]:
+        return (self, *self._attached)
 
     def _after_commit(self, event: Event, session: Session) -> None:
         pending: list[tuple[set[SessionTransaction], Event]] | None = session.info.get(self)
@@ -134,9 +242,20 @@ class Events(Listeners):
         # A savepoint that is released is committed only with the transaction around it.
         if session.in_nested_transaction():
             return
-        self._committed_events.extend(event for _, event in session.info[self])
+        committed = [event for _, event in session.info[self]]
         session.info[self].clear()
-        self._news.set()
+        for event in committed:
+            self._tell(event)
+
+    def _tell(self, event: Event) -> None:
+        if self._closed:
+            log.error("%s was committed after the end of the run: nobody is told", event.name)
+            return
+        for handler in dict.fromkeys(each for one in self._all() for each in one.after(event)):
+            if handler not in self._listeners:
+                listener = _Listener(handler, self._patience, self._context)
+                self._listeners[handler] = listener
+            self._listeners[handler].tell(event)
 
     def _rolled_back(self, session: Session, ended: SessionTransaction) -> None:
         pending = session.info[self]
@@ -151,20 +270,11 @@ def _around(session: Session) -> Iterator[SessionTransaction]:
         transaction = transaction.parent
 
 
-async def _survive(handler: Callable[..., Awaitable[None]], event: Event) -> None:
-    try:
-        await handler(event)
-    except Exception:
-        log.exception("a listener of %s failed", event.name)
-
-
 @singleton
 async def events() -> AsyncIterator[Events]:
     """The events of this run of the app; the last ones are delivered before it ends."""
     found = Events()
-    async with anyio.create_task_group() as group:
-        group.start_soon(found.deliver)
-        try:
-            yield found
-        finally:
-            found.close()
+    try:
+        yield found
+    finally:
+        await found.close()
