@@ -55,8 +55,10 @@ class Auth:
     def __init__(self, settings: AuthSettings | None = None) -> None:
         self._settings = settings
         self._listeners = Listeners()
+        #: The settings of the running app.
+        self.settings: Singleton[AuthSettings] = singleton(self._found)
         #: The services of the running app, for packages above and for commands.
-        self.services: Singleton[Services] = singleton(self._opened)
+        self.services: Singleton[Services] = self._services()
         #: `app.include_router(auth.router, prefix="/auth")`.
         self.router: APIRouter = account_router(self)
 
@@ -116,21 +118,27 @@ class Auth:
         """
         return self._listeners.within(event)
 
-    async def _opened(
-        self,
-        core: _Core,
-        database: _Database,
-        events: _Events,
-        clock: _Clock,
-        callers: _Callers,
-        limiter: _Limiter,
-    ) -> AsyncIterator[Services]:
-        found = self._settings or load(AuthSettings)
-        async with opened(core, found, database, events, clock, limiter) as services:
-            events.within(AuthEvent)(audit.AuditLog(clock).record)
-            events.attach(self._listeners)
-            callers.register(_identified_by(services), _permitted_by(services))
-            yield services
+    def _found(self) -> AuthSettings:
+        return self._settings or load(AuthSettings)
+
+    def _services(self) -> Singleton[Services]:
+        @singleton
+        async def services(
+            core: _Core,
+            own: Annotated[AuthSettings, Depends(self.settings)],
+            database: _Database,
+            events: _Events,
+            clock: _Clock,
+            callers: _Callers,
+            limiter: _Limiter,
+        ) -> AsyncIterator[Services]:
+            async with opened(core, own, database, events, clock, limiter) as services:
+                events.within(AuthEvent)(audit.AuditLog(clock).record)
+                events.attach(self._listeners)
+                callers.register(_identified_by(services), _permitted_by(services))
+                yield services
+
+        return services
 
 
 def _declared(permissions: tuple[str, ...]) -> tuple[str, ...]:

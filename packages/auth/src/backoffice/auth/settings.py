@@ -1,46 +1,63 @@
 """The settings of accounts: `BACKOFFICE_AUTH__...`."""
 
 from datetime import timedelta
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
-from pydantic_settings import BaseSettings
 
-from backoffice.core.settings import configuration
+from backoffice.core.settings import PackageSettings, Span, Unit, configuration
+from backoffice.ratelimit.settings import WrittenLimit
 
-LONGEST = timedelta(days=3650)
+NONE, LONGEST = timedelta(0), timedelta(days=3650)
 
 
-class AuthSettings(BaseSettings):
-    """How people and programs sign in. Spans of time are ISO 8601 (`PT15M`) or seconds."""
+class AuthSettings(PackageSettings):
+    """How people and programs sign in."""
 
     model_config = configuration("BACKOFFICE_AUTH__")
+    elsewhere: ClassVar[tuple[str, ...]] = ("BACKOFFICE_PASSWORD",)
 
-    #: Whether strangers may create an account by `POST /register`.
     registration: bool = True
-    #: How long an access token is good.
-    access_lifetime: timedelta = Field(default=timedelta(minutes=15), gt=timedelta(0), le=LONGEST)
-    #: How long a client stays signed in by refreshing, at the most.
-    refresh_lifetime: timedelta = Field(default=timedelta(days=30), gt=timedelta(0), le=LONGEST)
-    #: A spent refresh token, sent again within this span, gives the same successor once more:
-    #: the answer to the first may have been lost. After it, it ends the session.
-    refresh_grace: timedelta = Field(default=timedelta(seconds=10), ge=timedelta(0), le=LONGEST)
-    #: How long a browser stays signed in, at the most.
-    session_lifetime: timedelta = Field(default=timedelta(days=7), gt=timedelta(0), le=LONGEST)
-    #: How long a browser stays signed in without a request.
-    session_idle: timedelta = Field(default=timedelta(hours=8), gt=timedelta(0), le=LONGEST)
-    #: Least number of characters of a new password (NIST 800-63B-4 recommends 15).
-    password_min_length: int = Field(default=8, ge=8, le=128)
-    #: Tries to sign in, per address.
-    sign_in_limit: str = "20/minute"
-    #: Accounts created, per address.
-    register_limit: str = "20/hour"
-    #: `iss` of access tokens; a token of another issuer is refused.
+    """Whether strangers may create an account by `POST /register`."""
+
+    access_lifetime: Span = Field(default=timedelta(minutes=15), gt=NONE, le=LONGEST)
+    """How long an access token is good."""
+
+    refresh_lifetime: Span = Field(default=timedelta(days=30), gt=NONE, le=LONGEST)
+    """How long a client stays signed in by refreshing, at the most."""
+
+    refresh_grace: Span = Field(default=timedelta(seconds=10), ge=NONE, le=LONGEST)
+    """A spent refresh token, sent again within this span, gives the same successor once more: the
+    answer to the first may have been lost. After it, it ends the session."""
+
+    session_lifetime: Span = Field(default=timedelta(days=7), gt=NONE, le=LONGEST)
+    """How long a browser stays signed in, at the most."""
+
+    session_idle: Span = Field(default=timedelta(hours=8), gt=NONE, le=LONGEST)
+    """How long a browser stays signed in without a request."""
+
+    password_min_length: Annotated[int, Unit("characters")] = Field(default=8, ge=8, le=128)
+    """Least number of characters of a new password (NIST 800-63B-4 recommends 15)."""
+
+    sign_in_limit: WrittenLimit = "20/minute"
+    """Tries to sign in, per address."""
+
+    register_limit: WrittenLimit = "20/hour"
+    """Accounts created, per address."""
+
     issuer: str = Field(default="backoffice", min_length=1, max_length=200)
-    #: `aud` of access tokens; a token for another audience is refused.
+    """`iss` of access tokens; a token of another issuer is refused."""
+
     audience: str = Field(default="backoffice", min_length=1, max_length=200)
-    #: Which library signs and verifies tokens: `python-jose`, or `joserfc` if it is installed.
-    token_library: str = Field(default="python-jose", pattern="^(python-jose|joserfc)$")
-    #: Send the session cookie over https only. Unset: as the sign-in request came.
+    """`aud` of access tokens; a token for another audience is refused."""
+
+    token_library: Literal["python-jose", "joserfc"] = "python-jose"  # noqa: S105
+    """Which library signs and verifies tokens: `python-jose`, or `joserfc` if it is installed."""
+
     cookie_secure: bool | None = None
-    #: Named in challenges: `WWW-Authenticate: Bearer realm="..."`.
-    realm: str = Field(default="backoffice", pattern=r"^[ !#-\[\]-~]{1,100}$")
+    """Send the session cookie over https only. Unset: as the sign-in request came."""
+
+    realm: Annotated[str, Unit('1 to 100 of ASCII, without " and \\')] = Field(
+        default="backoffice", pattern=r"^[ !#-\[\]-~]{1,100}$"
+    )
+    """Named in challenges: `WWW-Authenticate: Bearer realm="..."`."""

@@ -8,6 +8,7 @@ from typing import Literal
 from backoffice.core.database import database
 from backoffice.core.errors import BackofficeError
 from backoffice.core.settings import Settings, settings
+from backoffice.core.settings.survey import survey
 from backoffice.core.singletons import Run
 
 ENTRY_POINTS = "backoffice.checks"
@@ -40,9 +41,20 @@ async def examine(run: Run) -> AsyncIterator[Finding]:
 
 async def core_checks(run: Run) -> AsyncIterator[Finding]:
     """Settings, the secret key and the database."""
+    for finding in await _settings(run):
+        yield finding
     found = await run.open(settings)
     yield _secret(found)
     yield await _database(run)
+
+
+async def _settings(run: Run) -> list[Finding]:
+    found = await survey(run)
+    fix = "`backoffice settings show` names every variable"
+    wrong = [Finding("settings", "error", str(each), fix) for each in found.faults]
+    odd = [Finding("settings", "warning", str(each), fix) for each in found.unknown]
+    right = Finding("settings", "ok", "every variable that is set is known, and can be used")
+    return [*wrong, *odd] or [right]
 
 
 def _secret(found: Settings) -> Finding:

@@ -9,11 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
+from pydantic import ValidationError
 
 from backoffice.core.errors import SetupError
+from backoffice.core.settings.faults import told
 
 #: Where the `fastapi` command looks, in its order.
 CONVENTIONAL = ("main.py", "app.py", "api.py", "app/main.py", "app/app.py", "app/api.py")
+
+
+class NoApp(SetupError):
+    """There is no app to be found, and none is named."""
 
 
 def find_app(option: str | None = None) -> FastAPI:
@@ -69,7 +75,7 @@ def _conventional() -> FastAPI:
             for name in names:
                 if isinstance(getattr(module, name, None), FastAPI):
                     return _app_in(module, name, f"{module.__name__}:{name}")
-    raise SetupError(
+    raise NoApp(
         "no FastAPI app found here. Name it: --app module:app, or BACKOFFICE_APP, or "
         '`app = "module:app"` under [tool.backoffice] in pyproject.toml'
     )
@@ -88,6 +94,9 @@ def _module(name: str) -> Any:
         raise SetupError(f"importing {name!r} failed: {error}; install what it needs") from error
     except SetupError:
         raise
+    except ValidationError as error:
+        # Its text repeats what was rejected, and an app's settings may be wrong about a secret.
+        raise SetupError(f"importing {name!r} failed: {told(error)}") from None
     except Exception as error:
         raise SetupError(f"importing {name!r} failed: {type(error).__name__}: {error}") from error
 

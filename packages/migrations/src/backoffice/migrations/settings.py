@@ -1,18 +1,18 @@
 """How long a migration waits."""
 
 from pydantic import Field
-from pydantic_settings import BaseSettings
 
-from backoffice.core.settings import configuration
+from backoffice.core.settings import PackageSettings, Seconds, configuration
 
 
-class MigrationSettings(BaseSettings):
+class MigrationSettings(PackageSettings):
     """From `BACKOFFICE_MIGRATIONS__LOCK_TIMEOUT` and its sister."""
 
     model_config = configuration("BACKOFFICE_MIGRATIONS__")
 
-    #: A statement that waits longer than this for a lock of the database fails, so that the
-    #: app's own queries never queue behind it for longer; seconds.
-    lock_timeout: float = Field(default=3.0, ge=0.001, le=3600)
-    #: How long to wait for another process that migrates the same database; seconds.
-    wait: float = Field(default=60.0, ge=0, le=86400)
+    lock_timeout: Seconds = Field(default=3.0, ge=0.001, le=3600)
+    """How long a statement waits for a lock of the database before it fails and all is undone:
+    the app's own queries never queue behind it for longer."""
+
+    wait: Seconds = Field(default=60.0, ge=0, le=86400)
+    """How long to wait for another process that migrates the same database."""

@@ -1,39 +1,71 @@
 """How limits are kept: `BACKOFFICE_RATELIMIT__...`."""
 
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated
 
-from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, NoDecode
+from pydantic import AfterValidator, Field, field_validator
+from pydantic_settings import NoDecode
 
-from backoffice.core import singleton
-from backoffice.core.settings import configuration, load
+from backoffice.core import SetupError, singleton
+from backoffice.core.settings import PackageSettings, Seconds, Unit, configuration, load
+from backoffice.ratelimit.limits import parse
 
 
-class RateLimitSettings(BaseSettings):
+def _limit(written: str) -> str:
+    try:
+        parse(written)
+    except SetupError:
+        raise ValueError(
+            'is not a limit that can be kept; write it as "20/minute", "5/10 seconds" or '
+            '"20/minute;burst=5"'
+        ) from None
+    return written
+
+
+#: A limit in a settings class, checked when the settings are read.
+WrittenLimit = Annotated[str, AfterValidator(_limit), Unit("a limit, as 20/minute")]
+
+
+class RateLimitSettings(PackageSettings):
     """From `BACKOFFICE_RATELIMIT__TRUSTED_PROXIES` and its sisters."""
 
     model_config = configuration("BACKOFFICE_RATELIMIT__")
 
-    #: Networks of the proxies whose X-Forwarded-For is believed, as `10.0.0.0/8, 2001:db8::/32`.
-    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
-    #: Whether answers carry the fields RateLimit and RateLimit-Policy.
+    trusted_proxies: Annotated[
+        tuple[IPv4Network | IPv6Network, ...], NoDecode, Unit("networks, separated by commas")
+    ] = ()
+    """Networks of proxies whose `X-Forwarded-For` is believed, as `10.0.0.0/8, 2001:db8::/32`."""
+
     headers: bool = True
-    #: How long one check may take in Redis, waiting for a free connection included; seconds.
-    redis_timeout: float = Field(default=0.5, gt=0, le=10)
-    #: Connections to Redis by each process.
-    redis_connections: int = Field(default=16, ge=1, le=1000)
-    #: Counters that a process without Redis keeps, about 300 bytes each.
-    memory_size: int = Field(default=100_000, ge=1000)
-    #: Begins each key; apps that share a Redis database need one each.
-    namespace: str = Field(default="backoffice", pattern=r"^[A-Za-z0-9_.-]{1,24}$")
+    """Whether answers carry the fields `RateLimit` and `RateLimit-Policy`."""
+
+    redis_timeout: Seconds = Field(default=0.5, gt=0, le=10)
+    """How long one check may take in Redis, waiting for a free connection included."""
+
+    redis_connections: Annotated[int, Unit("connections")] = Field(default=16, ge=1, le=1000)
+    """Connections to Redis by each process; whoever finds none free waits."""
+
+    memory_size: Annotated[int, Unit("counters")] = Field(default=100_000, ge=1000)
+    """Counters that a process without Redis keeps, about 300 bytes each; then the longest unused is
+    forgotten."""
+
+    namespace: Annotated[str, Unit("1 to 24 of A-Z a-z 0-9 _ . -")] = Field(
+        default="backoffice", pattern=r"^[A-Za-z0-9_.-]{1,24}$"
+    )
+    """Begins each key in Redis; apps that share a database of Redis need one each."""
 
     @field_validator("trusted_proxies", mode="before")
     @classmethod
-    def _listed(cls, value: object) -> object:
-        if isinstance(value, str):
-            return [each.strip() for each in value.split(",") if each.strip()]
-        return value
+    def _networks(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return [ip_network(each.strip()) for each in value.split(",") if each.strip()]
+        except ValueError:
+            raise ValueError(
+                "is not a list of networks; write it as 10.0.0.0/8, 2001:db8::/32, with no bits "
+                "set behind the length"
+            ) from None
 
 
 @singleton

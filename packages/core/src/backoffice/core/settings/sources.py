@@ -1,0 +1,123 @@
+"""Where settings come from: variables of the environment, and files of secrets."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsError,
+)
+
+from backoffice.core.settings.fields import all_names
+
+SECRETS_DIR = "BACKOFFICE_SECRETS_DIR"
+
+
+class Unreadable(SettingsError):
+    """A file of secrets, or their folder, cannot be read."""
+
+    def __init__(self, variable: str, message: str) -> None:
+        super().__init__(f"{variable}: {message}")
+        self.variable = variable
+        self.message = message
+
+
+class Tidied(PydanticBaseSettingsSource):
+    """Another source, without the white space around its values; what is blank is not set.
+
+    A secret that is mounted as a file, or was copied from one, ends with a line that nobody sees.
+    """
+
+    def __init__(self, source: PydanticBaseSettingsSource) -> None:
+        super().__init__(source.settings_cls)
+        self.source = source
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """As the other source has it."""
+        return self.source.get_field_value(field, field_name)
+
+    def __call__(self) -> dict[str, Any]:
+        """What the other source holds, tidied."""
+        tidied = {
+            key: value.strip() if isinstance(value, str) else value
+            for key, value in self.source().items()
+        }
+        return {key: value for key, value in tidied.items() if value != ""}
+
+
+class SecretFiles(EnvSettingsSource):
+    """Files of BACKOFFICE_SECRETS_DIR, named as the variables: Docker and Kubernetes mount these.
+
+    pydantic-settings' own source only warns of a file that it will not read: the app would start
+    with the default instead.
+    """
+
+    def __call__(self) -> dict[str, Any]:
+        """What the files hold; raises Unreadable for one that cannot be read."""
+        wanted = {name.lower() for name in all_names(self.settings_cls)}
+        self.env_vars = {
+            file.name.lower(): _content(file)
+            for file in secret_files()
+            if file.name.lower() in wanted
+        }
+        return super().__call__()
+
+
+def secret_files() -> Iterator[Path]:
+    """What is in BACKOFFICE_SECRETS_DIR; nothing where that is not set."""
+    named = os.environ.get(SECRETS_DIR, "").strip()
+    if named:
+        try:
+            yield from Path(named).iterdir()
+        except OSError as error:
+            raise Unreadable(SECRETS_DIR, f"cannot be read as a folder: {error.strerror}") from None
+
+
+def _content(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except OSError as error:
+        raise Unreadable(str(file), f"cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise Unreadable(str(file), "is not text in UTF-8") from None
+
+
+def held(kind: type[BaseSettings]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What each source of the class is called, and what it holds; the first that counts in front.
+
+    Values are as they were written, by field name or alias. A source that cannot be read is left
+    out: to make a `kind()` says why.
+    """
+    sources = kind.settings_customise_sources(
+        kind,
+        init_settings=InitSettingsSource(kind, {}),
+        env_settings=EnvSettingsSource(kind),
+        dotenv_settings=DotEnvSettingsSource(kind),
+        file_secret_settings=SecretsSettingsSource(kind),
+    )
+    for source in sources:
+        try:
+            yield _label(source), source()
+        except SettingsError:
+            continue
+
+
+def _label(source: PydanticBaseSettingsSource) -> str:
+    inner = source.source if isinstance(source, Tidied) else source
+    return _LABELS.get(type(inner), type(inner).__name__)
+
+
+_LABELS: dict[type, str] = {
+    EnvSettingsSource: "environment",
+    DotEnvSettingsSource: ".env file",
+    SecretFiles: "secrets folder",
+    SecretsSettingsSource: "secrets folder",
+}

@@ -1,0 +1,94 @@
+"""URLs of databases and stores: checked without being repeated, shown without their secrets."""
+
+import re
+from urllib.parse import urlsplit
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+HIDDEN = "***"
+DATABASES = ("sqlite", "postgresql")
+REDIS = ("redis", "rediss", "unix")
+
+#: Parameters that say how to connect. Any other may be a secret: `password`, `sslpassword`, ...
+HARMLESS = {
+    "application_name",
+    "charset",
+    "connect_timeout",
+    "db",
+    "host",
+    "mode",
+    "port",
+    "protocol",
+    "socket_timeout",
+    "ssl_cert_reqs",
+    "sslmode",
+    "target_session_attrs",
+    "timeout",
+    "uri",
+}
+
+_HOST = r"(?:[^:,/?#@\[\]]*|\[[0-9a-fA-F:.]*\])(?::[0-9]{1,5})?"
+_URL = re.compile(
+    r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)"
+    r"(?:(?P<user>[^:/?#@]*)(?::(?P<password>[^/?#@]*))?@)?"
+    rf"(?P<place>{_HOST}(?:,{_HOST})*(?:/[^?#@]*)?)"
+    r"(?:\?(?P<query>[^?#@]*))?"
+)
+_SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
+_PLAIN = re.compile(r"[\w.,:/+-]*")
+
+
+def shown(url: str) -> str:
+    """The URL with `***` for its password and for parameters that are not known to be harmless.
+
+    A user without a password is hidden too: it may be a token. Where it is not certain what is
+    the password, for it has one of `@ / ? #` in it that is not encoded, only the scheme is left.
+    """
+    found = _URL.fullmatch(url)
+    if found is None or not url.isprintable():
+        scheme = _SCHEME.match(url)
+        return f"{scheme[0] if scheme else ''}{HIDDEN}"
+    who = ""
+    if found["user"] is not None:
+        who = f"{found['user']}:{HIDDEN}@" if found["password"] else f"{HIDDEN}@"
+    query = "" if found["query"] is None else f"?{_query(found['query'])}"
+    return f"{found['scheme']}{who}{found['place']}{query}"
+
+
+def _query(query: str) -> str:
+    return "&".join(_parameter(*each.partition("=")) for each in query.split("&"))
+
+
+def _parameter(name: str, equals: str, value: str) -> str:
+    if name in HARMLESS and _PLAIN.fullmatch(value):
+        return f"{name}{equals}{value}"
+    return f"{name}={HIDDEN}" if equals and name.isidentifier() else HIDDEN
+
+
+def check_database(url: str) -> None:
+    """Raise a ValueError, which does not repeat the URL, unless it is of SQLite or PostgreSQL."""
+    try:
+        backend = make_url(url.replace("postgres://", "postgresql://", 1)).get_backend_name()
+    except (ArgumentError, ValueError):
+        raise ValueError(
+            "is not a database URL; write sqlite:///file.db or postgresql://user:password@host/name"
+        ) from None
+    if backend not in DATABASES:
+        raise ValueError(
+            "is of another database; Backoffice runs on sqlite:///... and postgresql://..."
+        )
+
+
+def check_redis(url: str) -> None:
+    """Raise a ValueError, which does not repeat the URL, unless it is the address of a Redis."""
+    try:
+        parts = urlsplit(url)
+        right = parts.scheme in REDIS and (parts.port is None or parts.port > 0)
+    except ValueError:
+        right = False
+    if not right:
+        raise ValueError(
+            "is not the address of a Redis; write redis://user:password@host:6379/0, with the "
+            "password percent-encoded; rediss:// for TLS"
+        )
