@@ -28,7 +28,7 @@ OWN_GROUPS = ("doctor", "secrets")
 REFUSED, CHANGES_PENDING = 1, 3
 
 T = TypeVar("T")
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 
 @dataclass

@@ -30,7 +30,7 @@ from backoffice.core.settings import Settings
 from backoffice.core.settings import settings as app_settings
 from backoffice.core.singletons import singleton
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 ASYNC_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
 SYNC_DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
@@ -44,7 +44,7 @@ class Database:
     """
 
     def __init__(self, url: str, *, timeout: float = 5.0, pool_size: int = 10) -> None:
-        self.url = parsed(url)
+        self.url: URL = parsed(url)
         self._timeout = timeout
         self._pool_size = pool_size
         engine_url = with_driver(self.url, ASYNC_DRIVERS)

@@ -28,7 +28,7 @@ from backoffice.core.singletons import (
     singletons,
 )
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 #: What a caller must hold to see more than one word.
 PERMISSION = "health:read"
@@ -133,7 +133,7 @@ def readiness() -> Readiness:
 #: `app.include_router(health_router)`: `GET /health/live` and `GET /health/ready`. One word for
 #: strangers; callers who hold `health:read` see each check, how long each singleton took to open,
 #: and the graph.
-health_router = APIRouter(prefix="/health", tags=["health"], lifespan=singletons())
+health_router: APIRouter = APIRouter(prefix="/health", tags=["health"], lifespan=singletons())
 
 
 @health_router.head("/live", include_in_schema=False)

@@ -82,13 +82,17 @@ class Singleton(Generic[T]):
 
     async def __call__(self, connection: HTTPConnection) -> T:
         """The dependency itself: the value in this connection's run, opened if it must be."""
-        overrides = _overrides.get()
-        if self in overrides:
-            return cast(T, overrides[self])
+        if not _overrides.get():
+            try:
+                value: T = connection.scope["state"][STATE].values[self]
+            except KeyError:
+                pass  # not open yet, or no run at all: the way below tells which
+            else:
+                return value
+        elif self in _overrides.get():
+            return cast(T, _overrides.get()[self])
         run = running(connection)
-        if self in run.values:
-            return cast(T, run.values[self])
-        return await run.open(self)
+        return cast(T, run.values[self]) if self in run.values else await run.open(self)
 
     def of(self, connection: HTTPConnection) -> T:
         """The value in this connection's run, for hot paths: one look-up, no `Depends`.
@@ -96,12 +100,16 @@ class Singleton(Generic[T]):
         Raises SingletonError when the app is not running or nothing has opened the value.
         """
         overrides = _overrides.get()
-        if self in overrides:
+        if overrides and self in overrides:
             return cast(T, overrides[self])
-        run = running(connection)
-        if run.replacements:
-            return run.replaced(self)
-        return cast(T, run.values[self]) if self in run.values else run.value(self)
+        try:
+            run: Run = connection.scope["state"][STATE]
+            if not run.replacements:
+                value: T = run.values[self]
+                return value
+        except KeyError:
+            run = running(connection)
+        return run.replaced(self)
 
     @sync_context_manager
     def override(self, value: T) -> Iterator[T]:

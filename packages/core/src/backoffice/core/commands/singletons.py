@@ -9,7 +9,7 @@ from backoffice.core.command import Command
 from backoffice.core.graph import labels, mermaid
 from backoffice.core.singletons import Singleton, declared, plan
 
-group = typer.Typer(help="What the app shares while it runs.", no_args_is_help=True)
+group: typer.Typer = typer.Typer(help="What the app shares while it runs.", no_args_is_help=True)
 
 
 @group.command("list")
