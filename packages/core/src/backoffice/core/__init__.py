@@ -20,7 +20,10 @@ from backoffice.core.errors import (
 )
 from backoffice.core.events import Event, Events, Listeners, events
 from backoffice.core.health import Health, health_router
+from backoffice.core.logs import configure_logging
 from backoffice.core.problems import problem_details
+from backoffice.core.redaction import Redacted
+from backoffice.core.request_ids import RequestId, request_id
 from backoffice.core.routes import BackofficeRoute
 from backoffice.core.settings import Settings, settings
 from backoffice.core.singletons import Run, Singleton, serve, singleton, singletons
@@ -40,7 +43,9 @@ __all__ = [
     "InvalidInput",
     "Listeners",
     "NotFound",
+    "Redacted",
     "Refusal",
+    "RequestId",
     "Run",
     "Settings",
     "SetupError",
@@ -51,11 +56,13 @@ __all__ = [
     "Unavailable",
     "callers",
     "clock",
+    "configure_logging",
     "database",
     "events",
     "health_router",
     "problem_details",
     "reads",
+    "request_id",
     "serve",
     "session",
     "settings",

@@ -1,0 +1,39 @@
+"""Logging as in a process where nobody has configured it, beside pytest's own."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from backoffice.core import configure_logging
+
+
+@contextmanager
+def fresh_root() -> Iterator[logging.Logger]:
+    """The root logger without handlers; what is added meanwhile goes again, pytest's come back."""
+    root = logging.getLogger()
+    kept, level = root.handlers[:], root.level
+    root.handlers[:] = []
+    try:
+        yield root
+    finally:
+        root.handlers[:] = kept
+        root.setLevel(level)
+
+
+@contextmanager
+def configured(*secrets: Any, **options: Any) -> Iterator[None]:
+    """`configure_logging`, for as long as the block runs."""
+    root = logging.getLogger()
+    level = root.level
+    with fresh_root():
+        assert configure_logging(*secrets, **options)
+        (handler,) = root.handlers
+        set_level = root.level
+    root.addHandler(handler)
+    root.setLevel(set_level)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)
