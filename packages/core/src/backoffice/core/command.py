@@ -21,6 +21,8 @@ from sqlalchemy.exc import DBAPIError
 from backoffice.core.checks import examine
 from backoffice.core.discovery import find_app
 from backoffice.core.errors import BackofficeError
+from backoffice.core.logs import configure_logging
+from backoffice.core.redaction import Redacted, environment_secrets
 from backoffice.core.singletons import Run
 
 ENTRY_POINTS = "backoffice.commands"
@@ -175,7 +177,7 @@ def doctor(
 def main() -> None:
     """Run the command; whatever goes wrong is one line on stderr and an exit code."""
     arguments = hoisted(sys.argv[1:])
-    logging.basicConfig(level=logging.CRITICAL, stream=sys.stderr)
+    configure_logging(level=logging.CRITICAL)
     try:
         application(arguments)(args=arguments, prog_name="backoffice")
     except BackofficeError as error:
@@ -184,7 +186,8 @@ def main() -> None:
         log.debug("unexpected", exc_info=True)
         # A driver's message may repeat a row: its type says enough.
         told = "" if isinstance(error, DBAPIError) else f": {error}"
-        _refuse(arguments, "unexpected", f"{type(error).__name__}{told}", REFUSED)
+        masked = Redacted(*environment_secrets()).redacted(told)
+        _refuse(arguments, "unexpected", f"{type(error).__name__}{masked}", REFUSED)
 
 
 def _refuse(arguments: list[str], code: str, message: str, exit_code: int) -> None:
