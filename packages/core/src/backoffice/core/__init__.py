@@ -21,6 +21,7 @@ from backoffice.core.errors import (
 from backoffice.core.events import Event, Events, Listeners, events
 from backoffice.core.health import Health, health_router
 from backoffice.core.logs import configure_logging
+from backoffice.core.mail import Mailer, MailUnavailable, Message, mailbox, mailer
 from backoffice.core.problems import problem_details
 from backoffice.core.redaction import Redacted
 from backoffice.core.request_ids import RequestId, request_id
@@ -42,6 +43,9 @@ __all__ = [
     "Health",
     "InvalidInput",
     "Listeners",
+    "MailUnavailable",
+    "Mailer",
+    "Message",
     "NotFound",
     "Redacted",
     "Refusal",
@@ -60,6 +64,8 @@ __all__ = [
     "database",
     "events",
     "health_router",
+    "mailbox",
+    "mailer",
     "problem_details",
     "reads",
     "request_id",

@@ -1,0 +1,58 @@
+"""What `backoffice doctor` says of mail."""
+
+from collections.abc import AsyncIterator
+from ipaddress import ip_address
+
+from backoffice.core.checks import Finding, Level
+from backoffice.core.mail.errors import MailUnavailable
+from backoffice.core.mail.mailer import mailer
+from backoffice.core.mail.settings import Submission, mail_settings
+from backoffice.core.singletons import Run, declared, plan
+
+CHECK = "mail"
+ADVICE = "set BACKOFFICE_MAIL__URL to smtp://user:password@host:587"
+
+
+async def mail_checks(run: Run) -> AsyncIterator[Finding]:
+    """Whether mail goes anywhere, and safely."""
+    settings = await run.open(mail_settings)
+    destination = settings.destination()
+    if isinstance(destination, Submission):
+        if destination.tls == "none" and not _on_this_machine(destination.host):
+            yield Finding(
+                CHECK,
+                "warning",
+                f"{destination} is spoken to without encryption: links and password can be read",
+                "remove ?tls=none",
+            )
+        yield await _reached(run, f"{destination} takes mail", "ok")
+    elif destination is not None:
+        yield await _reached(run, f"goes to {destination}, and to nobody's mailbox", "warning")
+    else:
+        yield _unset(run)
+
+
+async def _reached(run: Run, message: str, level: Level) -> Finding:
+    try:
+        await (await run.open(mailer)).ping()
+    except MailUnavailable as error:
+        return Finding(CHECK, "error", error.reason, "see BACKOFFICE_MAIL__URL")
+    return Finding(CHECK, level, message, "" if level == "ok" else ADVICE)
+
+
+def _unset(run: Run) -> Finding:
+    if run.app is not None and mailer not in plan(*declared(run.app)):
+        return Finding(CHECK, "ok", "this app sends none")
+    return Finding(
+        CHECK,
+        "warning",
+        "goes nowhere: BACKOFFICE_MAIL__URL is not set. It is shown at a terminal, else refused",
+        ADVICE,
+    )
+
+
+def _on_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
