@@ -8,6 +8,7 @@ import unicodedata
 from asyncio import get_running_loop
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import TypeVar
 
 from fastapi_users.password import PasswordHelperProtocol
@@ -43,8 +44,7 @@ class Passwords(PasswordHelperProtocol):
             thread_name_prefix="backoffice-passwords",
             initializer=_stand_back,
         )
-        #: Verified in place of a missing user's hash, so that strangers cost the same time.
-        self._decoy = _context.hash(secrets.token_urlsafe())
+        _decoy()  # made now, not while the first stranger waits
 
     def check(self, password: str, email: str = "") -> None:
         """Refuse, with the reason, a new password that is too short, too long or the address."""
@@ -91,7 +91,7 @@ class Passwords(PasswordHelperProtocol):
 
     def _verify(self, password: str, stored: str | None) -> tuple[bool, str | None]:
         known = stored is not None and _context.identify(stored) is not None
-        target = stored if known and stored is not None else self._decoy
+        target = stored if known and stored is not None else _decoy()
         try:
             right, better = _context.verify_and_update(normalised(password), target)
         except ValueError:
@@ -101,6 +101,15 @@ class Passwords(PasswordHelperProtocol):
 
     async def _off_loop(self, work: Callable[[], T]) -> T:
         return await get_running_loop().run_in_executor(self._threads, work)
+
+
+@cache
+def _decoy() -> str:
+    """Verified in place of a missing user's hash, so that strangers cost the same time.
+
+    One for the process: it takes 45 ms, which an app would wait at each start.
+    """
+    return _context.hash(secrets.token_urlsafe())
 
 
 def normalised(password: str) -> str:

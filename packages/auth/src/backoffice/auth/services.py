@@ -27,6 +27,7 @@ class Services:
     database: Database
     events: Events
     clock: Clock
+    passwords: Passwords
     users: Users
     roles: Roles
     sessions: Sessions
@@ -61,6 +62,7 @@ async def opened(
             database=database,
             events=events,
             clock=clock,
+            passwords=passwords,
             users=users,
             roles=roles,
             sessions=sessions,
