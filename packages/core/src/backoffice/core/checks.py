@@ -7,7 +7,7 @@ from typing import Literal
 
 from backoffice.core.database import database
 from backoffice.core.errors import BackofficeError
-from backoffice.core.settings import Settings, settings
+from backoffice.core.settings import Settings, settings, urls
 from backoffice.core.settings.survey import survey
 from backoffice.core.singletons import Run
 
@@ -70,7 +70,7 @@ def _secret(found: Settings) -> Finding:
 
 async def _database(run: Run) -> Finding:
     opened = await run.open(database)
-    shown = opened.url.render_as_string(hide_password=True)
+    shown = urls.shown(opened.url.render_as_string(hide_password=False))
     try:
         await opened.ping()
     except BackofficeError as error:

@@ -5,6 +5,7 @@ import inspect
 import os
 import sys
 import tomllib
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,11 @@ class NoApp(SetupError):
 
 def find_app(option: str | None = None) -> FastAPI:
     """The app named by the option, by BACKOFFICE_APP, by pyproject.toml, or by convention."""
+    with redirect_stdout(sys.stderr):  # the app's modules may print; stdout holds the answer only
+        return _app(option)
+
+
+def _app(option: str | None) -> FastAPI:
     spec = option or os.environ.get("BACKOFFICE_APP") or _from_pyproject()
     if spec is None:
         return _conventional()

@@ -36,7 +36,7 @@ def faults(error: ValidationError | SettingsError, kind: type[BaseSettings]) -> 
         return [Fault(error.variable, error.message)]
     if isinstance(error, SettingsError):
         field = re.search(r'field "(\w+)"', str(error))
-        name = _name(kind, field[1]) if field else kind.__name__
+        name = variable(kind, field[1]) if field else kind.__name__
         return [Fault(name, "cannot be read; a list or an object is written as JSON")]
     found = [_fault(detail, kind) for detail in error.errors(include_url=False)]
     return list(dict.fromkeys(found))
@@ -55,10 +55,10 @@ def _fault(detail: ErrorDetails, kind: type[BaseSettings]) -> Fault:
     message = _message(detail, ours=kind.__module__.startswith("backoffice."))
     written = unit(kind, field) if field in kind.model_fields else None
     told = f"{message} ({written})" if written and detail["type"] not in SAID else message
-    return Fault(_name(kind, field), told)
+    return Fault(variable(kind, field), told)
 
 
-def _name(kind: type[BaseSettings], field: str) -> str:
+def variable(kind: type[BaseSettings], field: str) -> str:
     """The variable; pydantic calls a field by its alias where it has one."""
     known = {name for each in kind.model_fields for name in names(kind, each)}
     if field in kind.model_fields:

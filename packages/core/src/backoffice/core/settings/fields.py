@@ -27,7 +27,7 @@ def _span(value: object) -> object:
         return value
     if _NUMBER.fullmatch(value):
         return float(value)
-    if value.upper().startswith("P"):  # pydantic would also take 15:00, for hours
+    if value.startswith("P"):  # pydantic would also take 15:00, for hours
         return value
     raise ValueError("is not a span of time; write it as PT15M, or as 900 for so many seconds")
 

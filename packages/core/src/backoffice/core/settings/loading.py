@@ -4,11 +4,13 @@ from collections.abc import Iterable
 from importlib.metadata import EntryPoint, entry_points
 from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_settings import BaseSettings, SettingsError
 
 from backoffice.core.errors import SetupError
-from backoffice.core.settings.faults import Fault, faults, told
+from backoffice.core.settings.faults import Fault, faults, told, variable
+from backoffice.core.settings.package import NO_TEXT, is_text
+from backoffice.core.settings.sources import held
 
 ENTRY_POINTS = "backoffice.settings"
 
@@ -34,8 +36,33 @@ def attempt(kind: type[SettingsType]) -> tuple[SettingsType | None, list[Fault]]
     """The settings, or None and all that is wrong with them."""
     try:
         return kind(), []
-    except (ValidationError, SettingsError) as error:
+    except ValidationError as error:
         return None, faults(error, kind)
+    except UnicodeError:  # from pydantic itself, unless the class is a PackageSettings
+        return None, _no_texts(kind)
+    except SettingsError as error:
+        found = faults(error, kind)
+        told = {each.name for each in found}
+        return None, [*found, *(each for each in _further(kind) if each.name not in told)]
+
+
+def _further(kind: type[BaseSettings]) -> list[Fault]:
+    """What else is wrong, where a source cannot be read as a whole and nothing was validated."""
+    values = {key: value for _, data in reversed([*held(kind)]) for key, value in data.items()}
+    try:
+        BaseModel.__init__(kind.__new__(kind), **values)  # BaseSettings' own would read again
+    except ValidationError as error:
+        return faults(error, kind)
+    return []
+
+
+def _no_texts(kind: type[BaseSettings]) -> list[Fault]:
+    values = ((key, value) for _, data in held(kind) for key, value in data.items())
+    return [
+        Fault(variable(kind, key), NO_TEXT)
+        for key, value in values
+        if isinstance(value, str) and not is_text(value)
+    ]
 
 
 def refusal(wrong: Iterable[Fault]) -> SetupError:

@@ -2,10 +2,12 @@
 
 from typing import ClassVar
 
-from pydantic import field_validator
+from pydantic import SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from backoffice.core.settings.sources import SecretFiles, Tidied
+
+NO_TEXT = "is not text in UTF-8"
 
 
 def configuration(prefix: str) -> SettingsConfigDict:
@@ -48,12 +50,14 @@ class PackageSettings(BaseSettings):
     @classmethod
     def _text(cls, value: object) -> object:
         # Python lets bytes that are no text into os.environ: each use of such a value would fail.
-        if isinstance(value, str) and not _is_text(value):
-            raise ValueError("is not text in UTF-8")
+        plain = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if isinstance(plain, str) and not is_text(plain):
+            raise ValueError(NO_TEXT)
         return value
 
 
-def _is_text(value: str) -> bool:
+def is_text(value: str) -> bool:
+    """Whether it can be written as UTF-8."""
     try:
         value.encode()
     except UnicodeEncodeError:

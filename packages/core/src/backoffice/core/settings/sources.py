@@ -41,16 +41,18 @@ class Tidied(PydanticBaseSettingsSource):
         self.source = source
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """As the other source has it."""
-        return self.source.get_field_value(field, field_name)
+        """What the other source holds of a field, tidied; None for what is not set."""
+        value, key, is_complex = self.source.get_field_value(field, field_name)
+        return _tidied(value), key, is_complex
 
     def __call__(self) -> dict[str, Any]:
         """What the other source holds, tidied."""
-        tidied = {
-            key: value.strip() if isinstance(value, str) else value
-            for key, value in self.source().items()
-        }
-        return {key: value for key, value in tidied.items() if value != ""}
+        tidied = {key: _tidied(value) for key, value in self.source().items()}
+        return {key: value for key, value in tidied.items() if value is not None}
+
+
+def _tidied(value: Any) -> Any:
+    return value.strip() or None if isinstance(value, str) else value
 
 
 class SecretFiles(EnvSettingsSource):
@@ -60,14 +62,18 @@ class SecretFiles(EnvSettingsSource):
     with the default instead.
     """
 
+    def __init__(self, settings_cls: type[BaseSettings]) -> None:
+        super().__init__(settings_cls)
+        self._contents: dict[str, str] = {}
+        self.env_vars = self._contents
+
     def __call__(self) -> dict[str, Any]:
         """What the files hold; raises Unreadable for one that cannot be read."""
-        wanted = {name.lower() for name in all_names(self.settings_cls)}
-        self.env_vars = {
-            file.name.lower(): _content(file)
-            for file in secret_files()
-            if file.name.lower() in wanted
-        }
+        spelt = str if self.case_sensitive else str.lower
+        wanted = {spelt(name) for name in all_names(self.settings_cls)}
+        for file in secret_files():
+            if spelt(file.name) in wanted:
+                self._contents[spelt(file.name)] = _content(file)
         return super().__call__()
 
 
@@ -85,16 +91,20 @@ def _content(file: Path) -> str:
     try:
         return file.read_text("utf-8")
     except OSError as error:
-        raise Unreadable(str(file), f"cannot be read: {error.strerror}") from None
+        raise _unreadable(file, f"cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise Unreadable(str(file), "is not text in UTF-8") from None
+        raise _unreadable(file, "is not text in UTF-8") from None
+
+
+def _unreadable(file: Path, why: str) -> Unreadable:
+    return Unreadable(file.name.upper(), f"the file {file} {why}")
 
 
 def held(kind: type[BaseSettings]) -> Iterator[tuple[str, dict[str, Any]]]:
     """What each source of the class is called, and what it holds; the first that counts in front.
 
-    Values are as they were written, by field name or alias. A source that cannot be read is left
-    out: to make a `kind()` says why.
+    Values are as they were written, by field name or alias; what cannot be read is left out, for
+    to make a `kind()` says why.
     """
     sources = kind.settings_customise_sources(
         kind,
@@ -107,7 +117,16 @@ def held(kind: type[BaseSettings]) -> Iterator[tuple[str, dict[str, Any]]]:
         try:
             yield _label(source), source()
         except SettingsError:
-            continue
+            yield _label(source), _piecemeal(source)
+
+
+def _piecemeal(source: PydanticBaseSettingsSource) -> dict[str, Any]:
+    """What a source holds of each field, where one of them keeps it from being read as a whole."""
+    found = {
+        name: source.get_field_value(field, name)[0]
+        for name, field in source.settings_cls.model_fields.items()
+    }
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _label(source: PydanticBaseSettingsSource) -> str:

@@ -28,6 +28,9 @@ HARMLESS = {
     "uri",
 }
 
+#: Of mail: they name no place, and so hold nothing that is secret.
+BARE = {"console:", "memory:"}
+
 _HOST = r"(?:[^:,/?#@\[\]]*|\[[0-9a-fA-F:.]*\])(?::[0-9]{1,5})?"
 _URL = re.compile(
     r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)"
@@ -45,6 +48,8 @@ def shown(url: str) -> str:
     A user without a password is hidden too: it may be a token. Where it is not certain what is
     the password, for it has one of `@ / ? #` in it that is not encoded, only the scheme is left.
     """
+    if url in BARE:
+        return url
     found = _URL.fullmatch(url)
     if found is None or not url.isprintable():
         scheme = _SCHEME.match(url)

@@ -4,12 +4,12 @@ import inspect
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from typing import Any
 
 from pydantic_core import PydanticUndefined, to_jsonable_python
 from pydantic_settings import BaseSettings
 
-from backoffice.core.errors import BackofficeError
 from backoffice.core.settings import urls
 from backoffice.core.settings.faults import Fault
 from backoffice.core.settings.fields import URL, is_secret, names, secret_name, unit
@@ -49,15 +49,21 @@ class Standing:
     used: BaseSettings | None
     read: BaseSettings | None
     faults: Sequence[Fault]
-    held: Sequence[tuple[str, dict[str, Any]]]
+    #: As written, secrets and all.
+    held: Sequence[tuple[str, dict[str, Any]]] = dataclass_field(repr=False)
 
     @classmethod
     def of(
         cls, group: str, kind: type[BaseSettings], used: BaseSettings | None = None
     ) -> "Standing":
         """How that class stands now; what is wrong outside does not count where code gave it."""
-        read, faults = attempt(kind)
-        return cls(group, kind, used, read, [] if used else faults, list(held(kind)))
+        try:
+            read, faults = attempt(kind)
+            sources = list(held(kind))
+        except Exception as error:  # noqa: BLE001 - a class of the app may raise what it likes
+            read, sources = None, []
+            faults = [Fault(kind.__name__, f"cannot be made: {type(error).__name__}")]
+        return cls(group, kind, used, read, [] if used else faults, sources)
 
     def variables(self) -> list[Variable]:
         """Every setting of the class."""
@@ -113,7 +119,7 @@ async def used_settings(run: Run) -> list[tuple[type[BaseSettings], BaseSettings
         if inspect.isclass(kind) and issubclass(kind, BaseSettings):
             try:
                 value = await run.open(each)
-            except (BackofficeError, ValueError):
+            except Exception:  # noqa: BLE001 - what is wrong is found by making one
                 value = None
             found.append((kind if value is None else type(value), value))
     return found
