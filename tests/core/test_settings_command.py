@@ -437,6 +437,18 @@ def findings(out: str) -> dict[str, list[str]]:
     return found
 
 
+@pytest.mark.parametrize("verb", [["doctor"], ["migrate", "status"]])
+def test_no_command_shows_a_password_of_the_database(
+    backoffice: Backoffice, project: Path, verb: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "main.py").write_text("from fastapi import FastAPI\napp = FastAPI()\n")
+    url = f"postgresql://u:{CANARY}@127.0.0.1:1/d?password={CANARY}&connect_timeout=1"
+    monkeypatch.setenv("BACKOFFICE_DATABASE_URL", url)
+    _, out, err = backoffice(*verb)
+    assert CANARY not in out + err
+    assert "postgresql://u:***@127.0.0.1:1/d?" in out + err
+
+
 @pytest.mark.usefixtures("shop")
 class TestDoctor:
     def test_says_that_settings_are_right(self, backoffice: Backoffice) -> None:
@@ -464,13 +476,3 @@ class TestDoctor:
             "SHOP_SHELVES",
         ]
         assert CANARY not in out + err
-
-    def test_does_not_show_a_password_of_the_database(
-        self, backoffice: Backoffice, project: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        (project / "plain.py").write_text("from fastapi import FastAPI\napp = FastAPI()\n")
-        url = f"postgresql://u:{CANARY}@127.0.0.1:1/d?password={CANARY}&connect_timeout=1"
-        monkeypatch.setenv("BACKOFFICE_DATABASE_URL", url)
-        _, out, err = backoffice("doctor", "--app", "plain:app", "--json")
-        assert CANARY not in out + err
-        assert "postgresql://u:***@127.0.0.1:1/d" in out

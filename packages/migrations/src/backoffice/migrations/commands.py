@@ -9,9 +9,8 @@ from typing import Annotated
 import typer
 
 from backoffice.core.command import CHANGES_PENDING, Command
-from backoffice.core.database import parsed
 from backoffice.core.errors import Conflict
-from backoffice.core.settings import Settings, load
+from backoffice.core.settings import Settings, load, urls
 from backoffice.migrations.project import app_history
 from backoffice.migrations.runner import offline_sql, status, upgrade
 from backoffice.migrations.standings import Standing
@@ -65,7 +64,7 @@ def check(context: typer.Context) -> None:
 
 def _database(command: Command) -> str:
     url = load(Settings).database_url.get_secret_value()
-    command.say(f"database: {parsed(url).render_as_string(hide_password=True)}")
+    command.say(f"database: {urls.shown(url)}")
     return url
 
 
