@@ -141,6 +141,7 @@ class Foreign(BaseSettings):
     an_assertion: str = "good"
     a_secret: SecretStr | None = None
     stripe_key: str = ""
+    odbc: str = ""
     api: Api = Api()
 
     @field_validator("a_judgement")
@@ -182,7 +183,7 @@ def test_settings_of_an_app_are_refused_as_silently(
             with pytest.raises(SetupError, match=f"^SHOP_{field.upper()}: ") as refused:
                 load(Foreign)
             assert CANARY not in told(refused.value)
-    assert refusals or field in ("a_secret", "stripe_key")
+    assert refusals or field in ("a_secret", "stripe_key", "odbc")
 
 
 def test_a_validators_message_is_kept_where_it_does_not_repeat_the_value(
@@ -202,6 +203,7 @@ def test_a_validators_message_is_kept_where_it_does_not_repeat_the_value(
 def secrets_of_an_app(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOP_STRIPE_KEY", CANARY)
     monkeypatch.setenv("SHOP_A_SECRET", CANARY)
+    monkeypatch.setenv("SHOP_ODBC", f"Server=host;Password={CANARY};Encrypt=yes")
     monkeypatch.setenv("SHOP_A_DSN", f"postgresql://u:{CANARY}@one,v:{CANARY}@two/db")
     monkeypatch.setenv("SHOP_A_URL", f"https://{CANARY}@sentry.example/1?token={CANARY}")
     monkeypatch.setenv("SHOP_API__URL", f"https://u:{CANARY}@host/")

@@ -10,7 +10,9 @@ from pydantic_settings import BaseSettings
 
 #: Plain text of such a name is taken for a secret: not everybody writes SecretStr.
 _SECRET_NAME = re.compile(
-    r"(pass(word|wd|phrase)?|pwd|secret|token|credentials?|dsn|(?<!public_)key)$", re.IGNORECASE
+    r"(pass(word|wd|phrase)?|pwd|secret|token|credentials?|dsn|connection_?string|pem"
+    r"|(?<!public_)key)$",
+    re.IGNORECASE,
 )
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic_core import PydanticUndefined, to_jsonable_python
 from pydantic_settings import BaseSettings
 
+from backoffice.core.redaction import redacted
 from backoffice.core.settings import urls
 from backoffice.core.settings.faults import Fault
 from backoffice.core.settings.fields import URL, is_secret, names, secret_name, unit
@@ -161,6 +162,7 @@ def _masked(value: Any) -> Any:
         return {key: SET if secret_name(key) else _masked(each) for key, each in value.items()}
     if isinstance(value, list):
         return [_masked(each) for each in value]
-    if isinstance(value, str) and "://" in value and not {"@", "?"}.isdisjoint(value):
-        return urls.shown(value)
-    return value
+    if not isinstance(value, str):
+        return value
+    is_url = "://" in value and not {"@", "?"}.isdisjoint(value)
+    return urls.shown(value) if is_url else redacted(value)
