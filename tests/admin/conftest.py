@@ -1,27 +1,25 @@
 """A running app with accounts, the admin and a small library, on both databases."""
 
 import re
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from html import unescape
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from fastapi import FastAPI
-from fastapi.testclient import TestClient
 from httpx2 import Response
 from sqlalchemy import create_engine
 from sqlmodel import SQLModel, col, select
 
 from backoffice.admin import Admin, ModelAdmin
-from backoffice.auth import AuditEntry, Auth, Services, User
-from backoffice.core.singletons import STATE, Run
+from backoffice.auth import AuditEntry, Auth, User
 from tests.admin.library import Author, Book, Copy, Library, Tag
+from tests.auth.conftest import PASSWORD, AppWithAccounts
 
 T = TypeVar("T")
 
 ORIGIN = {"Origin": "http://testserver"}
-PASSWORD = "correct horse battery"
 EVERY_VERB = ("view", "add", "change", "delete", "export")
 
 
@@ -34,38 +32,14 @@ class BookAdmin(ModelAdmin):
     icon = "book"
 
 
-class House:
-    """A running app with an admin; `call` runs a coroutine on the app's own event loop."""
+class House(AppWithAccounts):
+    """An app with an admin, which runs within `with house:`."""
 
     def __init__(self) -> None:
-        self.auth = Auth()
+        super().__init__(Auth(), FastAPI(), follow_redirects=False)
         self.admin = Admin(self.auth, models=[Author, BookAdmin, Tag, Copy])
-        self.app = FastAPI()
         self.app.include_router(self.auth.router, prefix="/auth")
         self.app.include_router(self.admin.router, prefix="/admin")
-        self.client: TestClient
-
-    @property
-    def services(self) -> Services:
-        run: Run = self.client.app_state[STATE]
-        services: Services = run.values[self.auth.services]
-        return services
-
-    def call(self, work: Coroutine[Any, Any, T]) -> T:
-        async def awaited() -> T:
-            return await work
-
-        assert self.client.portal is not None
-        return self.client.portal.call(awaited)
-
-    def user(self, email: str = "ann@example.com", *permissions: str, **fields: Any) -> User:
-        """An account; with permissions, by a role of its own."""
-        user = self.call(self.services.users.create(email, PASSWORD, actor="test", **fields))
-        if permissions:
-            name = f"role of {email.partition('@')[0]}"
-            self.call(self.services.roles.create(name, permissions, actor="test"))
-            self.call(self.services.roles.grant(user.id, name, actor="test"))
-        return user
 
     def add(self, *records: SQLModel) -> None:
         """Put records into the database, past the admin."""
@@ -190,8 +164,7 @@ def built() -> House:
 @pytest.fixture
 def house(settings: None, built: House) -> Iterator[House]:
     """The app, running, with empty tables."""
-    with TestClient(built.app, follow_redirects=False) as client:
-        built.client = client
+    with built:
         yield built
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from backoffice.auth import ApiKey, AuditEntry, Role, User, UserSession
 from backoffice.auth.models import RolePermission, UserRole
-from tests.admin.conftest import PASSWORD, House, fields_of
+from tests.admin.conftest import House, fields_of
+from tests.auth.conftest import PASSWORD
 
 MANAGER = ("users:*", "roles:*", "api-keys:*", "sessions:*", "audit:*")
 

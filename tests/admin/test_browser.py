@@ -14,8 +14,9 @@ from sqlmodel import Session, create_engine
 
 from backoffice.auth import User
 from backoffice.core import Run
-from tests.admin.conftest import PASSWORD, House
+from tests.admin.conftest import House
 from tests.admin.library import Author, Book, BookTag, Tag
+from tests.auth.conftest import PASSWORD
 from tests.services.databases import Databases
 from tests.services.page_log import PageLog
 from tests.services.process import free_port

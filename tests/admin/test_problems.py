@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import pytest
-from fastapi.testclient import TestClient
 from httpx2 import Response
 
 from backoffice.core import problem_details
@@ -16,8 +15,7 @@ PROBLEM = "application/problem+json"
 def house(settings: None) -> Iterator[House]:
     found = House()
     problem_details(found.app)
-    with TestClient(found.app, follow_redirects=False) as client:
-        found.client = client
+    with found:
         yield found
 
 

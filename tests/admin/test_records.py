@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from fastapi.testclient import TestClient
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backoffice.admin import RecordCreated, RecordDeleted, RecordEvent
@@ -440,9 +439,7 @@ def test_a_refused_change_leaves_no_event(editor: House) -> None:
 @pytest.fixture
 def listening(settings: None) -> Iterator[House]:
     """An app of its own, to add listeners to; with somebody signed in."""
-    house = House()
-    with TestClient(house.app, follow_redirects=False) as client:
-        house.client = client
+    with House() as house:
         house.add(Tag(name="old"))
         house.signed_in(*ALL)
         yield house
@@ -497,9 +494,7 @@ def test_an_export_holds_the_list_as_it_is_filtered(editor: House) -> None:
 def test_an_export_has_its_limit(stocked: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is made in memory; the page says what to do."""
     monkeypatch.setenv("BACKOFFICE_ADMIN__EXPORT_LIMIT", "2")
-    other = House()
-    with TestClient(other.app, follow_redirects=False) as client:
-        other.client = client
+    with House() as other:
         other.signed_in("books:view", "books:export")
         answer = other.open("/books/export")
         assert answer.status_code == 400

@@ -4,7 +4,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from backoffice.auth import UserSession
-from tests.admin.conftest import ORIGIN, PASSWORD, House
+from tests.admin.conftest import ORIGIN, House
+from tests.auth.conftest import PASSWORD
 
 FORM = {"email": "ann@example.com", "password": PASSWORD}
 

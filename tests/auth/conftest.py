@@ -1,7 +1,7 @@
 """A small app with accounts, on both databases and with limits in memory and in Redis."""
 
-from collections.abc import Callable, Coroutine, Iterator
-from typing import Annotated, Any, TypeVar
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Annotated, Any, Self, TypeVar
 
 import pytest
 from fastapi import FastAPI
@@ -9,9 +9,10 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 
 from backoffice.auth import Auth, Principal, Services, User
+from backoffice.auth.sessions import BROWSER, Client
+from backoffice.auth.testing import Accounts
 from backoffice.core import clock
-from backoffice.core.singletons import STATE, Run
-from backoffice.core.testing import ManualClock
+from backoffice.core.testing import ManualClock, RunningApp
 from backoffice.migrations import upgrade
 
 T = TypeVar("T")
@@ -19,35 +20,45 @@ T = TypeVar("T")
 PASSWORD = "correct horse battery"
 
 
-class House:
-    """A running app with accounts; `call` runs a coroutine on the app's own event loop."""
+class AppWithAccounts:
+    """An app with `auth`, which runs within `with app:`."""
 
-    def __init__(self, auth: Auth, app: FastAPI) -> None:
+    def __init__(self, auth: Auth, app: FastAPI, **client: Any) -> None:
         self.auth = auth
         self.app = app
+        self._options = client
+        self.running: RunningApp
+        self.accounts: Accounts
         self.client: TestClient
+
+    def __enter__(self) -> Self:
+        self.running = RunningApp(self.app).__enter__()
+        self.accounts = Accounts(self.running)
+        self.client = self.running.client(**self._options)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.running.__exit__(*error)
 
     @property
     def services(self) -> Services:
-        run: Run = self.client.app_state[STATE]
-        services: Services = run.values[self.auth.services]
-        return services
+        return self.accounts.services
 
-    def call(self, work: Coroutine[Any, Any, T]) -> T:
-        async def awaited() -> T:
-            return await work
-
-        assert self.client.portal is not None
-        return self.client.portal.call(awaited)
+    def call(self, work: Awaitable[T]) -> T:
+        """What `work` gives, awaited on the app's own event loop."""
+        return self.running.call(work)
 
     def user(self, email: str = "ann@example.com", *permissions: str, **fields: Any) -> User:
         """An account; with permissions, by a role of its own."""
-        user = self.call(self.services.users.create(email, PASSWORD, actor="test", **fields))
+        user = self.accounts.user(email, password=PASSWORD, **fields)
         if permissions:
-            name = f"role of {email.partition('@')[0]}"
-            self.call(self.services.roles.create(name, permissions, actor="test"))
-            self.call(self.services.roles.grant(user.id, name, actor="test"))
+            role = self.accounts.role(f"role of {email.partition('@')[0]}", *permissions)
+            self.call(self.services.roles.grant(user.id, role.name, actor="test"))
         return user
+
+
+class House(AppWithAccounts):
+    """An app with a route for each kind of question, and the ways to ask."""
 
     def login(self, email: str = "ann@example.com", password: str = PASSWORD) -> Response:
         return self.client.post("/auth/login", data={"username": email, "password": password})
@@ -66,8 +77,6 @@ class House:
 
     def cookie(self, email: str = "ann@example.com") -> str:
         """The value of the cookie of a new browser session."""
-        from backoffice.auth.sessions import BROWSER, Client
-
         _, session = self.call(
             self.services.sign_in.with_password(email, PASSWORD, BROWSER, Client())
         )
@@ -118,9 +127,7 @@ def house(
     monkeypatch.setenv("BACKOFFICE_DATABASE_URL", database_from_template("auth", create_tables))
     monkeypatch.setenv("BACKOFFICE_SECRET_KEY", "k" * 32)
     monkeypatch.setenv("BACKOFFICE_AUTH__SIGN_IN_LIMIT", "1000/minute")
-    found = built()
-    with TestClient(found.app) as client:
-        found.client = client
+    with built() as found:
         yield found
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import anyio
 import argon2
 import pytest
-from fastapi.testclient import TestClient
 from sqlalchemy import text
 from sqlmodel import col, select
 
@@ -224,9 +223,7 @@ def test_whoever_holds_the_database_keeps_no_key_out(
     monkeypatch.setenv("BACKOFFICE_DATABASE_URL", url)
     monkeypatch.setenv("BACKOFFICE_DATABASE_TIMEOUT", "0.2")
     monkeypatch.setenv("BACKOFFICE_SECRET_KEY", "k" * 32)
-    house = built()
-    with TestClient(house.app) as client:
-        house.client = client
+    with built() as house:
         key = house.key(house.user())
         with house.services.database.sync_engine.connect() as connection:
             connection.execute(text("BEGIN IMMEDIATE"))
