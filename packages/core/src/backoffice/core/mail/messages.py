@@ -119,7 +119,7 @@ def _address(field_name: str, address: str) -> str:
     except EmailNotValidError:
         # The library's own message repeats the address.
         raise _invalid(field_name, "is not one mail address") from None
-    return found.ascii_email or f"{found.local_part}@{found.ascii_domain}"
+    return f"{found.local_part}@{found.ascii_domain}"
 
 
 def _checked_headers(headers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
