@@ -67,7 +67,8 @@ def test_settings_made_in_code_do_not_repeat_what_they_refuse(
     kind: type[BaseSettings], field: str
 ) -> None:
     wrong: list[Any] = [CANARY * 100, [CANARY], {CANARY: CANARY}, object()]
-    for value in wrong[field == "secret_key" :]:  # a long secret is a good one
+    good = {"secret_key": 1, "previous_secret_keys": 2}  # a long secret is a good one
+    for value in wrong[good.get(field, 0) :]:
         with pytest.raises(ValueError, match=field) as refused:
             kind(**{field: value})
         assert CANARY not in told(refused.value)

@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
 
@@ -12,8 +12,8 @@ from starlette.requests import HTTPConnection, Request
 
 from backoffice.admin.settings import AdminSettings
 from backoffice.auth import Principal, Services
+from backoffice.auth.credentials import derived_key
 from backoffice.auth.sessions import Client
-from backoffice.auth.tokens import derived_key
 from backoffice.core import Forbidden, Unauthenticated
 
 #: Needed to enter the admin at all.
@@ -30,7 +30,7 @@ class Visit:
     services: Services
     settings: AdminSettings
     client: Client
-    secret: bytes
+    secret: bytes = field(repr=False)
     known: Principal | None = None
 
     @property

@@ -12,6 +12,7 @@ import secrets
 import string
 import uuid
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 API_KEY = "bo_"
@@ -56,17 +57,31 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-class Seal:
-    """Signs a session's id and generation into a token that carries nothing else."""
+def derived_key(secret: bytes, purpose: str) -> bytes:
+    """A key of its own for each purpose, so that no token serves for another (RFC 8725, 3.12)."""
+    return hmac.digest(secret, b"backoffice v1 " + purpose.encode(), hashlib.sha256)
 
-    def __init__(self, key: bytes, prefix: str = "") -> None:
-        self._key = key
+
+class Seal:
+    """Signs a session's id and generation into a token that carries nothing else.
+
+    What a previous key has sealed is opened still, while the secret is being changed.
+    """
+
+    def __init__(self, key: bytes, prefix: str = "", previous: Sequence[bytes] = ()) -> None:
+        self._keys = (key, *previous)
         self._prefix = prefix
+
+    @classmethod
+    def of_secrets(cls, secrets: Sequence[bytes], purpose: str, prefix: str = "") -> "Seal":
+        """A seal for this purpose alone; the first secret seals, each of them opens."""
+        first, *previous = (derived_key(each, purpose) for each in secrets)
+        return cls(first, prefix, previous)
 
     def sealed(self, session: uuid.UUID, generation: int = 0) -> str:
         """The token of this session and generation; the same each time."""
         content = session.bytes + generation.to_bytes(4)
-        return self._prefix + _encoded(content + self._mac(content))
+        return self._prefix + _encoded(content + _mac(self._keys[0], content))
 
     def opened(self, token: str) -> tuple[uuid.UUID, int] | None:
         """Session and generation of a token that this seal made; None for a forged one."""
@@ -76,12 +91,13 @@ class Seal:
         if raw is None or len(raw) != 20 + _MAC_BYTES:
             return None
         content, mac = raw[:20], raw[20:]
-        if not hmac.compare_digest(mac, self._mac(content)):
+        if not any(hmac.compare_digest(mac, _mac(each, content)) for each in self._keys):
             return None
         return uuid.UUID(bytes=content[:16]), int.from_bytes(content[16:])
 
-    def _mac(self, content: bytes) -> bytes:
-        return hmac.digest(self._key, content, hashlib.sha256)[:_MAC_BYTES]
+
+def _mac(key: bytes, content: bytes) -> bytes:
+    return hmac.digest(key, content, hashlib.sha256)[:_MAC_BYTES]
 
 
 def _random(length: int) -> str:

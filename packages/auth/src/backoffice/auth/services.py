@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from backoffice.auth.api_keys import ApiKeys
 from backoffice.auth.cookies import SessionCookie
+from backoffice.auth.key_ring import KeyRing, of_secrets
 from backoffice.auth.limits import Limits
 from backoffice.auth.passwords import Passwords
 from backoffice.auth.principals import Principals
@@ -13,7 +14,7 @@ from backoffice.auth.roles import Roles
 from backoffice.auth.sessions import Sessions
 from backoffice.auth.settings import AuthSettings
 from backoffice.auth.sign_in import SignIn
-from backoffice.auth.tokens import AccessTokens, JoserfcSigner, JoseSigner, derived_key
+from backoffice.auth.tokens import AccessTokens
 from backoffice.auth.users import Users
 from backoffice.core import Clock, Database, Events, Settings
 from backoffice.ratelimit import Limiter
@@ -48,10 +49,10 @@ async def opened(
     limiter: Limiter,
 ) -> AsyncIterator[Services]:
     """The services on this database; their threads end with the run."""
-    secret = core.secret()
-    tokens = _access_tokens(secret, settings, clock)
+    ring = KeyRing(of_secrets(core.secrets()), settings.token_library)
+    tokens = _access_tokens(ring, settings, clock)
     passwords = Passwords(settings.password_min_length)
-    sessions = Sessions(database, events, clock, settings, tokens, secret)
+    sessions = Sessions(database, events, clock, settings, tokens, core.secrets())
     roles = Roles(database, events)
     users = Users(database, events, clock, passwords, sessions, roles)
     keys = ApiKeys(database, events, clock)
@@ -76,10 +77,9 @@ async def opened(
         passwords.close()
 
 
-def _access_tokens(secret: bytes, settings: AuthSettings, clock: Clock) -> AccessTokens:
-    signer = JoserfcSigner if settings.token_library == "joserfc" else JoseSigner  # noqa: S105
+def _access_tokens(ring: KeyRing, settings: AuthSettings, clock: Clock) -> AccessTokens:
     return AccessTokens(
-        signer(derived_key(secret, "access token")),
+        ring,
         clock,
         issuer=settings.issuer,
         audience=settings.audience,

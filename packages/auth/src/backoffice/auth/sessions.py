@@ -2,6 +2,7 @@
 
 import logging
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -15,7 +16,7 @@ from backoffice.auth.credentials import REFRESH, Seal
 from backoffice.auth.events import SignedOut, TokenReused
 from backoffice.auth.models import User, UserSession
 from backoffice.auth.settings import AuthSettings
-from backoffice.auth.tokens import AccessTokens, derived_key
+from backoffice.auth.tokens import AccessTokens
 from backoffice.core import Clock, Database, Events, NotFound, Unauthenticated, Unavailable
 from backoffice.ratelimit import client_address, client_network
 
@@ -64,15 +65,15 @@ class Sessions:
         clock: Clock,
         settings: AuthSettings,
         tokens: AccessTokens,
-        secret: bytes,
+        secrets: Sequence[bytes],
     ) -> None:
         self._database = database
         self._events = events
         self._clock = clock
         self._settings = settings
         self._tokens = tokens
-        self._refresh_seal = Seal(derived_key(secret, "refresh token"), REFRESH)
-        self._cookie_seal = Seal(derived_key(secret, "session cookie"))
+        self._refresh_seal = Seal.of_secrets(secrets, "refresh token", REFRESH)
+        self._cookie_seal = Seal.of_secrets(secrets, "session cookie")
 
     def opened(self, user: User, kind: str, client: Client) -> UserSession:
         """A new session of that kind; the caller adds it to its transaction."""

@@ -1,8 +1,10 @@
 """The settings that all packages share."""
 
+import json
 from typing import Annotated, ClassVar
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, field_validator
+from pydantic_settings import NoDecode
 
 from backoffice.core.errors import SetupError
 from backoffice.core.settings.fields import Seconds, Unit, Url
@@ -13,6 +15,24 @@ from backoffice.core.settings.urls import check_database, check_redis
 from backoffice.core.singletons import singleton
 
 SECRET_BYTES = 32
+
+
+def _listed(value: object) -> object:
+    """A JSON list, or the text itself where it is none: most often there is only one."""
+    if not isinstance(value, str) or not value.startswith("["):
+        return [value] if isinstance(value, str) else value
+    try:
+        return json.loads(value)
+    except ValueError:
+        raise ValueError("begins like a JSON list, and is none") from None
+
+
+_Secrets = Annotated[
+    tuple[SecretStr, ...],
+    NoDecode,
+    BeforeValidator(_listed),
+    Unit("one, or a JSON list"),
+]
 
 
 class Settings(PackageSettings):
@@ -29,6 +49,9 @@ class Settings(PackageSettings):
 
     secret_key: Annotated[SecretStr, Unit("at least 32 bytes")] | None = None
     """Signs tokens and keys digests. `backoffice secrets generate` makes one."""
+
+    previous_secret_keys: _Secrets | None = None
+    """Earlier secret keys: what they signed is good still. Take each out when that has run out."""
 
     database_timeout: Seconds = Field(default=5.0, gt=0, le=300)
     """How long to wait for another writer (SQLite), or for a connection (PostgreSQL)."""
@@ -52,10 +75,17 @@ class Settings(PackageSettings):
     @field_validator("secret_key")
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and len(value.get_secret_value().encode()) < SECRET_BYTES:
+        if value is not None and _is_short(value):
             raise ValueError(
                 f"is shorter than {SECRET_BYTES} bytes; make one with `backoffice secrets generate`"
             )
+        return value
+
+    @field_validator("previous_secret_keys")
+    @classmethod
+    def _all_long_enough(cls, value: tuple[SecretStr, ...] | None) -> tuple[SecretStr, ...] | None:
+        if any(map(_is_short, value or ())):
+            raise ValueError(f"has a key that is shorter than {SECRET_BYTES} bytes")
         return value
 
     def secret(self) -> bytes:
@@ -66,6 +96,15 @@ class Settings(PackageSettings):
                 "and keep it: whoever has it can sign in as anybody."
             )
         return self.secret_key.get_secret_value().encode()
+
+    def secrets(self) -> tuple[bytes, ...]:
+        """The secret key, then those before it, which are only for what is signed already."""
+        previous = self.previous_secret_keys or ()
+        return (self.secret(), *(each.get_secret_value().encode() for each in previous))
+
+
+def _is_short(key: SecretStr) -> bool:
+    return len(key.get_secret_value().encode()) < SECRET_BYTES
 
 
 @singleton
