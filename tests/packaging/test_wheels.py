@@ -15,7 +15,7 @@ BELOW = {
     "admin": ["core", "ratelimit", "auth"],
 }
 WHOLE_SUITE = [
-    "fastapi_backoffice[postgres,redis]",
+    "fastapi_backoffice[postgres,redis,testing]",
     "fastapi_backoffice_core",
     "fastapi_backoffice_ratelimit[fastapi-limiter]",
     "fastapi_backoffice_auth[joserfc]",
@@ -23,7 +23,12 @@ WHOLE_SUITE = [
     "fastapi_backoffice_admin",
 ]
 # Modules that say in their own documentation which extra they need.
-OF_AN_EXTRA = ["backoffice.ratelimit.fastapi_limiter", "backoffice.ratelimit.redis"]
+OF_AN_EXTRA = [
+    "backoffice.core.testing.clients",
+    "backoffice.core.testing.transport",
+    "backoffice.ratelimit.fastapi_limiter",
+    "backoffice.ratelimit.redis",
+]
 GROUPS = ["users", "roles", "keys", "migrate", "doctor"]
 
 IMPORT_EVERY_MODULE = """

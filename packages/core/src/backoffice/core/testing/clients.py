@@ -1,4 +1,4 @@
-"""Clients of an app that runs already."""
+"""Clients of an app that runs already; needs the extra `testing`."""
 
 from typing import Any, Self
 

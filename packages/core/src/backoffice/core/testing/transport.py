@@ -1,4 +1,4 @@
-"""The way from an async client to an app that runs on another loop."""
+"""The way from an async client to an app that runs on another loop; needs the extra `testing`."""
 
 from typing import Any
 
