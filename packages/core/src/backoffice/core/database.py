@@ -4,7 +4,7 @@ import logging
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Annotated, Any
 
 from fastapi import Depends
@@ -34,6 +34,8 @@ log: logging.Logger = logging.getLogger(__name__)
 
 ASYNC_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
 SYNC_DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
+#: The engines' logger is `sqlalchemy.engine.Engine.backoffice`.
+LOGGING_NAME = "backoffice"
 
 
 class Database:
@@ -47,6 +49,7 @@ class Database:
         self.url: URL = parsed(url)
         self._timeout = timeout
         self._pool_size = pool_size
+        _keep_values_out_of_logs()
         engine_url = with_driver(self.url, ASYNC_DRIVERS)
         with _driver_errors(engine_url):
             self.engine: AsyncEngine = create_async_engine(engine_url, **self._options())
@@ -96,7 +99,7 @@ class Database:
 
     def _options(self) -> dict[str, Any]:
         # Parameters hold addresses and password hashes: a statement's error does not repeat them.
-        options: dict[str, Any] = {"hide_parameters": True}
+        options: dict[str, Any] = {"hide_parameters": True, "logging_name": LOGGING_NAME}
         if self.dialect == "postgresql":
             options |= {
                 "pool_size": self._pool_size,
@@ -105,6 +108,26 @@ class Database:
                 "connect_args": {"connect_timeout": max(2, round(self._timeout))},
             }
         return options
+
+
+def _keep_values_out_of_logs() -> None:
+    """Also at the level DEBUG, which SQLAlchemy and aiosqlite take over from the root logger."""
+    logging.getLogger(f"sqlalchemy.engine.Engine.{LOGGING_NAME}").addFilter(_is_no_row)
+    logging.getLogger("aiosqlite").addFilter(_without_parameters)
+
+
+def _is_no_row(record: logging.LogRecord) -> bool:
+    return not str(record.msg).endswith("Row %r")
+
+
+def _without_parameters(record: logging.LogRecord) -> bool:
+    """A call is logged as a partial of a method, a statement and its parameters."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(
+            partial(each.func, *each.args[:1]) if isinstance(each, partial) else each
+            for each in record.args
+        )
+    return True
 
 
 def parsed(url: str) -> URL:
