@@ -23,17 +23,24 @@ def fresh_root() -> Iterator[logging.Logger]:
 
 @contextmanager
 def configured(*secrets: Any, **options: Any) -> Iterator[None]:
-    """`configure_logging`, for as long as the block runs."""
-    root = logging.getLogger()
-    level = root.level
+    """`configure_logging`, for as long as the block runs, in place of pytest's handlers."""
     with fresh_root():
         assert configure_logging(*secrets, **options)
-        (handler,) = root.handlers
-        set_level = root.level
+        yield
+
+
+@contextmanager
+def configured_beside(*secrets: Any, **options: Any) -> Iterator[None]:
+    """The same beside pytest's handlers, which differ before a test, within it and after it."""
+    root = logging.getLogger()
+    with fresh_root():
+        assert configure_logging(*secrets, **options)
+        (handler,), level = root.handlers, root.level
+    before = root.level
     root.addHandler(handler)
-    root.setLevel(set_level)
+    root.setLevel(level)
     try:
         yield
     finally:
         root.removeHandler(handler)
-        root.setLevel(level)
+        root.setLevel(before)

@@ -182,6 +182,28 @@ def test_secrets_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert one(stream)["message"] == f"{mask}, {mask}, {mask}, password={mask}"
 
 
+def test_secrets_that_are_mounted_as_files_are_masked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "backoffice_secret_key").write_text("of a mounted file\n")
+    (tmp_path / "backoffice_mail__password").write_bytes(b"\xff")
+    monkeypatch.setenv("BACKOFFICE_SECRETS_DIR", str(tmp_path))
+    stream = io.StringIO()
+    with configured(stream=stream):
+        log.warning("%s", "of a mounted file")
+    assert one(stream)["message"] == "[redacted]"
+
+
+def test_secrets_that_cannot_be_read_keep_no_line_from_being_written(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("BACKOFFICE_SECRETS_DIR", str(tmp_path / "nowhere"))
+    stream = io.StringIO()
+    with configured(stream=stream):
+        log.warning("x")
+    assert one(stream)["message"] == "x"
+
+
 # Where the app has none
 
 

@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
-from backoffice.core.redaction import MASK, Redacted, environment_secrets, redacted
+from backoffice.core.redaction import MASK, Redacted, named_secrets, redacted
 
 OPAQUE = "Zm9vYmFyYmF6cXV4-3q2-7wABAgMEBQYHCAkKCwwNDg8"
 JWT = f"eyJhbGciOiJIUzI1NiIsInR5cCI6ImF0K2p3dCJ9.eyJzdWIiOiIxIn0.{OPAQUE}"
@@ -166,19 +166,18 @@ def test_what_is_too_short_to_be_a_secret_masks_no_words() -> None:
     assert Redacted("post", SecretStr("")).redacted("posted") == "posted"
 
 
-def test_the_environments_secrets_are_those_of_the_settings() -> None:
-    environment = {
+def test_of_named_values_those_are_secrets_whose_names_say_so() -> None:
+    values = {
         "BACKOFFICE_SECRET_KEY": "one",
         "BACKOFFICE_SECRET_KEYS": "two",
         "BACKOFFICE_DATABASE_URL": "postgresql://ann:three@host/db",
-        "BACKOFFICE_MAIL__PASSWORD": "four",
+        "backoffice_mail__password": "four",
         "BACKOFFICE_AUTH__ISSUER": "public",
         "BACKOFFICE_AUTH__TOKEN_LIBRARY": "public",
         "BACKOFFICE_REDIS_URL": "redis://host",
-        "PATH": "public",
+        "BACKOFFICE_OTHER_URL": "postgresql://postgres:postgres@host/db",
     }
-    found = {each for each in environment_secrets(environment) if each}
-    assert found == {"one", "two", "three", "four"}
+    assert {each for each in named_secrets(values) if each} == {"one", "two", "three", "four"}
 
 
 # Records

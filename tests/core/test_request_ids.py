@@ -17,7 +17,7 @@ from starlette.routing import Route
 from starlette.testclient import WebSocketDenialResponse
 
 from backoffice.core import RequestId, problem_details, request_id, serve
-from tests.core.fresh_logging import configured
+from tests.core.fresh_logging import configured_beside
 
 log = logging.getLogger("tests.request_ids")
 HEADER = "X-Request-ID"
@@ -28,7 +28,7 @@ ID = re.compile(r"[0-9a-f]{32}")
 def stream() -> Iterator[io.StringIO]:
     """The lines that are written, as by `configure_logging`."""
     stream = io.StringIO()
-    with configured(stream=stream):
+    with configured_beside(stream=stream):
         yield stream
 
 

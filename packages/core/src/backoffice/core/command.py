@@ -21,8 +21,8 @@ from sqlalchemy.exc import DBAPIError
 from backoffice.core.checks import examine
 from backoffice.core.discovery import find_app
 from backoffice.core.errors import BackofficeError
-from backoffice.core.logs import configure_logging
-from backoffice.core.redaction import Redacted, environment_secrets
+from backoffice.core.logs import configure_logging, settings_secrets
+from backoffice.core.redaction import Redacted
 from backoffice.core.singletons import Run
 
 ENTRY_POINTS = "backoffice.commands"
@@ -186,7 +186,7 @@ def main() -> None:
         log.debug("unexpected", exc_info=True)
         # A driver's message may repeat a row: its type says enough.
         told = "" if isinstance(error, DBAPIError) else f": {error}"
-        masked = Redacted(*environment_secrets()).redacted(told)
+        masked = Redacted(*settings_secrets()).redacted(told)
         _refuse(arguments, "unexpected", f"{type(error).__name__}{masked}", REFUSED)
 
 

@@ -1,17 +1,23 @@
 """Logs: one line for each record, as JSON or as text, with the request's id and without secrets."""
 
+import contextlib
 import json
 import logging
+import os
 import re
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal, TextIO
+
+from pydantic_settings import SettingsError
 
 from backoffice.core.errors import SetupError
 from backoffice.core.plain import plain, text_of
-from backoffice.core.redaction import STANDARD, Redacted, Secret, environment_secrets
+from backoffice.core.redaction import STANDARD, Redacted, Secret, named_secrets
 from backoffice.core.request_ids import STATE, request_id
+from backoffice.core.settings.sources import secret_files
 
 Form = Literal["auto", "json", "text"]
 
@@ -50,12 +56,30 @@ def configure_logging(
     handler = logging.StreamHandler(opened)
     is_text = form == "text" or (form == "auto" and opened.isatty())
     handler.setFormatter(TextLines() if is_text else JsonLines())
-    handler.addFilter(Redacted(*secrets, *environment_secrets()))
+    handler.addFilter(Redacted(*secrets, *settings_secrets()))
     handler.addFilter(InRequest(request_id))
     root.setLevel(level.upper() if isinstance(level, str) else level)
     root.addHandler(handler)
     _take_over_uvicorn()
     return True
+
+
+def settings_secrets() -> list[str]:
+    """The secrets among `BACKOFFICE_...`, in the environment and in BACKOFFICE_SECRETS_DIR."""
+    found = dict(os.environ)
+    for file in _mounted():
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            found.setdefault(file.name, file.read_text("utf-8"))
+    ours = {name: each for name, each in found.items() if name.upper().startswith("BACKOFFICE_")}
+    return [each.strip() for each in named_secrets(ours)]
+
+
+def _mounted() -> list[Path]:
+    try:
+        return list(secret_files())
+    except SettingsError:
+        # It keeps the app from starting, and is told there.
+        return []
 
 
 class InRequest(logging.Filter):

@@ -6,7 +6,6 @@ its name before it, and what stands behind the first space of one that is not qu
 
 import json
 import logging
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
@@ -201,15 +200,18 @@ class Redacted(logging.Filter):
         return value if masked == value else masked
 
 
-def environment_secrets(environment: Mapping[str, str] = os.environ) -> Iterator[str]:
-    """The secrets among the settings that the environment holds: `BACKOFFICE_...`."""
-    for name, value in environment.items():
-        if not name.startswith("BACKOFFICE_"):
-            continue
+def named_secrets(values: Mapping[str, str]) -> Iterator[str]:
+    """Those of the values that are secrets, by their names; of URLs, the passwords in them."""
+    for name, value in values.items():
         if "://" in value:
             yield from _passwords(value)
-        elif _ENDS_IN_NAME.search(name.lower().removesuffix("s")):
+        elif is_secret_name(name.removesuffix("S").removesuffix("s")):
             yield value
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether what is called so is a secret: `password`, `X-API-Key`, `client_secret`."""
+    return _ENDS_IN_NAME.search(name.lower()) is not None
 
 
 def _values(secret: Secret) -> Iterator[str]:
@@ -225,8 +227,10 @@ def _values(secret: Secret) -> Iterator[str]:
 
 def _passwords(url: str) -> Iterator[str]:
     credentials = url.partition("://")[2].rpartition("@")[0]
-    password = credentials.partition(":")[2]
-    yield from (password, unquote(password))
+    user, _, password = credentials.partition(":")
+    # `postgres:postgres` is no secret, and stands in every second line.
+    if password != user:
+        yield from (password, unquote(password))
 
 
 def _spellings(value: str) -> Iterator[str]:
@@ -236,7 +240,7 @@ def _spellings(value: str) -> Iterator[str]:
 
 
 def _is_secret(name: object, value: object) -> bool:
-    named = isinstance(name, str) and _ENDS_IN_NAME.search(name.lower()) is not None
+    named = isinstance(name, str) and is_secret_name(name)
     return named and not (value is None or isinstance(value, bool | SecretStr))
 
 
