@@ -18,6 +18,8 @@ from tests.services.process import kept_directory
 from tests.services.redis import RedisServer
 from tests.services.redis import redis_server as running_redis
 
+pytest_plugins = ["tests.leaks"]
+
 ARTEFACTS = Path(__file__).parent.parent / "artefacts"
 
 
