@@ -5,7 +5,7 @@ decision upon them are those of production. Nothing that a server runs imports t
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from secrets import token_hex
 from typing import TYPE_CHECKING, ClassVar, TypedDict, Unpack
 from uuid import UUID
@@ -50,7 +50,6 @@ class Accounts:
 
     def __init__(self, app: RunningApp) -> None:
         self._app = app
-
         found = app.call(app.run.find(Services))
         if found is None:
             raise SetupError("the app has no accounts: it includes no auth.router")
@@ -167,8 +166,8 @@ class Accounts:
 
 @dataclass(frozen=True)
 class _Credential:
-    headers: dict[str, str]
-    set_cookie: str = ""
+    headers: dict[str, str] = field(repr=False)
+    set_cookie: str = field(default="", repr=False)
     base_url: str = BASE_URL
 
     def give(self, client: "TestClient | AsyncClient") -> None:
