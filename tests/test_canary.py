@@ -1,9 +1,13 @@
 """A secret in every field; none of them in any log, answer, error or repr."""
 
+import importlib
 import io
+import pkgutil
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,12 +16,15 @@ import redis
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx2 import Response
+from pydantic import BaseModel
 from sqlalchemy import make_url
 
+import backoffice
 from backoffice.admin import Admin
 from backoffice.auth import Auth, PasswordChanged, Principal, SignedIn, UserCreated
 from backoffice.core import RequestId, problem_details
 from backoffice.core.command import main
+from backoffice.core.redaction import is_secret_name
 from backoffice.ratelimit import RateLimit
 from tests.admin.conftest import ORIGIN, fields_of
 from tests.auth.conftest import create_tables
@@ -368,6 +375,42 @@ def test_commands_without_a_database_show_no_secret(
     command("migrate", "status", "--json")
     command("doctor")
     command("settings", "show")
+
+
+def classes() -> Iterator[type]:
+    """Every class of ours that has fields."""
+    for module in pkgutil.walk_packages(backoffice.__path__, "backoffice."):
+        if ".migrations.versions." not in module.name:
+            found = vars(importlib.import_module(module.name)).values()
+            yield from (each for each in found if isinstance(each, type))
+
+
+def shown_fields(kind: type) -> Iterator[tuple[str, str]]:
+    """The fields that a repr of the class shows, with their types."""
+    if is_dataclass(kind):
+        yield from ((each.name, str(each.type)) for each in fields(kind) if each.repr)
+    elif issubclass(kind, BaseModel):
+        for name, field in kind.model_fields.items():
+            if field.repr:
+                yield name, str(field.annotation)
+
+
+HIDDEN = {"digest", "secret", "hashed_password", "key", "keys", "hash", "mac"}
+#: What is called so and is none: the ids of keys, and of records.
+HARMLESS = {("ApiKeyCreated", "key"), ("ApiKeyRevoked", "key"), ("Choice", "key")}
+
+
+def test_no_class_shows_a_text_that_is_called_like_a_secret() -> None:
+    found = {
+        (kind.__name__, name)
+        for kind in classes()
+        if kind.__module__.startswith("backoffice.")
+        for name, told in shown_fields(kind)
+        if (is_secret_name(name) or name in HIDDEN)
+        and re.search(r"\b(str|bytes)\b", told)
+        and "SecretStr" not in told
+    }
+    assert found == HARMLESS
 
 
 def test_a_canary_is_found_wherever_it_stands() -> None:

@@ -170,6 +170,7 @@ def test_of_named_values_those_are_secrets_whose_names_say_so() -> None:
     values = {
         "BACKOFFICE_SECRET_KEY": "one",
         "BACKOFFICE_SECRET_KEYS": "two",
+        "BACKOFFICE_PREVIOUS_SECRET_KEYS": '["five", "six"]',
         "BACKOFFICE_DATABASE_URL": "postgresql://ann:three@host/db",
         "backoffice_mail__password": "four",
         "BACKOFFICE_AUTH__ISSUER": "public",
@@ -177,7 +178,8 @@ def test_of_named_values_those_are_secrets_whose_names_say_so() -> None:
         "BACKOFFICE_REDIS_URL": "redis://host",
         "BACKOFFICE_OTHER_URL": "postgresql://postgres:postgres@host/db",
     }
-    assert {each for each in named_secrets(values) if each} == {"one", "two", "three", "four"}
+    found = {each for each in named_secrets(values) if each}
+    assert found == {"one", "two", "three", "four", "five", "six"}
 
 
 # Records

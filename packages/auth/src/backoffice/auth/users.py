@@ -11,6 +11,7 @@ from fastapi.security import OAuth2PasswordRequestForm
 from fastapi_users import BaseUserManager, UUIDIDMixin, exceptions
 from fastapi_users.db import BaseUserDatabase
 from fastapi_users.schemas import BaseUserCreate
+from pydantic import Field
 from sqlalchemy import func, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
@@ -56,6 +57,7 @@ class NewUser(BaseUserCreate):
     """What fastapi-users' manager creates a user from; the address is checked before."""
 
     email: str
+    password: str = Field(repr=False)
 
 
 class UserTable(BaseUserDatabase[User, uuid.UUID]):

@@ -4,6 +4,7 @@ What it cannot know: a secret of no known shape (a person's password) that a log
 its name before it, and what stands behind the first space of one that is not quoted.
 """
 
+import contextlib
 import json
 import logging
 import re
@@ -206,7 +207,7 @@ def named_secrets(values: Mapping[str, str]) -> Iterator[str]:
         if "://" in value:
             yield from _passwords(value)
         elif is_secret_name(name.removesuffix("S").removesuffix("s")):
-            yield value
+            yield from _listed(value)
 
 
 def is_secret_name(name: str) -> bool:
@@ -231,6 +232,15 @@ def _passwords(url: str) -> Iterator[str]:
     # `postgres:postgres` is no secret, and stands in every second line.
     if password != user:
         yield from (password, unquote(password))
+
+
+def _listed(value: str) -> list[str]:
+    """The secrets of a JSON list, or the one that is not in any."""
+    with contextlib.suppress(ValueError, RecursionError):
+        found = json.loads(value)
+        if isinstance(found, list):
+            return [each for each in found if isinstance(each, str)]
+    return [value]
 
 
 def _spellings(value: str) -> Iterator[str]:
