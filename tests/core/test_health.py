@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Annotated, Any
 
 import anyio
@@ -23,7 +24,7 @@ from backoffice.core import (
     singleton,
     singletons,
 )
-from backoffice.core.health import FRESH, Health, Readiness, health, status
+from backoffice.core.health import Health, Readiness, health, status
 
 pytestmark = pytest.mark.anyio
 
@@ -65,8 +66,12 @@ async def test_another_error_is_told_by_its_type_and_the_log_has_the_rest(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A driver's message may hold an address or a password."""
-    (found,) = await examined(checked(OSError("10.0.0.7 refused")))
+    part, readiness = checked(OSError("10.0.0.7 refused")), Readiness()
+    async with Run() as run:
+        await run.open(part)
+        _, (found,) = await readiness.look(run)
     assert (found.well, found.message) == (False, "OSError")
+    assert "health: part is unwell: OSError" in caplog.text
     assert "10.0.0.7 refused" in caplog.text
 
 
@@ -162,19 +167,96 @@ async def test_a_crowd_that_asks_at_once_costs_one_look() -> None:
         async with anyio.create_task_group() as group:
             for _ in range(100):
                 group.start_soon(readiness.look, run)
-    assert FRESH >= 0.5
     assert looks == [1]
 
 
-async def test_a_change_of_status_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
-    part = checked(Unavailable("gone"))
+async def test_what_changes_is_logged_and_nothing_else(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Probes ask each second: an outage of an hour is told once, and so is its end."""
+    monkeypatch.setattr("backoffice.core.health.FRESH", -1)
+    ill = True
+
+    @singleton
+    async def part() -> str:
+        return "part"
+
+    @part.health
+    async def check(_: str) -> None:
+        if ill:
+            raise Unavailable("gone")
+
     readiness = Readiness()
     async with Run() as run:
         await run.open(part)
-        with caplog.at_level(logging.WARNING):
-            for _ in range(3):
-                await readiness.look(run)
-    assert caplog.text.count("health: failed, was ok; unwell: part") == 1
+        for _ in range(3):
+            await readiness.look(run)
+        ill = False
+        for _ in range(3):
+            await readiness.look(run)
+    assert [each.getMessage() for each in caplog.records if each.levelno >= logging.WARNING] == [
+        "health: part is unwell: gone",
+        "health: failed, was ok",
+        "health: part is well again",
+        "health: ok, was failed",
+    ]
+
+
+async def test_a_check_that_hangs_is_not_asked_again_before_it_comes_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else each look would leave a task, or a thread, behind."""
+    asked: list[int] = []
+
+    @singleton
+    async def part() -> str:
+        return "part"
+
+    @part.health(timeout=0.001)
+    async def hang(_: str) -> None:
+        asked.append(1)
+        while not released.is_set():
+            with suppress(asyncio.CancelledError):
+                await released.wait()
+
+    released, readiness = anyio.Event(), Readiness()
+    async with Run() as run:
+        await run.open(part)
+        for _ in range(5):
+            (found,) = await readiness.examine(run)
+            assert not found.well
+    released.set()
+    assert asked == [1]
+
+
+async def test_what_needs_a_stopped_singleton_is_unwell_too() -> None:
+    @singleton
+    async def worker() -> AsyncIterator[str]:
+        async def work() -> None:
+            raise ConnectionError
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(work)
+            yield "worker"
+
+    @singleton
+    async def shop(worker: Annotated[str, Depends(worker)]) -> str:
+        return worker
+
+    async with Run() as run:
+        await run.open(shop)
+        for _ in range(5):
+            await anyio.wait_all_tasks_blocked()
+        found = {each.name: each.message for each in await health(run)}
+    assert found["shop"] == "needs worker, which has stopped"
+
+
+async def test_what_a_test_put_in_place_is_not_asked() -> None:
+    part = checked(Unavailable("gone"))
+    with part.override("fake"):
+        async with Run() as run:
+            await run.open(part)
+            assert await health(run) == []
 
 
 def shop(*wanted: Singleton[Any], permits: Any = None) -> FastAPI:

@@ -14,7 +14,8 @@ from httpx2 import ASGITransport, AsyncClient
 from starlette.routing import Host
 
 from backoffice.core import SingletonError, serve, singleton, singletons
-from backoffice.core.singletons import STATE, declared
+from backoffice.core.dependencies import declared
+from backoffice.core.singletons import STATE
 
 pytestmark = pytest.mark.anyio
 
@@ -209,3 +210,37 @@ def test_dependencies_of_apps_routers_and_nested_requests_are_found() -> None:
     app = FastAPI(dependencies=[Depends(made["of app"])])
     app.include_router(router, dependencies=[Depends(made["of include"])])
     assert set(declared(app)) == set(made.values())
+
+
+def test_what_the_router_of_a_mounted_app_names_opens_with_the_parent() -> None:
+    counter = Counter()
+    parent, child = FastAPI(lifespan=singletons()), FastAPI()
+    child.include_router(APIRouter(lifespan=singletons(counter.number)))
+    parent.mount("/child", child)
+    with TestClient(parent):
+        assert counter.opened == 1
+    assert counter.closed == 1
+
+
+def test_a_lifespan_that_enters_ours_and_keeps_the_state_to_itself_does_no_harm() -> None:
+    counter = Counter()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, str]]:
+        async with singletons()(app):
+            yield {"mine": "kept"}
+
+    app = FastAPI(lifespan=lifespan)
+    app.include_router(counter.router)
+    with TestClient(app) as client:
+        assert client.get("/async").json() == 1
+    assert (counter.opened, counter.closed) == (1, 1)
+
+
+async def test_an_app_served_within_its_own_lifespan_has_a_run_of_its_own() -> None:
+    counter = Counter()
+    app = counter.app()
+    async with app.router.lifespan_context(app), serve(app) as asgi:
+        transport = ASGITransport(asgi)
+        async with AsyncClient(transport=transport, base_url="http://test") as client:
+            assert (await client.get("/async")).json() == 2

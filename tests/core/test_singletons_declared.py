@@ -6,9 +6,20 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import pytest
-from fastapi import Depends, FastAPI, Request
+from fastapi import (
+    BackgroundTasks,
+    Body,
+    Depends,
+    FastAPI,
+    Header,
+    Query,
+    Request,
+    Response,
+    WebSocket,
+)
 from fastapi.testclient import TestClient
 from pydantic_settings import BaseSettings
+from starlette.requests import HTTPConnection
 
 from backoffice.core import Run, Singleton, SingletonError, singleton, singletons
 from backoffice.core.graph import mermaid
@@ -67,11 +78,11 @@ class ByCall:
         by_function,
         by_default,
         with_more,
-        functools.partial(with_two, ""),
-        functools.partial(by_coroutine),
+        pytest.param(functools.partial(with_two, ""), id="partial"),
+        pytest.param(functools.partial(by_coroutine), id="partial of a coroutine"),
         ByCall(),
     ],
-    ids=str,
+    ids=lambda factory: getattr(factory, "__name__", type(factory).__name__),
 )
 async def test_every_kind_of_factory_gives_its_value(factory: Callable[..., Any]) -> None:
     async with Run() as run:
@@ -177,6 +188,64 @@ def test_a_request_dependency_is_refused_with_the_way_to_it() -> None:
     assert "reached by greedy" in message
 
 
+class Box: ...
+
+
+@pytest.mark.parametrize(
+    "default", [Header(), Query("d"), Body()], ids=lambda it: type(it).__name__
+)
+def test_what_a_request_would_fill_is_refused(default: Any) -> None:
+    def greedy(value: str = default) -> None: ...
+
+    assert "greedy(value) takes something of a request" in refused(singleton(greedy))
+
+
+@pytest.mark.parametrize("kind", [Request, WebSocket, HTTPConnection, Response, BackgroundTasks])
+def test_the_request_itself_is_refused(kind: type[Any]) -> None:
+    def greedy(value: Any) -> None: ...
+
+    greedy.__annotations__["value"] = kind
+    assert "takes something of a request" in refused(singleton(greedy))
+
+
+def test_a_class_by_depends_alone_is_refused_as_a_request_dependency() -> None:
+    def greedy(box: Box = Depends()) -> None: ...
+
+    assert "greedy(box) takes a request dependency" in refused(singleton(greedy))
+
+
+def test_positional_only_parameters_are_refused_before_anything_opens() -> None:
+    def strict(name: Name, /) -> None: ...
+
+    assert "remove the `/`" in refused(singleton(strict))
+
+
+def test_the_route_that_asks_is_named() -> None:
+    async def lost(where: str) -> None: ...
+
+    app = FastAPI(lifespan=singletons())
+
+    @app.get("/report")
+    async def report(_: Annotated[None, Depends(singleton(lost))]) -> None: ...
+
+    with pytest.raises(SingletonError, match=r"reached by lost\), for /report"):
+        TestClient(app).__enter__()
+
+
+def test_a_name_holds_no_argument() -> None:
+    """That of a partial, or the repr of a dataclass, may be a password."""
+    connect = functools.partial(with_two, "postgres://shop:hunter2@host")
+    assert singleton(connect).name == "with_two"
+
+
+def test_a_health_check_must_be_async() -> None:
+    def check(_: str) -> None: ...
+
+    part = singleton(by_coroutine)
+    with pytest.raises(SingletonError, match="must be an `async def`"):
+        part.health(check)  # type: ignore[arg-type]
+
+
 def test_of_says_how_to_open_what_no_route_uses() -> None:
     app = FastAPI(lifespan=singletons())
 
@@ -203,5 +272,6 @@ class TestMermaid:
     def test_two_of_one_name_are_told_apart_and_markup_stays_text(self) -> None:
         lambdas = [singleton(lambda: 1), singleton(lambda: 2)]
         shown = mermaid(lambdas)
-        assert shown.count(f"{__name__}.#lt;lambda#gt;") == 2
+        assert '"#lt;lambda#gt;"' in shown
+        assert '"#lt;lambda#gt; (2)"' in shown
         assert "<lambda>" not in shown

@@ -1,11 +1,15 @@
 """Faults at each stage of start-up and shutdown: what had opened is closed, and nobody is blamed
 for another's failure."""
 
+import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Annotated, Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.testclient import TestClient
@@ -202,7 +206,7 @@ def test_a_function_that_returns_an_iterator_is_told_to_yield() -> None:
         return iter(["one"])
 
     app = FastAPI(lifespan=singletons(lines))
-    with pytest.raises(SingletonError, match="iterator; write `yield`"), TestClient(app):
+    with pytest.raises(SingletonError, match="lines returns an iterator"), TestClient(app):
         pass
 
 
@@ -223,7 +227,7 @@ async def test_a_singleton_that_takes_the_app_needs_a_run_that_has_one() -> None
     async with Run(FastAPI(title="Shop")) as run:
         assert await run.open(title) == "Shop"
     async with Run() as run:
-        with pytest.raises(SingletonError, match=r"takes the app.*Run\(app\)"):
+        with pytest.raises(SingletonError, match=r"no app; write Run\(app\)"):
             await run.open(title)
 
 
@@ -242,3 +246,177 @@ def test_what_a_later_router_names_is_checked_before_anything_opens() -> None:
     with pytest.raises(SingletonError, match=r"lost\(where\)"), TestClient(app):
         pass
     assert tower.log == []
+
+
+class House:
+    """A house on its ground; closing the house takes a while."""
+
+    def __init__(self, closing: float = 0.05) -> None:
+        self.log: list[str] = []
+        self.closing = anyio.Event()
+
+        @singleton
+        async def ground() -> AsyncIterator[None]:
+            try:
+                yield
+            finally:
+                self.log.append("-ground")
+
+        @singleton
+        async def house(ground: Annotated[None, Depends(ground)]) -> AsyncIterator[None]:
+            try:
+                yield
+            finally:
+                self.closing.set()
+                try:
+                    await anyio.sleep(closing)
+                finally:
+                    self.log.append("-house")
+
+        self.ground, self.house = ground, house
+
+
+async def test_a_cancellation_while_closing_ends_that_closing_and_goes_on_with_the_others() -> None:
+    house = House(closing=60)
+
+    async def use() -> None:
+        async with Run() as run:
+            await run.open(house.house)
+
+    using = asyncio.ensure_future(use())
+    await house.closing.wait()
+    using.cancel()
+    with anyio.fail_after(5), pytest.raises(asyncio.CancelledError):
+        await using
+    assert house.log == ["-house", "-ground"]
+
+
+async def test_a_loop_that_cancels_all_its_tasks_closes_in_order() -> None:
+    """As at the end of `asyncio.run`, or of a server that is told to end twice."""
+    house = House()
+
+    async def use() -> None:
+        async with Run() as run:
+            await run.open(house.house)
+            await anyio.sleep_forever()
+
+    before = asyncio.all_tasks()
+    using = asyncio.ensure_future(use())
+    await anyio.wait_all_tasks_blocked()
+    for task in asyncio.all_tasks() - before:
+        task.cancel()
+    with anyio.fail_after(5):
+        await asyncio.wait({using})
+    assert house.log == ["-house", "-ground"]
+
+
+async def test_a_run_that_ends_before_an_opening_begins_keeps_nobody_waiting() -> None:
+    house = House()
+    async with Run() as run:
+        opening = asyncio.create_task(run.open(house.ground))
+        await anyio.lowlevel.checkpoint()
+    with anyio.fail_after(5), pytest.raises(SingletonError, match="ground was cancelled"):
+        await opening
+
+
+async def test_an_opening_that_swallows_its_cancellation_does_not_keep_the_run_from_ending() -> (
+    None
+):
+    @singleton
+    async def stubborn() -> AsyncIterator[None]:
+        with suppress(asyncio.CancelledError):
+            await anyio.sleep_forever()
+        yield
+
+    with anyio.fail_after(5):
+        async with Run() as run:
+            opening = asyncio.create_task(run.open(stubborn))
+            await anyio.wait_all_tasks_blocked()
+    await asyncio.wait({opening})
+
+
+@pytest.mark.parametrize("reason", [SystemExit, KeyboardInterrupt])
+async def test_an_exit_while_closing_leaves_nothing_open(reason: type[BaseException]) -> None:
+    house = House(closing=0)
+
+    @singleton
+    async def leaving(house: Annotated[None, Depends(house.house)]) -> AsyncIterator[None]:
+        yield
+        raise reason
+
+    async def use() -> None:
+        async with Run() as run:
+            await run.open(leaving)
+
+    with pytest.raises(reason):
+        await use()
+    assert house.log == ["-house", "-ground"]
+
+
+async def test_what_hangs_is_named_in_the_log_while_it_does(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("backoffice.core.held.SLOW", 0.001)
+    house = House(closing=0.05)
+
+    @singleton
+    async def slow(house: Annotated[None, Depends(house.house)]) -> None:
+        await anyio.sleep(0.05)
+
+    async with Run() as run:
+        await run.open(slow)
+    messages = [each.getMessage() for each in caplog.records]
+    assert any("the singleton slow is still opening" in each for each in messages)
+    assert any("the singleton house is still closing" in each for each in messages)
+
+
+async def test_a_thousand_who_wait_for_one_that_fails_cost_one_try() -> None:
+    tries: list[int] = []
+
+    @singleton
+    async def broken() -> None:
+        tries.append(1)
+        await anyio.sleep(0.01)
+        raise OSError("no")
+
+    async with Run() as run:
+        found = await asyncio.gather(
+            *(run.open(broken) for _ in range(1000)), return_exceptions=True
+        )
+    assert {type(each) for each in found} == {OSError}
+    assert tries == [1]
+
+
+async def test_a_run_is_entered_once() -> None:
+    run = Run()
+    async with run:
+        with pytest.raises(SingletonError, match="has begun before"):
+            await run.__aenter__()
+
+
+async def test_a_value_is_not_given_any_more_while_it_closes() -> None:
+    house = House()
+
+    @singleton
+    async def watcher(house: Annotated[None, Depends(house.house)]) -> None: ...
+
+    run = Run()
+    async with run:
+        await run.open(watcher)
+        await run.open(house.house)
+    with pytest.raises(SingletonError):
+        run.value(house.house)
+
+
+async def test_five_hundred_runs_leave_nothing_behind() -> None:
+    house = House(closing=0)
+    before = len(asyncio.all_tasks())
+    references = []
+    for _ in range(500):
+        async with Run() as run:
+            await run.open(house.house)
+        references.append(weakref.ref(run))
+    del run
+    gc.collect()
+    assert len(asyncio.all_tasks()) == before
+    assert not [each for each in references if each() is not None]

@@ -205,7 +205,7 @@ class TestDependencyOverrides:
         with TestClient(app) as client:
             app.dependency_overrides[source] = other
             assert client.get("/source").json() == "other"
-            with pytest.raises(SingletonError, match=r"set it before the start, or use"):
+            with pytest.raises(SingletonError, match=r"Set it before the start, or use"):
                 client.get("/of")
 
     def test_each_app_has_its_own(self) -> None:

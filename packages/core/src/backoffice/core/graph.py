@@ -25,23 +25,19 @@ def mermaid(
         took = f"<br/>{seconds[each] * 1000:.1f} ms" if each in seconds else ""
         lines.append(f'    {number[each]}["{_quoted(names[each])}{took}"]')
     for each in nodes:
-        needs = [need for need in each.needs.values() if need is not None]
-        lines += [f"    {number[each]} --> {number[need]}" for need in needs]
+        lines += [f"    {number[each]} --> {number[need]}" for need in each.needs.values()]
     return "\n".join(lines)
 
 
 def labels(nodes: Iterable[Singleton[Any]]) -> dict[Singleton[Any], str]:
-    """A name for each, with the module of its factory where two are called the same."""
-    nodes = list(nodes)
-    times = Counter(each.name for each in nodes)
-    return {
-        each: each.name if times[each.name] == 1 else f"{_module(each)}.{each.name}"
-        for each in nodes
-    }
-
-
-def _module(each: Singleton[Any]) -> str:
-    return str(getattr(each.factory, "__module__", "?"))
+    """A name for each, numbered where several are called the same."""
+    named: dict[Singleton[Any], str] = {}
+    times: Counter[str] = Counter()
+    for each in nodes:
+        times[each.name] += 1
+        number = times[each.name]
+        named[each] = each.name if number == 1 else f"{each.name} ({number})"
+    return named
 
 
 def _quoted(text: str) -> str:

@@ -7,7 +7,7 @@ a database. `/health/ready` says whether requests should be sent here.
 import asyncio
 import logging
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends
@@ -15,14 +15,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from backoffice.core.callers import callers
-from backoffice.core.dependencies import reads
-from backoffice.core.errors import BackofficeError, Unavailable
+from backoffice.core.dependencies import declared, reads
+from backoffice.core.errors import BackofficeError, SingletonError, Unavailable
 from backoffice.core.graph import labels, mermaid
 from backoffice.core.singletons import (
     HealthCheck,
     Run,
     Singleton,
-    declared,
+    plan,
     running,
     singleton,
     singletons,
@@ -34,7 +34,9 @@ log: logging.Logger = logging.getLogger(__name__)
 PERMISSION = "health:read"
 #: However many ask, the checks run once in this time; seconds.
 FRESH = 1.0
-UNCACHED = {"Cache-Control": "no-store"}
+#: A caller who is not known by then is a stranger; seconds.
+KNOWN_WITHIN = 2.0
+UNCACHED: dict[str, str] = {"Cache-Control": "no-store"}
 
 Status = Literal["ok", "degraded", "failed"]
 
@@ -48,48 +50,12 @@ class Health:
     required: bool
     seconds: float
     message: str = ""
+    error: BaseException | None = field(default=None, repr=False, compare=False)
 
 
 async def health(run: Run) -> list[Health]:
     """Ask every open singleton that has a check, all at once, each within its own time."""
-    asked = [(each, each.health_check) for each in run.values if each.health_check is not None]
-    names = labels([*run.values, *run.stopped])
-    found = await asyncio.gather(
-        *(_asked(names[each], check, run.values[each]) for each, check in asked)
-    )
-    return [*found, *(_stopped(names[each], each) for each in run.stopped)]
-
-
-async def _asked(name: str, check: HealthCheck[Any], value: Any) -> Health:
-    started = time.perf_counter()
-    # Not wait_for, which waits on for a check that does not heed its cancellation.
-    task = asyncio.ensure_future(check.check(value))
-    task.add_done_callback(lambda done: done.cancelled() or done.exception())
-    try:
-        await asyncio.wait({task}, timeout=check.timeout)
-        message = _message(task, check.timeout)
-    finally:
-        task.cancel()
-    seconds = time.perf_counter() - started
-    return Health(name, not message, check.required, round(seconds, 6), message)
-
-
-def _message(task: "asyncio.Future[object]", timeout: float) -> str:
-    if not task.done():
-        return f"no answer within {timeout:g} s"
-    if task.cancelled():
-        return "cancelled"
-    error = task.exception()
-    if error is None or isinstance(error, BackofficeError):
-        return error.message if error is not None else ""
-    # A driver's own message may hold an address or a password: the log has it.
-    log.warning("a health check failed", exc_info=error)
-    return type(error).__name__
-
-
-def _stopped(name: str, each: Singleton[Any]) -> Health:
-    required = each.health_check is None or each.health_check.required
-    return Health(name, False, required, 0.0, "has stopped; the app must be started again")
+    return await Readiness().examine(run)
 
 
 def status(found: list[Health]) -> Status:
@@ -107,21 +73,83 @@ class Readiness:
         self._found: list[Health] = []
         self._looked: float | None = None
         self._status: Status = "ok"
+        #: A check that hangs is asked again only when it has come back.
+        self._asked: dict[Singleton[Any], asyncio.Task[None]] = {}
 
     async def look(self, run: Run) -> tuple[Status, list[Health]]:
         """The status, and how each singleton is."""
         async with self._lock:
             if self._looked is None or time.monotonic() - self._looked > FRESH:
-                self._found = await health(run)
-                self._looked = time.monotonic()
-                self._note(status(self._found))
+                found = await self.examine(run)
+                self._note(status(found), found)
+                self._found, self._looked = found, time.monotonic()
             return self._status, self._found
 
-    def _note(self, found: Status) -> None:
-        if found != self._status:
-            unwell = ", ".join(each.name for each in self._found if not each.well) or "nothing"
-            log.warning("health: %s, was %s; unwell: %s", found, self._status, unwell)
-        self._status = found
+    async def examine(self, run: Run) -> list[Health]:
+        """How each singleton is that has a check, or has stopped, or needs one that has."""
+        names = labels([*run.values, *run.stopped])
+        # What a test put in place has not been opened by the run, and is not the check's business.
+        checks = {each: each.health_check for each in run.seconds if each in run.values}
+        found = [
+            self._asked_of(names[each], each, check, run.values[each])
+            for each, check in checks.items()
+            if check is not None and not _dead_needs(run, each)
+        ]
+        dead = [each for each in run.seconds if each in run.stopped or _dead_needs(run, each)]
+        return [*await asyncio.gather(*found), *(_dead(run, names[each], each) for each in dead)]
+
+    async def _asked_of(
+        self, name: str, each: Singleton[Any], check: HealthCheck[Any], value: Any
+    ) -> Health:
+        started = time.perf_counter()
+        task = self._asked.get(each)
+        if task is None or task.done():
+            task = self._asked[each] = asyncio.create_task(_told(check, value))
+        # Not wait_for, which waits on for a check that does not heed its cancellation.
+        await asyncio.wait({task}, timeout=check.timeout)
+        seconds = round(time.perf_counter() - started, 6)
+        if not task.done():
+            task.cancel()
+            message = f"no answer within {check.timeout:g} s"
+            return Health(name, False, check.required, seconds, message)
+        error = None if task.cancelled() else task.exception()
+        return Health(name, error is None, check.required, seconds, _message(error), error)
+
+    def _note(self, status: Status, found: list[Health]) -> None:
+        """Log what has changed: not what a probe finds again each second."""
+        before = {each.name: each.well for each in self._found}
+        for each in found:
+            if not each.well and before.get(each.name, True):
+                told = "health: %s is unwell: %s"
+                log.warning(told, each.name, each.message, exc_info=each.error)
+            elif each.well and not before.get(each.name, True):
+                log.warning("health: %s is well again", each.name)
+        if status != self._status:
+            log.warning("health: %s, was %s", status, self._status)
+        self._status = status
+
+
+async def _told(check: HealthCheck[Any], value: Any) -> None:
+    await check.check(value)
+
+
+def _message(error: BaseException | None) -> str:
+    if error is None or isinstance(error, BackofficeError):
+        return error.message if error is not None else ""
+    # A driver's own message may hold an address or a password: the log has it.
+    return type(error).__name__
+
+
+def _dead_needs(run: Run, each: Singleton[Any]) -> list[Singleton[Any]]:
+    return [need for need in plan(each) if need is not each and need in run.stopped]
+
+
+def _dead(run: Run, name: str, each: Singleton[Any]) -> Health:
+    required = each.health_check is None or each.health_check.required
+    if each in run.stopped:
+        return Health(name, False, required, 0.0, "has stopped; the app must be started again")
+    needs = ", ".join(need.name for need in _dead_needs(run, each))
+    return Health(name, False, required, 0.0, f"needs {needs}, which has stopped")
 
 
 @singleton
@@ -147,8 +175,9 @@ async def live() -> Response:
 async def details(request: Request) -> bool:
     """Whether this caller may see more than the status."""
     try:
-        return await callers.of(request).may(request, PERMISSION)
-    except Unavailable:
+        async with asyncio.timeout(KNOWN_WITHIN):
+            return await callers.of(request).may(request, PERMISSION)
+    except (Unavailable, TimeoutError, OSError):
         return False  # nobody can be known while the database is away: health is told all the same
 
 
@@ -171,9 +200,25 @@ async def ready(
 def _report(run: Run, checks: list[Health]) -> dict[str, Any]:
     names = labels(run.seconds)
     return {
-        "checks": [asdict(each) for each in checks],
+        "checks": [
+            {
+                "name": each.name,
+                "well": each.well,
+                "required": each.required,
+                "seconds": each.seconds,
+                "message": each.message,
+            }
+            for each in checks
+        ],
         "singletons": [
             {"name": names[each], "seconds": round(took, 6)} for each, took in run.seconds.items()
         ],
-        "graph": mermaid(declared(run.app), run.seconds) if run.app is not None else "",
+        "graph": _graph(run),
     }
+
+
+def _graph(run: Run) -> str:
+    try:
+        return mermaid(declared(run.app), run.seconds) if run.app is not None else ""
+    except SingletonError as error:  # a route added since that cannot be built
+        return error.message

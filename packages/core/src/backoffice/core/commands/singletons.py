@@ -6,8 +6,9 @@ from typing import Any
 import typer
 
 from backoffice.core.command import Command
+from backoffice.core.dependencies import declared
 from backoffice.core.graph import labels, mermaid
-from backoffice.core.singletons import Singleton, declared, plan
+from backoffice.core.singletons import Singleton, plan, the_app
 
 group: typer.Typer = typer.Typer(help="What the app shares while it runs.", no_args_is_help=True)
 
@@ -18,7 +19,7 @@ def show(context: typer.Context) -> None:
     command = Command.of(context)
     nodes = plan(*declared(command.app()))
     names = labels(nodes)
-    rows = [_row(each, names.__getitem__) for each in nodes]
+    rows = [_row(each, names.__getitem__) for each in nodes if each is not the_app]
     command.give_rows(rows, ("name", "gives", "needs", "health"))
 
 
@@ -27,7 +28,7 @@ def _row(each: Singleton[Any], name: Callable[[Singleton[Any]], str]) -> dict[st
     return {
         "name": name(each),
         "gives": _shown(gives),
-        "needs": ["the app" if need is None else name(need) for need in each.needs.values()],
+        "needs": [name(need) for need in each.needs.values()],
         "health": None if check is None else ("required" if check.required else "optional"),
     }
 

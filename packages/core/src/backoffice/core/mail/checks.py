@@ -4,10 +4,11 @@ from collections.abc import AsyncIterator
 from ipaddress import ip_address
 
 from backoffice.core.checks import Finding, Level
+from backoffice.core.dependencies import declared
 from backoffice.core.mail.errors import MailUnavailable
 from backoffice.core.mail.mailer import mailer
 from backoffice.core.mail.settings import Submission, mail_settings
-from backoffice.core.singletons import Run, declared, plan
+from backoffice.core.singletons import Run, plan
 
 CHECK = "mail"
 ADVICE = "set BACKOFFICE_MAIL__URL to smtp://user:password@host:587"

@@ -10,13 +10,14 @@ from typing import Any
 from pydantic_core import PydanticUndefined, to_jsonable_python
 from pydantic_settings import BaseSettings
 
+from backoffice.core.dependencies import declared
 from backoffice.core.redaction import redacted
 from backoffice.core.settings import urls
 from backoffice.core.settings.faults import Fault
 from backoffice.core.settings.fields import URL, is_secret, names, secret_name, unit
 from backoffice.core.settings.loading import attempt
 from backoffice.core.settings.sources import held
-from backoffice.core.singletons import Run, declared, plan
+from backoffice.core.singletons import Run, plan
 
 DEFAULT, IN_CODE = "default", "code"
 SET, NOT_SET = "set", "not set"
