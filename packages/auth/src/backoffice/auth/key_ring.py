@@ -4,7 +4,7 @@ A key is found by the `kid` of a token and verifies by its own algorithm: no hea
 There are several while one takes over from another.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -42,20 +42,29 @@ class KeyRing:
 
     def __init__(self, entries: Sequence[RingKey], library: Library) -> None:
         self._library = library
-        self.entries: Sequence[RingKey] = ()
-        self._by_kid: dict[str | None, tuple[RingKey, Signature]] = {}
+        self._by_kid: Mapping[str | None, tuple[RingKey, Signature]] = {}
         self.replace(entries)
 
     def replace(self, entries: Sequence[RingKey]) -> None:
-        """Go on with these keys; SetupError, and nothing changes, where they are not fit."""
+        """Go on with these keys; SetupError, and nothing changes, where they are not fit.
+
+        Any thread may do it: whoever signs or verifies meanwhile has either all or none of them.
+        """
         check(entries)
-        held = {each.key.kid: (each, Signature.of(each.key, self._library)) for each in entries}
-        self.entries, self._by_kid = entries, held
+        self._by_kid = {
+            each.key.kid: (each, Signature.of(each.key, self._library)) for each in entries
+        }
+
+    @property
+    def entries(self) -> list[RingKey]:
+        """The keys with their times."""
+        return [entry for entry, _ in self._by_kid.values()]
 
     def sign(self, payload: bytes, typ: str, moment: datetime) -> str:
         """A token of that type with this payload, by the key whose time it is."""
-        key = signing(self.entries, moment).key
-        _, signature = self._by_kid[key.kid]
+        held = self._by_kid
+        key = signing([entry for entry, _ in held.values()], moment).key
+        _, signature = held[key.kid]
         if signature.sign is None:  # signing() leaves these out
             raise SetupError(f"the key {key.kid} is public and cannot sign")
         signed = f"{Header(key.algorithm, key.kid, typ).encoded()}.{encoded(payload)}"
@@ -88,11 +97,12 @@ def of_secrets(secrets: Iterable[bytes]) -> list[RingKey]:
 
 
 def signing(entries: Iterable[RingKey], moment: datetime) -> RingKey:
-    """The key whose time it is to sign: of those whose time has come, the newest."""
+    """The key whose time it is to sign: of those whose time has come, the newest that stays."""
     able = [each for each in entries if each.key.can_sign and not each.is_retired(moment)]
     due = [each for each in able if _since(each) <= moment]
     if due:
-        return max(due, key=_since)
+        staying = [each for each in due if each.retire_after is None]
+        return max(staying or due, key=_since)
     if able:  # rather one that signs too early than nobody signed in
         return min(able, key=_since)
     raise SetupError("the key ring has no key that signs; run `backoffice secrets rotate`")

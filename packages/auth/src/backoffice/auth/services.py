@@ -1,12 +1,13 @@
 """What the running app knows of accounts, in one bundle: one look-up for a whole package."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 
 from backoffice.auth.api_keys import ApiKeys
 from backoffice.auth.cookies import SessionCookie
-from backoffice.auth.key_ring import KeyRing, of_secrets
+from backoffice.auth.key_ring import KeyRing
+from backoffice.auth.key_watch import opened_ring
 from backoffice.auth.limits import Limits
 from backoffice.auth.passwords import Passwords
 from backoffice.auth.principals import Principals
@@ -28,6 +29,7 @@ class Services:
     database: Database
     events: Events
     clock: Clock
+    ring: KeyRing
     passwords: Passwords
     users: Users
     roles: Roles
@@ -49,32 +51,31 @@ async def opened(
     limiter: Limiter,
 ) -> AsyncIterator[Services]:
     """The services on this database; their threads end with the run."""
-    ring = KeyRing(of_secrets(core.secrets()), settings.token_library)
-    tokens = _access_tokens(ring, settings, clock)
     passwords = Passwords(settings.password_min_length)
-    sessions = Sessions(database, events, clock, settings, tokens, core.secrets())
-    roles = Roles(database, events)
-    users = Users(database, events, clock, passwords, sessions, roles)
-    keys = ApiKeys(database, events, clock)
-    cookie = SessionCookie(settings)
-    try:
-        yield Services(
-            settings=settings,
-            database=database,
-            events=events,
-            clock=clock,
-            passwords=passwords,
-            users=users,
-            roles=roles,
-            sessions=sessions,
-            keys=keys,
-            sign_in=SignIn(database, events, users, sessions),
-            principals=Principals(database, tokens, sessions, keys, cookie, settings.realm),
-            cookie=cookie,
-            limits=Limits(limiter, settings),
-        )
-    finally:
-        passwords.close()
+    with closing(passwords):
+        async with opened_ring(core, settings) as ring:
+            tokens = _access_tokens(ring, settings, clock)
+            sessions = Sessions(database, events, clock, settings, tokens, core.secrets())
+            roles = Roles(database, events)
+            users = Users(database, events, clock, passwords, sessions, roles)
+            keys = ApiKeys(database, events, clock)
+            cookie = SessionCookie(settings)
+            yield Services(
+                settings=settings,
+                database=database,
+                events=events,
+                clock=clock,
+                ring=ring,
+                passwords=passwords,
+                users=users,
+                roles=roles,
+                sessions=sessions,
+                keys=keys,
+                sign_in=SignIn(database, events, users, sessions),
+                principals=Principals(database, tokens, sessions, keys, cookie, settings.realm),
+                cookie=cookie,
+                limits=Limits(limiter, settings),
+            )
 
 
 def _access_tokens(ring: KeyRing, settings: AuthSettings, clock: Clock) -> AccessTokens:

@@ -1,13 +1,15 @@
 """The settings of accounts: `BACKOFFICE_AUTH__...`."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from backoffice.core.settings import PackageSettings, Span, Unit, configuration
 from backoffice.ratelimit.settings import WrittenLimit
 
+LONGEST_NAME = 255
 NONE, LONGEST = timedelta(0), timedelta(days=3650)
 
 
@@ -54,6 +56,10 @@ class AuthSettings(PackageSettings):
     token_library: Literal["python-jose", "joserfc"] = "python-jose"  # noqa: S105
     """Which library signs and verifies tokens: `python-jose`, or `joserfc` if it is installed."""
 
+    key_ring: Path | None = None
+    """A file of the keys that sign tokens; `backoffice secrets rotate` makes it. Unset: one HS256
+    key, derived from BACKOFFICE_SECRET_KEY."""
+
     cookie_secure: bool | None = None
     """Send the session cookie over https only. Unset: as the sign-in request came."""
 
@@ -61,3 +67,12 @@ class AuthSettings(PackageSettings):
         default="backoffice", pattern=r"^[ !#-\[\]-~]{1,100}$"
     )
     """Named in challenges: `WWW-Authenticate: Bearer realm="..."`."""
+
+    @field_validator("key_ring")
+    @classmethod
+    def _a_path(cls, value: Path | None) -> Path | None:
+        if value is not None and str(value).startswith(("{", "-----")):
+            raise ValueError("is a key, and should be the path of a file of keys")
+        if value is not None and any(len(part) > LONGEST_NAME for part in value.parts):
+            raise ValueError("is no path: a name in it is too long")
+        return value

@@ -58,7 +58,7 @@ class SigningKey:
         if self.kid is not None and not _KID.fullmatch(self.kid):
             raise SetupError("kid must be 1 to 128 of letters, digits and . _ ~ @ : + / = -")
         if self.secret is not None:
-            _check_secret(self.secret)
+            check_secret(self.secret)
         if isinstance(self.public, RSAPublicKey):
             _check_rsa(self.public)
         if isinstance(self.public, EllipticCurvePublicKey):
@@ -129,7 +129,8 @@ def _private_of(pem: bytes) -> Private:
     return found  # type: ignore[return-value]  # of_pem looks whether it is one of ours
 
 
-def _check_secret(secret: bytes) -> None:
+def check_secret(secret: bytes) -> None:
+    """SetupError for a secret that is short, or that is a key which others may know."""
     if len(secret) < SECRET_BYTES:
         raise SetupError(f"a secret must have at least {SECRET_BYTES} bytes (RFC 7518, 3.2)")
     if is_key_text(secret):

@@ -10,7 +10,7 @@ import secrets as random
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import entry_points, version
+from importlib.metadata import EntryPoint, entry_points, version
 from typing import Annotated, Any, TypeVar
 
 import anyio
@@ -90,7 +90,10 @@ def _cell(value: Any) -> str:
 
 
 def application(arguments: Sequence[str]) -> typer.Typer:
-    """The command with its groups; where the arguments name a group, only that one is loaded."""
+    """The command with its groups; where the arguments name a group, only that one is loaded.
+
+    Several packages may bring verbs to one group, which their entry points name alike.
+    """
     app = typer.Typer(
         name="backoffice",
         help="The back office of your FastAPI app, from a shell.",
@@ -102,12 +105,25 @@ def application(arguments: Sequence[str]) -> typer.Typer:
     app.command("doctor")(doctor)
     secrets_group = typer.Typer(help="Make and change secrets.", no_args_is_help=True)
     secrets_group.command("generate")(generate)
-    app.add_typer(secrets_group, name="secrets")
-    groups = {entry.name: entry for entry in entry_points(group=ENTRY_POINTS)}
+    own = {"secrets": [secrets_group]}
+    groups: dict[str, list[EntryPoint]] = {name: [] for name in own}
+    for entry in entry_points(group=ENTRY_POINTS):
+        groups.setdefault(entry.name, []).append(entry)
     named = next((each for each in arguments if each in groups or each in OWN_GROUPS), None)
     for name in sorted(groups) if named is None else {named} & groups.keys():
-        app.add_typer(groups[name].load(), name=name)
+        brought = [entry.load() for entry in groups[name]]
+        app.add_typer(_joined([*own.get(name, ()), *brought]), name=name)
     return app
+
+
+def _joined(groups: Sequence[typer.Typer]) -> typer.Typer:
+    """One group with the verbs of all; the first says what it is for."""
+    if len(groups) == 1:
+        return groups[0]
+    joined = typer.Typer(help=groups[0].info.help, no_args_is_help=True)
+    for each in groups:
+        joined.add_typer(each)
+    return joined
 
 
 def hoisted(arguments: Sequence[str]) -> list[str]:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
 
-from backoffice.auth.routes import api_keys, me, sessions, sign_in
+from backoffice.auth.routes import api_keys, keys, me, sessions, sign_in
 from backoffice.core import BackofficeRoute, singletons
 
 if TYPE_CHECKING:
@@ -16,6 +16,6 @@ def account_router(auth: "Auth") -> APIRouter:
     router = APIRouter(
         tags=["auth"], lifespan=singletons(auth.services), route_class=BackofficeRoute
     )
-    for feature in (sign_in, me, sessions, api_keys):
+    for feature in (sign_in, me, sessions, api_keys, keys):
         feature.add(router, auth)
     return router
