@@ -10,16 +10,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import quote, unquote
 
-from fastapi.exceptions import ValidationException
+import psycopg
 from httpx2 import Response
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 #: So many characters of a secret, wherever they stand, are a leak of it.
 FRAGMENT = 12
-_OF_LIBRARIES = (Redis, Engine, AsyncEngine, URL, BaseException)
+_OF_LIBRARIES = (Redis, Engine, AsyncEngine, URL, SQLAlchemyError, RedisError, psycopg.Error)
 _CLIENTS = ("httpx2", "httpcore2")
 
 
@@ -51,9 +53,6 @@ class Canaries:
         for each in gc.get_objects():
             # Not isinstance: it would ask proxies of other libraries for their class.
             kind = type(each)
-            # FastAPI's own keep what was sent, and are answered without it.
-            if issubclass(kind, ValidationException):
-                continue
             if str(kind.__module__).startswith("backoffice.") or issubclass(kind, _OF_LIBRARIES):
                 self.look(f"repr of {kind.__name__} {when}", _repr(each))
 
