@@ -26,7 +26,7 @@ from backoffice.auth import Auth, Principal, Services, User
 from backoffice.auth.passwords import Passwords
 from backoffice.auth.sessions import TOKEN, Client
 from backoffice.auth.users import UserManager
-from backoffice.core import Database
+from backoffice.core import Clock, Database
 from backoffice.core.singletons import STATE
 
 SECRET = "benchmark secret of 32 bytes, at least"
@@ -59,7 +59,7 @@ def theirs(database: Database) -> tuple[FastAPI, JWTStrategy[User, uuid.UUID]]:
 
     async def manager() -> AsyncIterator[UserManager]:
         async with database.session() as session:
-            yield UserManager(session, passwords)
+            yield UserManager(session, passwords, Clock())
 
     def get_strategy() -> JWTStrategy[User, uuid.UUID]:
         return strategy
