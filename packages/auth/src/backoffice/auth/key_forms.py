@@ -7,6 +7,7 @@ whatever form it is written.
 import base64
 import json
 from collections.abc import Callable, Iterator
+from math import gcd, isqrt, prod
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
@@ -15,6 +16,7 @@ from cryptography.x509 import load_der_x509_certificate
 
 _ARMOUR = (b"-----BEGIN", b"---- BEGIN")
 _STARTS = (b"ssh-", b"ecdsa-sha2-", b"sk-ssh-", b"sk-ecdsa-")
+_SMALL_PRIMES = prod(n for n in range(2, 752) if all(n % d for d in range(2, isqrt(n) + 1)))
 _TELLING_PRIMES = (11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157)
 
 
@@ -32,6 +34,11 @@ def is_roca(modulus: int) -> bool:
     another make has that by a chance of about one in a hundred million.
     """
     return all(modulus % prime in _powers(prime) for prime in _TELLING_PRIMES)
+
+
+def has_small_factor(modulus: int) -> bool:
+    """Whether a prime below 752 divides it (NIST SP 800-89, 5.3.3)."""
+    return gcd(modulus, _SMALL_PRIMES) != 1
 
 
 def _powers(prime: int) -> set[int]:

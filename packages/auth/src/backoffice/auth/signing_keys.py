@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPubl
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key as generate_rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from backoffice.auth.key_forms import is_key_text, is_roca
+from backoffice.auth.key_forms import has_small_factor, is_key_text, is_roca
 from backoffice.core import SetupError
 from backoffice.core.settings import SECRET_BYTES
 
@@ -146,6 +146,8 @@ def _check_rsa(public: RSAPublicKey) -> None:
         raise SetupError(f"an RSA key must have {RSA_BITS} to {LARGEST_RSA_BITS} bits")
     if not (2**16 < numbers.e < 2**256 and numbers.e % 2):
         raise SetupError("the exponent of an RSA key must be odd and above 65536 (FIPS 186-5)")
+    if has_small_factor(numbers.n):
+        raise SetupError("this RSA key can be factored: a small prime divides its modulus")
     if is_roca(numbers.n):
         raise SetupError("this RSA key is of a make that can be factored (CVE-2017-15361)")
 
