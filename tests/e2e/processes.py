@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import httpx2
 
+from tests.leaks import found_in
 from tests.services.process import free_port, kept_directory, running
 
 ROOT = Path(__file__).parents[2]
@@ -59,8 +60,10 @@ class Server:
         self.stop()
 
     def stop(self) -> None:
-        """Ask it to end, and wait until it has."""
+        """Ask it to end, and wait until it has; it must have logged no secret."""
+        said = self.log
         self._stack.close()
+        assert not found_in(said), said
 
     def kill(self) -> None:
         """End it at once; it hears nothing of it."""
@@ -156,6 +159,7 @@ class Backoffice:
             timeout=60,
         )
         assert "Traceback" not in done.stderr, done.stderr
+        assert not found_in(done.stderr), done.stderr
         return done
 
     def does(self, *arguments: str, typed: str = "") -> Any:
