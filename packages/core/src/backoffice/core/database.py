@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager, contextmanager
 from functools import cached_property, partial
 from typing import Annotated, Any
 
+import aiosqlite
+import anyio
 from fastapi import Depends
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine import URL, Connection, make_url
@@ -162,6 +164,8 @@ def _prepare(engine: Engine, timeout: float) -> None:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _pragmas(timeout))
         event.listen(engine, "savepoint", _begin_before_savepoint)
+    if engine.dialect.driver == "aiosqlite":
+        event.listen(engine, "do_connect", _by_our_own_creator)
 
 
 def _pragmas(timeout: float) -> Any:
@@ -177,6 +181,22 @@ def _pragmas(timeout: float) -> Any:
         cursor.close()
 
     return connect
+
+
+def _by_our_own_creator(_: object, __: object, ___: object, options: dict[str, Any]) -> None:
+    options["async_creator_fn"] = _connected
+
+
+async def _connected(*arguments: Any, **options: Any) -> aiosqlite.Connection:
+    """A failure leaves no thread behind, which would trip over the end of the event loop."""
+    opening = aiosqlite.connect(*arguments, **options)
+    opening._thread.daemon = True
+    try:
+        return await opening
+    except BaseException:
+        with anyio.CancelScope(shield=True):
+            await run_in_threadpool(opening._thread.join, 1.0)
+        raise
 
 
 def _begin_before_savepoint(connection: Connection, _: str) -> None:
