@@ -124,6 +124,7 @@ def test_the_last_use_is_noted_once_a_minute(time: ManualClock, house: House) ->
     moments = []
     for _ in range(4):
         house.get("/who", key=key)
+        house.call(house.services.last_uses.flush())
         [row] = house.call(house.services.keys.of_user(user.id))
         moments.append(row.last_used_at)
         time.advance(20)

@@ -217,6 +217,7 @@ def test_a_browser_session_ends_when_it_lies_idle(time: ManualClock, house: Hous
     for _ in range(2):
         time.advance(idle - timedelta(seconds=1))
         assert house.get("/who", cookie=cookie).status_code == 200
+        house.call(house.services.last_uses.flush())
     time.advance(idle)
     assert house.get("/who", cookie=cookie).status_code == 401
 
@@ -237,14 +238,14 @@ def test_the_caller_is_resolved_once_per_request(
     user = house.user("ann@example.com", "books:read")
     key = house.key(user)
     calls: list[object] = []
-    principals = type(house.services.principals)
-    resolved = principals._resolved
+    resolver = type(house.services.resolver)
+    resolved = resolver._resolved
 
     async def counted(self: object, connection: object) -> object:
         calls.append(connection)
         return await resolved(self, connection)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(principals, "_resolved", counted)
+    monkeypatch.setattr(resolver, "_resolved", counted)
     router = APIRouter(dependencies=[house.auth.require(), house.auth.require("books:read")])
 
     @router.get("/thrice", dependencies=[house.auth.optional()])

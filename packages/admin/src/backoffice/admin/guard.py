@@ -25,7 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from backoffice.admin.settings import AdminSettings
 from backoffice.admin.visits import Visit, begin, inner_path, root
 from backoffice.auth import Principal, Services
-from backoffice.auth.principals import Resolution
+from backoffice.auth.resolution import Resolution
 from backoffice.auth.sessions import Client
 from backoffice.core import Forbidden, Refusal, Singleton, Unauthenticated
 from backoffice.core.settings import settings as core_settings
@@ -79,7 +79,7 @@ class Guard:
     async def _answer(self, request: Request) -> Response | None:
         """What to say instead of the site; None for those who may go on."""
         services = self._services.of(request)
-        resolution = await services.principals.resolution(request)
+        resolution = await services.resolver.resolution(request)
         if _is_explicit(request):
             return _unwanted_credential(services, resolution)
         visit = self._begun(request, services, resolution.principal)
@@ -125,7 +125,7 @@ def _turned_away(request: Request, services: Services, resolution: Resolution) -
     if error is not None and not isinstance(error, Unauthenticated):
         return _json(error)
     if not _wants_page(request):
-        return _json(error or services.principals.nobody(request, resolution))
+        return _json(error or services.resolver.nobody(request, resolution))
     wanted = request.scope["path"] + (f"?{request.url.query}" if request.url.query else "")
     # A path alone: right behind any proxy, whatever scheme and host it spoke to us with.
     response = RedirectResponse(
@@ -141,7 +141,7 @@ def _unwanted_credential(services: Services, resolution: Resolution) -> Response
         resolution.error
         or Unauthenticated(
             "The admin is for people at a browser; sign in there.",
-            headers=services.principals.challenge(),
+            headers=services.resolver.challenge(),
         )
     )
 

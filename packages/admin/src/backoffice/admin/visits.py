@@ -37,7 +37,7 @@ class Visit:
     def principal(self) -> Principal:
         """Who it is; Unauthenticated for a stranger."""
         if self.known is None:
-            raise Unauthenticated("Sign in first.", headers=self.services.principals.challenge())
+            raise Unauthenticated("Sign in first.", headers=self.services.resolver.challenge())
         return self.known
 
     @property

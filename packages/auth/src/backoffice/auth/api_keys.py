@@ -2,9 +2,8 @@
 
 import uuid
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-from sqlalchemy import or_, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
@@ -13,22 +12,23 @@ from backoffice.auth.credentials import new_api_key
 from backoffice.auth.events import ApiKeyCreated, ApiKeyRevoked
 from backoffice.auth.models import ApiKey, User
 from backoffice.auth.permissions import grants, parsed
+from backoffice.auth.revocations import Revocations
 from backoffice.auth.roles import permissions_of
-from backoffice.auth.sessions import noted
 from backoffice.core import Clock, Database, Events, InvalidInput, NotFound
 
-#: A key's last use is written once in this span, not with each request.
-USED_EVERY = timedelta(minutes=1)
 _NAME_LENGTH = 100
 
 
 class ApiKeys:
     """The API keys of the app."""
 
-    def __init__(self, database: Database, events: Events, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, events: Events, clock: Clock, revocations: Revocations
+    ) -> None:
         self._database = database
         self._events = events
         self._clock = clock
+        self._revocations = revocations
 
     async def create(
         self,
@@ -89,25 +89,12 @@ class ApiKeys:
             session.add(row)
             event = ApiKeyRevoked(actor=actor, subject=audit.user(row.user_id), key=str(id))
             await self._events.emit(event, session)
-            await session.commit()
+            await self._revocations.commit(session, row.user_id)
 
     def alive(self, key: ApiKey) -> bool:
         """Whether the key was neither revoked nor has run out."""
         running = key.expires_at is None or key.expires_at > self._clock.now()
         return key.revoked_at is None and running
-
-    async def used(self, key: ApiKey) -> None:
-        """Note that the key was used, at most once a minute; where that fails, it is logged."""
-        moment = self._clock.now()
-        if key.last_used_at is not None and moment - key.last_used_at < USED_EVERY:
-            return
-        stale = or_(
-            col(ApiKey.last_used_at).is_(None), col(ApiKey.last_used_at) <= moment - USED_EVERY
-        )
-        await noted(
-            self._database,
-            update(ApiKey).where(col(ApiKey.id) == key.id, stale).values(last_used_at=moment),
-        )
 
 
 def _utc(moment: datetime | None) -> datetime | None:

@@ -73,13 +73,13 @@ class Auth:
 
         @reads(self.services)
         async def required(connection: HTTPConnection, _: _Jwt, __: _ApiKey) -> Principal:
-            principals = self.services.of(connection).principals
-            resolution = await principals.resolution(connection)
+            resolver = self.services.of(connection).resolver
+            resolution = await resolver.resolution(connection)
             if resolution.error is not None:
                 raise resolution.error
             if resolution.principal is None:
-                raise principals.nobody(connection, resolution)
-            _check(resolution.principal, every, some, principals.challenge)
+                raise resolver.nobody(connection, resolution)
+            _check(resolution.principal, every, some, resolver.challenge)
             return resolution.principal
 
         return params.Depends(required)
@@ -95,7 +95,7 @@ class Auth:
             connection: HTTPConnection, response: Response, _: _Jwt, __: _ApiKey
         ) -> Principal | None:
             services = self.services.of(connection)
-            resolution = await services.principals.resolution(connection)
+            resolution = await services.resolver.resolution(connection)
             if resolution.error is not None:
                 raise resolution.error
             if resolution.stale_cookie:
@@ -170,7 +170,7 @@ def _check(
 def _identified_by(services: Services) -> Callable[[HTTPConnection], Awaitable[str | None]]:
     async def identify(connection: HTTPConnection) -> str | None:
         """The key, else the user; a bad credential names nobody: its address is counted."""
-        principal = (await services.principals.resolution(connection)).principal
+        principal = (await services.resolver.resolution(connection)).principal
         if principal is None:
             return None
         return audit.key(principal.key_id) if principal.key_id else principal.name
@@ -180,7 +180,7 @@ def _identified_by(services: Services) -> Callable[[HTTPConnection], Awaitable[s
 
 def _permitted_by(services: Services) -> Callable[[HTTPConnection, str], Awaitable[bool]]:
     async def permits(connection: HTTPConnection, permission: str) -> bool:
-        resolution = await services.principals.resolution(connection)
+        resolution = await services.resolver.resolution(connection)
         if resolution.error is not None:
             raise resolution.error
         return resolution.principal is not None and resolution.principal.can(permission)

@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column, ForeignKeyConstraint, Index, PrimaryKeyConstraint
+from sqlalchemy import JSON, Column, ForeignKeyConstraint, Index, PrimaryKeyConstraint, false
 from sqlalchemy import UniqueConstraint as Unique
 from sqlmodel import Field, SQLModel
 
@@ -31,6 +31,10 @@ class User(SQLModel, table=True):
     is_verified: bool = False
     created_at: datetime
     password_changed_at: datetime
+    #: A program's account: it holds roles and API keys, and cannot sign in.
+    is_service: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    #: Until then no credential of the account is good.
+    locked_until: datetime | None = None
 
 
 class Role(SQLModel, table=True):
@@ -117,6 +121,10 @@ class UserSession(SQLModel, table=True):
     ended_at: datetime | None = None
     address: str = Field(default="", max_length=64)
     user_agent: str = Field(default="", max_length=300)
+    #: When the owner last proved to be there; None since the sign-in itself.
+    proved_at: datetime | None = None
+    #: Whether a second factor was proved as well.
+    mfa: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
 
 
 class ApiKey(SQLModel, table=True):
@@ -150,6 +158,14 @@ class ApiKey(SQLModel, table=True):
     expires_at: datetime | None = None
     last_used_at: datetime | None = None
     revoked_at: datetime | None = None
+    #: Networks that the key may be used from, as `10.0.0.0/8`; None stands for anywhere.
+    networks: list[str] | None = Field(
+        default=None, sa_column=Column(JSON(none_as_null=True), nullable=True)
+    )
+    #: How often the key may be used, as `100/minute`; None stands for as often as anybody.
+    rate_limit: str | None = Field(default=None, max_length=100)
+    #: Whether the key may make, change and end credentials of its owner.
+    manages_credentials: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
 
 
 class AuditEntry(SQLModel, table=True):
@@ -171,3 +187,16 @@ class AuditEntry(SQLModel, table=True):
     subject: str = Field(default="", max_length=128)
     address: str = Field(default="", max_length=64)
     data: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+
+
+class Revocation(SQLModel, table=True):
+    """Something was taken from somebody; processes read these to know what they must forget."""
+
+    __tablename__ = "backoffice_revocation"
+    __table_args__ = (PrimaryKeyConstraint("number", name="pk_backoffice_revocation"),)
+
+    #: In the order of the commits, without a gap.
+    number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    #: From whom; None stands for everybody. No foreign key: the user may be gone.
+    user_id: uuid.UUID | None = None
+    at: datetime

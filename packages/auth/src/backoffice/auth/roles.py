@@ -13,6 +13,7 @@ from backoffice.auth import audit
 from backoffice.auth.events import RoleChanged, RoleGranted, RoleRevoked
 from backoffice.auth.models import Role, RolePermission, User, UserRole
 from backoffice.auth.permissions import EVERYTHING, parsed
+from backoffice.auth.revocations import EVERYBODY, Revocations
 from backoffice.core import Conflict, Database, Events, InvalidInput, NotFound
 
 _NAME_LENGTH, _DESCRIPTION_LENGTH = 64, 500
@@ -23,9 +24,10 @@ _NAMED_AT_ONCE = 5000
 class Roles:
     """The roles of the app."""
 
-    def __init__(self, database: Database, events: Events) -> None:
+    def __init__(self, database: Database, events: Events, revocations: Revocations) -> None:
         self._database = database
         self._events = events
+        self._revocations = revocations
 
     async def create(
         self, name: str, permissions: Iterable[str] = (), *, description: str = "", actor: str
@@ -113,7 +115,7 @@ class Roles:
             role_id = (await _named(session, name)).id
             try:
                 added = await self.add_to(session, user_id, name, actor=actor)
-                await session.commit()
+                await self._revocations.commit(session, user_id)
             except IntegrityError:
                 await session.rollback()
                 # Granted by somebody else in between, or there is no such user.
@@ -138,7 +140,7 @@ class Roles:
         """Take a role from a user; False if they do not hold it."""
         async with self._database.session() as session:
             taken = await self.take_from(session, user_id, name, actor=actor)
-            await session.commit()
+            await self._revocations.commit(session, user_id)
         return taken
 
     async def take_from(
@@ -190,7 +192,7 @@ class Roles:
         try:
             await session.flush()
             await self._events.emit(event, session)
-            await session.commit()
+            await self._revocations.commit(session, EVERYBODY)
         except IntegrityError:
             await session.rollback()
             raise Conflict(

@@ -8,9 +8,12 @@ from backoffice.auth.api_keys import ApiKeys
 from backoffice.auth.cookies import SessionCookie
 from backoffice.auth.key_ring import KeyRing
 from backoffice.auth.key_watch import opened_ring
+from backoffice.auth.last_uses import LastUses
 from backoffice.auth.limits import Limits
 from backoffice.auth.passwords import Passwords
 from backoffice.auth.principals import Principals
+from backoffice.auth.resolution import Resolver
+from backoffice.auth.revocations import Revocations
 from backoffice.auth.roles import Roles
 from backoffice.auth.sessions import Sessions
 from backoffice.auth.settings import AuthSettings
@@ -36,7 +39,9 @@ class Services:
     sessions: Sessions
     keys: ApiKeys
     sign_in: SignIn
-    principals: Principals
+    resolver: Resolver
+    revocations: Revocations
+    last_uses: LastUses
     cookie: SessionCookie
     limits: Limits
 
@@ -52,14 +57,31 @@ async def opened(
 ) -> AsyncIterator[Services]:
     """The services on this database; their threads end with the run."""
     passwords = Passwords(settings.password_min_length)
+    revocations = Revocations(database, clock, settings.revocation_lag.total_seconds())
+    last_uses = LastUses(database, clock)
     with closing(passwords):
-        async with opened_ring(core, settings) as ring:
+        async with opened_ring(core, settings) as ring, last_uses.writing():
             tokens = _access_tokens(ring, settings, clock)
-            sessions = Sessions(database, events, clock, settings, tokens, core.secrets())
-            roles = Roles(database, events)
-            users = Users(database, events, clock, passwords, sessions, roles)
-            keys = ApiKeys(database, events, clock)
+            sessions = Sessions(
+                database, events, clock, settings, tokens, revocations, core.secrets()
+            )
+            roles = Roles(database, events, revocations)
+            users = Users(database, events, clock, passwords, sessions, roles, revocations)
+            keys = ApiKeys(database, events, clock, revocations)
             cookie = SessionCookie(settings)
+            resolver = Resolver(
+                clock,
+                tokens,
+                sessions,
+                keys,
+                cookie,
+                Principals(database, clock),
+                revocations,
+                last_uses,
+                realm=settings.realm,
+                remembered=settings.remembered,
+                same_principal=settings.two_credentials,
+            )
             yield Services(
                 settings=settings,
                 database=database,
@@ -72,7 +94,9 @@ async def opened(
                 sessions=sessions,
                 keys=keys,
                 sign_in=SignIn(database, events, users, sessions),
-                principals=Principals(database, tokens, sessions, keys, cookie, settings.realm),
+                resolver=resolver,
+                revocations=revocations,
+                last_uses=last_uses,
                 cookie=cookie,
                 limits=Limits(limiter, settings),
             )

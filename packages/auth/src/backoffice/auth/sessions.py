@@ -1,12 +1,11 @@
 """Sessions: one for each sign-in, of a browser or of a client that holds tokens."""
 
-import logging
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime
 
-from sqlalchemy import Update, update
+from sqlalchemy import update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import HTTPConnection
@@ -15,16 +14,13 @@ from backoffice.auth import audit
 from backoffice.auth.credentials import REFRESH, Seal
 from backoffice.auth.events import SignedOut, TokenReused
 from backoffice.auth.models import User, UserSession
+from backoffice.auth.revocations import Revocations
 from backoffice.auth.settings import AuthSettings
 from backoffice.auth.tokens import AccessTokens
-from backoffice.core import Clock, Database, Events, NotFound, Unauthenticated, Unavailable
+from backoffice.core import Clock, Database, Events, NotFound, Unauthenticated
 from backoffice.ratelimit import client_address, client_network
 
-log = logging.getLogger(__name__)
-
 BROWSER, TOKEN = "browser", "token"
-#: A session's last use is written once in this span, not with each request.
-SEEN_EVERY = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -65,8 +61,10 @@ class Sessions:
         clock: Clock,
         settings: AuthSettings,
         tokens: AccessTokens,
+        revocations: Revocations,
         secrets: Sequence[bytes],
     ) -> None:
+        self._revocations = revocations
         self._database = database
         self._events = events
         self._clock = clock
@@ -112,11 +110,13 @@ class Sessions:
 
     def alive(self, session: UserSession) -> bool:
         """Whether the session has neither ended nor run out nor, for a browser, lain idle."""
-        moment = self._clock.now()
-        if session.ended_at is not None or session.expires_at <= moment:
-            return False
-        idle = self._settings.session_idle
-        return session.kind != BROWSER or session.last_seen_at + idle > moment
+        return session.ended_at is None and self._clock.now() < self.good_until(session)
+
+    def good_until(self, session: UserSession) -> datetime:
+        """When the session runs out, if it is not used any more."""
+        if session.kind != BROWSER:
+            return session.expires_at
+        return min(session.expires_at, session.last_seen_at + self._settings.session_idle)
 
     async def refreshed(self, refresh_token: str, client: Client) -> TokenPair:
         """The next pair; the token given is spent. Unauthenticated if it is not good.
@@ -173,7 +173,7 @@ class Sessions:
                 session=str(id),
             )
             await self._events.emit(event, session)
-            await session.commit()
+            await self._revocations.commit(session, row.user_id)
 
     async def end_all_of(self, id: uuid.UUID, *, actor: str, client: Client) -> None:
         """End every session of a user."""
@@ -181,7 +181,7 @@ class Sessions:
             await self.end_all(session, id)
             event = SignedOut(actor=actor, subject=audit.user(id), address=client.address)
             await self._events.emit(event, session)
-            await session.commit()
+            await self._revocations.commit(session, id)
 
     async def end_all(
         self, session: AsyncSession, user_id: uuid.UUID, keep: uuid.UUID | None = None
@@ -195,19 +195,6 @@ class Sessions:
         if keep is not None:
             ended = ended.where(col(UserSession.id) != keep)
         await session.exec(ended)
-
-    async def seen(self, session: UserSession) -> None:
-        """Note that the session was used, at most once a minute."""
-        moment = self._clock.now()
-        if moment - session.last_seen_at < SEEN_EVERY:
-            return
-        stale = col(UserSession.last_seen_at) <= moment - SEEN_EVERY
-        await noted(
-            self._database,
-            update(UserSession)
-            .where(col(UserSession.id) == session.id, stale)
-            .values(last_seen_at=moment),
-        )
 
     async def _rotated(self, session: AsyncSession, id: uuid.UUID, generation: int) -> bool:
         """Spend one generation; of any number of tries at once, one gets True."""
@@ -238,17 +225,7 @@ class Sessions:
                 subject=audit.user(row.user_id), address=client.address, session=str(row.id)
             )
             await self._events.emit(event, session)
-            await session.commit()
-
-
-async def noted(database: Database, statement: Update) -> None:
-    """Write down a last use; whoever holds the database does not keep the caller out."""
-    try:
-        async with database.session() as session:
-            await session.exec(statement)
-            await session.commit()
-    except Unavailable:
-        log.warning("a last use could not be noted")
+            await self._revocations.commit(session, row.user_id)
 
 
 async def _with_active_owner(session: AsyncSession, id: uuid.UUID) -> UserSession | None:

@@ -38,6 +38,19 @@ class AuthSettings(PackageSettings):
     session_idle: Span = Field(default=timedelta(hours=8), gt=NONE, le=LONGEST)
     """How long a browser stays signed in without a request."""
 
+    revocation_lag: Span = Field(default=timedelta(seconds=0.25), ge=NONE, le=timedelta(seconds=10))
+    """How long a process trusts what it remembers of a credential before it asks the database
+    whether anything was taken away. Who takes something away (signs out, changes a password, a
+    role or a key) waits as long for the answer, so that it holds everywhere by then. 0: asks each
+    time."""
+
+    remembered: Annotated[int, Unit("credentials")] = Field(default=10_000, ge=0, le=10_000_000)
+    """Credentials found good that a process remembers, about 2 kB each."""
+
+    two_credentials: bool = False
+    """Accept a token and an API key in one request, if both are of the same account: what both
+    permit holds."""
+
     password_min_length: Annotated[int, Unit("characters")] = Field(default=8, ge=8, le=128)
     """Least number of characters of a new password (NIST 800-63B-4 recommends 15)."""
 

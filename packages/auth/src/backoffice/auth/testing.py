@@ -198,6 +198,7 @@ def _users(services: Services) -> Users:
         _Remembering(services.passwords),
         services.sessions,
         services.roles,
+        services.revocations,
     )
 
 

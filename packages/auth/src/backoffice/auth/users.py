@@ -29,6 +29,7 @@ from backoffice.auth.events import (
 )
 from backoffice.auth.models import User
 from backoffice.auth.passwords import Passwords
+from backoffice.auth.revocations import Revocations
 from backoffice.auth.roles import Roles
 from backoffice.auth.sessions import Client, Sessions
 from backoffice.core import Clock, Conflict, Database, Events, InvalidInput, NotFound
@@ -176,7 +177,9 @@ class Users:
         passwords: Passwords,
         sessions: Sessions,
         roles: Roles,
+        revocations: Revocations,
     ) -> None:
+        self._revocations = revocations
         self._database = database
         self._events = events
         self._clock = clock
@@ -293,7 +296,7 @@ class Users:
         await self._sessions.end_all(session, user.id, keep)
         event = PasswordChanged(actor=actor, subject=audit.user(user.id))
         await self._events.emit(event, session)
-        await session.commit()
+        await self._revocations.commit(session, user.id)
 
     async def change(
         self,
@@ -332,7 +335,7 @@ class Users:
                 await self._events.emit(event, session)
             if roles is not None:
                 await self._roles.set_of(session, id, roles, actor=actor)
-            await session.commit()
+            await self._revocations.commit(session, id)
         return user
 
     async def delete(self, id: uuid.UUID, *, actor: str) -> None:
@@ -343,7 +346,7 @@ class Users:
                 await self.manager(session).delete(user)
             event = UserDeleted(actor=actor, subject=audit.user(id))
             await self._events.emit(event, session)
-            await session.commit()
+            await self._revocations.commit(session, id)
 
 
 def _fields(user_create: BaseUserCreate, safe: bool) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def _form(
     response = site.page(request, "login.html", status, email=email, error=error.message)
     headers: dict[str, Any] = dict(error.headers or {})
     if isinstance(error, Unauthenticated):
-        headers |= visit_of(request).services.principals.challenge()
+        headers |= visit_of(request).services.resolver.challenge()
     response.headers.update(headers)
     return response
 

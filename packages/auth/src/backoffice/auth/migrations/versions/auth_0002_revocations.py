@@ -1,0 +1,58 @@
+"""Number what is taken away; give keys their terms, accounts a lock, sessions their proofs."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "auth_0002"
+down_revision = "auth_0001"
+branch_labels = None
+depends_on = None
+
+_MOMENT = sa.DateTime(timezone=True)
+
+
+def _columns() -> list[tuple[str, sa.Column[object]]]:
+    """The columns added: the table of each, and the column."""
+    return [
+        ("user", sa.Column("is_service", sa.Boolean(), nullable=False, server_default=sa.false())),
+        ("user", sa.Column("locked_until", _MOMENT, nullable=True)),
+        ("session", sa.Column("proved_at", _MOMENT, nullable=True)),
+        ("session", sa.Column("mfa", sa.Boolean(), nullable=False, server_default=sa.false())),
+        ("api_key", sa.Column("networks", sa.JSON(none_as_null=True), nullable=True)),
+        ("api_key", sa.Column("rate_limit", sa.String(100), nullable=True)),
+        (
+            "api_key",
+            sa.Column(
+                "manages_credentials", sa.Boolean(), nullable=False, server_default=sa.false()
+            ),
+        ),
+    ]
+
+
+def upgrade() -> None:
+    """Add what the app's own `create_all` has not made before."""
+    for table, column in _columns():
+        if _lacks(f"backoffice_{table}", column.name):
+            op.add_column(f"backoffice_{table}", column)
+    op.create_table(
+        "backoffice_revocation",
+        sa.Column("number", sa.Integer(), nullable=False, autoincrement=False),
+        sa.Column("user_id", sa.Uuid(), nullable=True),
+        sa.Column("at", _MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("number", name="pk_backoffice_revocation"),
+        if_not_exists=True,
+    )
+
+
+def _lacks(table: str, column: str) -> bool:
+    """SQLite knows no ADD COLUMN IF NOT EXISTS; a script printed for later cannot look."""
+    if op.get_context().as_sql:
+        return True
+    return column not in {each["name"] for each in sa.inspect(op.get_bind()).get_columns(table)}
+
+
+def downgrade() -> None:
+    """Take it back."""
+    op.drop_table("backoffice_revocation")
+    for table, column in reversed(_columns()):
+        op.drop_column(f"backoffice_{table}", column.name)

@@ -1,0 +1,276 @@
+"""Resolution: who is calling, found once from whatever credentials a request presents.
+
+| presented | answer |
+|---|---|
+| nothing | anonymous: 401 with a challenge for each scheme where somebody is needed |
+| an explicit credential (JWT, API key) that is not good, alone or beside a good one | 401 |
+| the same header twice, or two explicit credentials that are both good | 400 |
+| an explicit credential and a cookie | the explicit one; the cookie is not looked at |
+| a cookie whose session has ended | anonymous, and the cookie is cleared |
+| a cookie that we never made | 401 |
+| a cookie, for a change, from another site | 403 |
+| anything of an owner who is not active (any more), or is locked | 401 |
+
+An app may allow two explicit credentials of one and the same principal: what both permit holds.
+"""
+
+import hashlib
+import logging
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import Any, ClassVar
+
+from starlette.requests import HTTPConnection
+
+from backoffice.auth.api_keys import ApiKeys
+from backoffice.auth.cookies import SessionCookie
+from backoffice.auth.credentials import API_KEY, api_key_prefix
+from backoffice.auth.last_uses import LastUses
+from backoffice.auth.models import ApiKey, UserSession
+from backoffice.auth.origin import needs_same_origin, same_origin
+from backoffice.auth.permissions import intersection
+from backoffice.auth.principals import Method, Principal, Principals
+from backoffice.auth.remembered import Remembered
+from backoffice.auth.revocations import Revocations
+from backoffice.auth.sessions import BROWSER, TOKEN, Sessions
+from backoffice.auth.tokens import AccessClaims, AccessTokens, InvalidToken
+from backoffice.core import Clock, Forbidden, Refusal, Unauthenticated
+
+log: logging.Logger = logging.getLogger(__name__)
+
+AUTHORIZATION, API_KEY_HEADER = b"authorization", b"x-api-key"
+#: Credentials in one request that are looked at: one more than any honest client sends.
+MOST_PRESENTED = 3
+
+
+class InvalidRequest(Refusal):
+    """The request presents its credentials in a way that leaves open who is calling."""
+
+    code = "invalid_request"
+    status: ClassVar[int] = 400
+
+
+class NotGood(Exception):
+    """A credential is not good; the reason is for the log, never for the client."""
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """What a request's credentials come to: a principal, nobody, or an error to raise."""
+
+    principal: Principal | None = None
+    error: Refusal | None = None
+    stale_cookie: bool = False
+
+
+@dataclass(frozen=True)
+class Good:
+    """A credential that is good: whose it is, and until when."""
+
+    principal: Principal
+    until: datetime | None
+    key: ApiKey | None = None
+
+
+Load = Callable[[], Awaitable[Good]]
+
+
+class Resolver:
+    """Resolves the principal of a connection, once."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        tokens: AccessTokens,
+        sessions: Sessions,
+        keys: ApiKeys,
+        cookie: SessionCookie,
+        principals: Principals,
+        revocations: Revocations,
+        last_uses: LastUses,
+        *,
+        realm: str,
+        remembered: int,
+        same_principal: bool,
+    ) -> None:
+        self._clock = clock
+        self._tokens = tokens
+        self._sessions = sessions
+        self._keys = keys
+        self._cookie = cookie
+        self._principals = principals
+        self._revocations = revocations
+        self._last_uses = last_uses
+        self._realm = realm
+        self._same_principal = same_principal
+        self._remembered: Remembered[Good] = Remembered(remembered)
+        revocations.on_change(self._remembered.forget)
+
+    async def resolution(self, connection: HTTPConnection) -> Resolution:
+        """The connection's resolution, made at the first call and kept on the connection."""
+        kept: dict[Any, Resolution] = connection.scope.setdefault("backoffice.resolutions", {})
+        if self not in kept:
+            try:
+                kept[self] = await self._resolved(connection)
+            except (Unauthenticated, Forbidden, InvalidRequest) as error:
+                kept[self] = Resolution(error=error)
+        return kept[self]
+
+    def challenge(self, error: str = "", scope: str = "") -> dict[str, str]:
+        """`WWW-Authenticate` with a challenge for each scheme (RFC 6750, 3; RFC 9110, 11.6.1)."""
+        extra = f', error="{error}"' if error else ""
+        extra += f', scope="{scope}"' if scope else ""
+        schemes = (f'{each} realm="{self._realm}"{extra}' for each in ("Bearer", "ApiKey"))
+        return {"WWW-Authenticate": ", ".join(schemes)}
+
+    def nobody(self, connection: HTTPConnection, resolution: Resolution) -> Unauthenticated:
+        """The refusal where somebody is needed and nothing was presented."""
+        headers = self.challenge()
+        if resolution.stale_cookie:
+            headers |= self._cookie.clearing(connection)
+        return Unauthenticated(
+            "Sign in: send an access token as Authorization: Bearer, or an API key as X-API-Key.",
+            headers=headers,
+        )
+
+    async def _resolved(self, connection: HTTPConnection) -> Resolution:
+        presented = [
+            (name, value)
+            for name, value in connection.scope["headers"]
+            if name in (AUTHORIZATION, API_KEY_HEADER)
+        ]
+        if presented:
+            return Resolution(await self._of_explicit(presented[:MOST_PRESENTED]))
+        cookie = self._cookie.read(connection)
+        return Resolution() if cookie is None else await self._of_cookie(connection, cookie)
+
+    async def _of_explicit(self, presented: list[tuple[bytes, bytes]]) -> Principal:
+        try:
+            # Validity is judged before number: a bad one is 401 beside a good one as well.
+            good = [await self._explicit(_text(name, value)) for name, value in presented]
+        except NotGood as reason:
+            raise self._invalid(str(reason)) from reason
+        for each in good:
+            self._use(each)
+        if len(good) == 1:
+            return good[0].principal
+        if len({name for name, _ in presented}) < len(presented):
+            raise self._ambiguous("Send each header once.")
+        one, other = (each.principal for each in good)
+        if not self._same_principal or one.id != other.id:
+            raise self._ambiguous("Send one credential: a token or an API key, not both.")
+        return replace(one, permissions=intersection(one.permissions, other.permissions))
+
+    async def _explicit(self, text: str) -> Good:
+        digest = hashlib.sha256(text.encode()).digest()
+        return await self._known(digest) or await self._loaded(digest, self._checked(text))
+
+    def _checked(self, text: str) -> Load:
+        """How to load it, once all is right that the credential itself can tell."""
+        if text.startswith(API_KEY):
+            prefix = api_key_prefix(text)
+            if prefix is None:
+                raise NotGood("malformed key")
+            return partial(self._of_key, prefix, text)
+        try:
+            claims = self._tokens.read(text)
+        except InvalidToken as error:
+            raise NotGood(str(error)) from error
+        return partial(self._of_token, claims)
+
+    async def _known(self, digest: bytes) -> Good | None:
+        if digest not in self._remembered:
+            return None
+        if not self._revocations.fresh:
+            await self._revocations.refresh()
+        return self._remembered.get(digest, self._clock.now())
+
+    async def _loaded(self, digest: bytes, load: Load) -> Good:
+        if not self._revocations.fresh:
+            await self._revocations.refresh()
+        generation = self._revocations.generation
+        good = await load()
+        # Something was taken from somebody meanwhile: this may be what was before.
+        if self._revocations.generation == generation:
+            self._remembered.put(digest, good, owner=good.principal.id, expires_at=good.until)
+        return good
+
+    async def _of_token(self, claims: AccessClaims) -> Good:
+        principal, session = await self._of_session(claims.session, "jwt")
+        if session.kind != TOKEN or session.user_id != claims.subject:
+            raise NotGood("session")
+        return Good(principal, min(claims.expires_at, session.expires_at))
+
+    async def _of_key(self, prefix: str, text: str) -> Good:
+        found = await self._principals.of_key(prefix, text)
+        if found is None:
+            raise NotGood("unknown key")
+        principal, key = found
+        if not self._keys.alive(key):
+            raise NotGood("key revoked or expired")
+        return Good(principal, key.expires_at, key)
+
+    async def _of_cookie(self, connection: HTTPConnection, value: str) -> Resolution:
+        id = self._sessions.of_cookie(value)
+        if id is None:
+            raise self._invalid("cookie", self._cookie.clearing(connection))
+        digest = hashlib.sha256(b"cookie " + value.encode()).digest()
+        try:
+            good = await self._known(digest) or await self._loaded(
+                digest, partial(self._of_browser, id)
+            )
+        except NotGood:
+            return Resolution(stale_cookie=True)
+        if needs_same_origin(connection) and not same_origin(connection):
+            raise Forbidden(
+                "This change was not asked for by a page of this site.", code="csrf_failed"
+            )
+        self._use(good)
+        return Resolution(good.principal)
+
+    async def _of_browser(self, id: uuid.UUID) -> Good:
+        principal, session = await self._of_session(id, "session")
+        if session.kind != BROWSER:
+            raise NotGood("session")
+        return Good(principal, self._sessions.good_until(session))
+
+    async def _of_session(self, id: uuid.UUID, method: Method) -> tuple[Principal, UserSession]:
+        found = await self._principals.of_session(id, method)
+        if found is None or not self._sessions.alive(found[1]):
+            raise NotGood("session")
+        return found
+
+    def _use(self, good: Good) -> None:
+        principal = good.principal
+        if principal.key_id is not None:
+            self._last_uses.note(ApiKey, principal.key_id)
+        elif principal.session_id is not None:
+            self._last_uses.note(UserSession, principal.session_id)
+
+    def _invalid(self, reason: str, headers: dict[str, str] | None = None) -> Unauthenticated:
+        """One body for every cause; the reason is for the log."""
+        log.info("credential refused: %s", reason)
+        return Unauthenticated(
+            "The credential is not good: wrong, expired or revoked.",
+            code="invalid_token",
+            headers={**self.challenge("invalid_token"), **(headers or {})},
+        )
+
+    def _ambiguous(self, message: str) -> InvalidRequest:
+        return InvalidRequest(message, headers=self.challenge("invalid_request"))
+
+
+def _text(name: bytes, value: bytes) -> str:
+    """The credential itself; NotGood where the header holds none that we know."""
+    text = value.decode("latin-1")
+    if name == API_KEY_HEADER:
+        if not text.startswith(API_KEY):
+            raise NotGood("not an API key")
+        return text
+    scheme, _, credential = text.partition(" ")
+    if scheme.lower() != "bearer" or not credential.strip():
+        raise NotGood("scheme")
+    return credential.strip()
