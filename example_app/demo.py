@@ -7,7 +7,6 @@ What the environment says (`BACKOFFICE_DATABASE_URL` and its sisters) comes firs
 
 import argparse
 import contextlib
-import copy
 import errno
 import os
 import secrets
@@ -19,10 +18,17 @@ from typing import NamedTuple
 
 import anyio
 import uvicorn
-from uvicorn.config import LOGGING_CONFIG
 
 from backoffice.auth import Services
-from backoffice.core import BackofficeError, Conflict, Database, Run, Settings, SetupError
+from backoffice.core import (
+    BackofficeError,
+    Conflict,
+    Database,
+    Run,
+    Settings,
+    SetupError,
+    configure_logging,
+)
 from backoffice.core.settings import load
 from backoffice.migrations import AppHistory, upgrade
 from example_app.accounts import auth
@@ -178,10 +184,9 @@ def introduce(listener: socket.socket, accounts: dict[str, Account], made: dict[
 
 def serve(listener: socket.socket) -> None:
     """Until Ctrl-C; stdout is left to what was said above."""
-    logging = copy.deepcopy(LOGGING_CONFIG)
-    logging["handlers"]["access"]["stream"] = "ext://sys.stderr"
+    configure_logging()
     # No proxy stands before it: what a client says of its own address is not believed.
-    config = uvicorn.Config(app, log_config=logging, proxy_headers=False)
+    config = uvicorn.Config(app, log_config=None, proxy_headers=False)
     with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listener])
 

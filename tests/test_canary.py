@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import pytest
 import redis
@@ -283,6 +284,19 @@ def test_services_that_are_away_show_no_secret(
         assert house.ask("GET", "/auth/me", headers={"X-API-Key": key}).status_code == 401
         house.form("/admin/login", {"email": ANN, "password": password})
         canaries.look_at_objects("while all is away")
+
+
+def test_a_redis_that_does_not_know_us_is_told_without_a_password(
+    locked_redis: str, canaries: Canaries, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    own = urlsplit(locked_redis).password
+    url = locked_redis.replace(f":{own}@", f"ann:{canaries.new('another password')}@")
+    monkeypatch.setenv("BACKOFFICE_REDIS_URL", url)
+    monkeypatch.setenv("BACKOFFICE_DATABASE_URL", f"sqlite:///{tmp_path}/shop.db")
+    house = House(canaries)
+    with house.client:
+        assert house.ask("GET", "/limited").status_code == 503
+        canaries.look_at_objects("while Redis refuses us")
 
 
 WRONG_SETTINGS = {
