@@ -335,11 +335,10 @@ def command(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> Command:
+) -> Iterator[Command]:
     """Runs `backoffice ...`, looks at all it says and gives the exit code."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.setattr(sys, "modules", dict(sys.modules))
     (tmp_path / "main.py").write_text(APP)
 
     def run(*arguments: str, stdin: str = "") -> int:
@@ -352,7 +351,8 @@ def command(
         canaries.look(f"stdout of {' '.join(arguments[:2])}", out)
         return int(ended.value.code or 0)
 
-    return run
+    yield run
+    sys.modules.pop("main", None)
 
 
 def test_commands_show_no_secret(
