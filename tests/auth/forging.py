@@ -3,6 +3,7 @@
 Signed with cryptography alone, so that no library under test vouches for itself.
 """
 
+import base64
 import hashlib
 import hmac
 import json
@@ -14,7 +15,15 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+from cryptography.x509 import CertificateBuilder, Name, random_serial_number
 
+from backoffice.auth import jwk
 from backoffice.auth.jws import encoded
 from backoffice.auth.key_ring import KeyRing, RingKey
 from backoffice.auth.signatures import Library
@@ -27,6 +36,8 @@ MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NOW = int(MOMENT.timestamp())
 USER = "b1a1f3f2-4a36-4d0c-8a4e-0d8a6f9b6a01"
 SESSION = "0b5d6a52-7f3b-4a57-9f58-0a3f0c2f6b02"
+DER, PEM, X962, OPENSSH = Encoding.DER, Encoding.PEM, Encoding.X962, Encoding.OpenSSH
+SPKI = PublicFormat.SubjectPublicKeyInfo
 LIBRARIES: tuple[Library, ...] = ("python-jose", "joserfc")
 #: Every algorithm with the libraries that have it.
 OFFERED: tuple[tuple[str, Library], ...] = (
@@ -105,3 +116,58 @@ def tokens_of(
         audience="api",
         lifetime=timedelta(minutes=15),
     )
+
+
+def certificate(key: SigningKey, encoding: Encoding) -> bytes:
+    nobody = Name([])
+    assert key.private is not None
+    assert isinstance(key.private, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey)
+    return (
+        CertificateBuilder(nobody, nobody, key.private.public_key(), random_serial_number())
+        .not_valid_before(MOMENT)
+        .not_valid_after(MOMENT + timedelta(days=1))
+        .sign(key.private, hashes.SHA256())
+        .public_bytes(encoding)
+    )
+
+
+def public_bytes(key: SigningKey, encoding: Encoding, form: PublicFormat) -> bytes:
+    assert key.public is not None
+    return key.public.public_bytes(encoding, form)
+
+
+def pem_body(pem: bytes) -> bytes:
+    return b"".join(pem.splitlines()[1:-1])
+
+
+def key_forms(key: SigningKey) -> dict[str, bytes]:
+    """Every form in which an attacker may have our public key."""
+    pem, der = public_bytes(key, PEM, SPKI), public_bytes(key, DER, SPKI)
+    found = {
+        "pem": pem,
+        "pem without the last newline": pem.rstrip(),
+        "pem with CRLF": pem.replace(b"\n", b"\r\n"),
+        "pem after text": b"key:\n" + pem,
+        "pem after white space": b" \n" + pem,
+        "pem body": pem_body(pem),
+        "pem body in lines": b"\n".join(pem.splitlines()[1:-1]),
+        "der": der,
+        "der in base64url": base64.urlsafe_b64encode(der).rstrip(b"="),
+        "openssh": public_bytes(key, OPENSSH, PublicFormat.OpenSSH),
+        "certificate pem": certificate(key, PEM),
+        "certificate der": certificate(key, DER),
+        "certificate body": pem_body(certificate(key, PEM)),
+        "jwk": json.dumps(jwk.public(key)).encode(),
+        "jwk set": json.dumps({"keys": [jwk.public(key)]}).encode(),
+    }
+    if isinstance(key.public, rsa.RSAPublicKey):
+        found["pkcs1 pem"] = public_bytes(key, PEM, PublicFormat.PKCS1)
+        found["pkcs1 der"] = public_bytes(key, DER, PublicFormat.PKCS1)
+    else:
+        found["point"] = public_bytes(key, X962, PublicFormat.UncompressedPoint)
+    return found
+
+
+def pem_of(private: Any) -> bytes:
+    pem: bytes = private.private_bytes(PEM, PrivateFormat.PKCS8, NoEncryption())
+    return pem

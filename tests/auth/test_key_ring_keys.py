@@ -6,22 +6,16 @@ import hmac
 import json
 import random
 from collections.abc import Callable
-from datetime import timedelta
 from itertools import count
 from math import prod
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
-    Encoding,
-    NoEncryption,
     PrivateFormat,
-    PublicFormat,
 )
-from cryptography.x509 import CertificateBuilder, Name, random_serial_number
 
 from backoffice.auth import jwk
 from backoffice.auth.jws import InvalidToken, encoded
@@ -29,61 +23,22 @@ from backoffice.auth.key_forms import is_key_text, is_roca
 from backoffice.auth.key_ring import KeyRing, RingKey
 from backoffice.auth.signing_keys import SigningKey
 from backoffice.core import SetupError
-from tests.auth.forging import KEYS, LIBRARIES, MOMENT, OFFERED, header, token, tokens_of
+from tests.auth.forging import (
+    KEYS,
+    LIBRARIES,
+    OFFERED,
+    PEM,
+    SPKI,
+    certificate,
+    header,
+    key_forms,
+    pem_of,
+    public_bytes,
+    token,
+    tokens_of,
+)
 
 ASYMMETRIC = ("RS256", "ES256")
-DER, PEM, X962, OPENSSH = Encoding.DER, Encoding.PEM, Encoding.X962, Encoding.OpenSSH
-SPKI = PublicFormat.SubjectPublicKeyInfo
-
-
-def certificate(key: SigningKey, encoding: Encoding) -> bytes:
-    nobody = Name([])
-    assert key.private is not None
-    assert isinstance(key.private, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey)
-    return (
-        CertificateBuilder(nobody, nobody, key.private.public_key(), random_serial_number())
-        .not_valid_before(MOMENT)
-        .not_valid_after(MOMENT + timedelta(days=1))
-        .sign(key.private, hashes.SHA256())
-        .public_bytes(encoding)
-    )
-
-
-def public_bytes(key: SigningKey, encoding: Encoding, form: PublicFormat) -> bytes:
-    assert key.public is not None
-    return key.public.public_bytes(encoding, form)
-
-
-def pem_body(pem: bytes) -> bytes:
-    return b"".join(pem.splitlines()[1:-1])
-
-
-def key_forms(key: SigningKey) -> dict[str, bytes]:
-    """Every form in which an attacker may have our public key."""
-    pem, der = public_bytes(key, PEM, SPKI), public_bytes(key, DER, SPKI)
-    found = {
-        "pem": pem,
-        "pem without the last newline": pem.rstrip(),
-        "pem with CRLF": pem.replace(b"\n", b"\r\n"),
-        "pem after text": b"key:\n" + pem,
-        "pem after white space": b" \n" + pem,
-        "pem body": pem_body(pem),
-        "pem body in lines": b"\n".join(pem.splitlines()[1:-1]),
-        "der": der,
-        "der in base64url": base64.urlsafe_b64encode(der).rstrip(b"="),
-        "openssh": public_bytes(key, OPENSSH, PublicFormat.OpenSSH),
-        "certificate pem": certificate(key, PEM),
-        "certificate der": certificate(key, DER),
-        "certificate body": pem_body(certificate(key, PEM)),
-        "jwk": json.dumps(jwk.public(key)).encode(),
-        "jwk set": json.dumps({"keys": [jwk.public(key)]}).encode(),
-    }
-    if isinstance(key.public, rsa.RSAPublicKey):
-        found["pkcs1 pem"] = public_bytes(key, PEM, PublicFormat.PKCS1)
-        found["pkcs1 der"] = public_bytes(key, DER, PublicFormat.PKCS1)
-    else:
-        found["point"] = public_bytes(key, X962, PublicFormat.UncompressedPoint)
-    return found
 
 
 def refuse_secret(material: bytes, told: str) -> None:
@@ -150,11 +105,6 @@ def rsa_jwk(bits: int = 2048, exponent: int = 65537) -> dict[str, Any]:
         name: encoded(each.to_bytes((each.bit_length() + 7) // 8)) for name, each in named.items()
     }
     return {"kty": "RSA", "alg": "RS256", "kid": "k", **written}
-
-
-def pem_of(private: Any) -> bytes:
-    pem: bytes = private.private_bytes(PEM, PrivateFormat.PKCS8, NoEncryption())
-    return pem
 
 
 @pytest.mark.parametrize("bits", [1024, 1536, 2040])

@@ -37,11 +37,21 @@ class RingKey:
         return self.retire_after is not None and self.retire_after <= moment
 
 
+@dataclass(frozen=True)
+class Verified:
+    """What a key of the ring has signed, and when that key is not believed any more."""
+
+    payload: bytes
+    until: datetime | None
+
+
 class KeyRing:
     """Signs with the newest key, and verifies with every key that is not retired."""
 
     def __init__(self, entries: Sequence[RingKey], library: Library) -> None:
         self._library = library
+        #: Grows whenever the keys change: what was verified before is to be verified again.
+        self.generation = 0
         self._by_kid: Mapping[str | None, tuple[RingKey, Signature]] = {}
         self.replace(entries)
 
@@ -54,6 +64,7 @@ class KeyRing:
         self._by_kid = {
             each.key.kid: (each, Signature.of(each.key, self._library)) for each in entries
         }
+        self.generation += 1
 
     @property
     def entries(self) -> list[RingKey]:
@@ -70,8 +81,8 @@ class KeyRing:
         signed = f"{Header(key.algorithm, key.kid, typ).encoded()}.{encoded(payload)}"
         return f"{signed}.{encoded(signature.sign(signed.encode()))}"
 
-    def verified(self, token: str, typ: str | None, moment: datetime) -> bytes:
-        """The payload of a token of that type by a key of the ring; InvalidToken for any other."""
+    def verified(self, token: str, typ: str | None, moment: datetime) -> "Verified":
+        """What a token of that type by a key of the ring holds; InvalidToken for any other."""
         parts = Compact.of(token)
         entry, signature = self._by_kid.get(parts.header.kid, (None, None))
         if entry is None or signature is None or entry.is_retired(moment):
@@ -81,7 +92,7 @@ class KeyRing:
         if parts.header.typ != typ:
             raise InvalidToken("type")
         signature.check(parts.signed, parts.signature)
-        return parts.payload
+        return Verified(parts.payload, entry.retire_after)
 
     def public_keys(self, moment: datetime) -> list[dict[str, Any]]:
         """What others verify our tokens by; of secrets there is nothing to show."""

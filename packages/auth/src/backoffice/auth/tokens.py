@@ -56,13 +56,17 @@ class Claims:
     subject: str
     token_id: str
     issued_at: datetime
+    #: When the token says, or when its key retires if that is earlier.
     expires_at: datetime
     more: Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class AccessClaims:
-    """What an access token says: who signed in, by which session, until when."""
+    """What an access token says: who signed in, by which session, until when.
+
+    It is over at `expires_at`: when it says, or when its key retires if that is earlier.
+    """
 
     subject: uuid.UUID
     session: uuid.UUID
@@ -110,7 +114,8 @@ class Tokens:
     def read(self, token: str) -> Claims:
         """What a good token says; InvalidToken for any other, and never another exception."""
         moment = self._clock.now()
-        claims = flat_object(self._ring.verified(token, self._kind.typ, moment))
+        verified = self._ring.verified(token, self._kind.typ, moment)
+        claims = flat_object(verified.payload)
         if claims.keys() != self._names:
             raise InvalidToken("claims")
         if claims["iss"] != self._issuer or claims["aud"] != self._audience:
@@ -119,7 +124,7 @@ class Tokens:
             subject=_text(claims["sub"]),
             token_id=_text(claims["jti"]),
             issued_at=_moment(claims["iat"]),
-            expires_at=_moment(claims["exp"]),
+            expires_at=_earlier(_moment(claims["exp"]), verified.until),
             more={name: _text(claims[name]) for name in self._kind.claims},
         )
         if not found.issued_at - SKEW <= moment < found.expires_at:
@@ -136,7 +141,13 @@ class AccessTokens:
         self._tokens = Tokens(
             ACCESS, ring, clock, issuer=issuer, audience=audience, lifetime=lifetime
         )
+        self._ring = ring
         self.lifetime = lifetime
+
+    @property
+    def generation(self) -> int:
+        """Another one whenever the keys change: what was read before is to be read again."""
+        return self._ring.generation
 
     def issue(self, subject: uuid.UUID, session: uuid.UUID) -> str:
         """A new token for a user's session, good from now for the lifetime."""
@@ -152,6 +163,10 @@ class AccessTokens:
             issued_at=found.issued_at,
             expires_at=found.expires_at,
         )
+
+
+def _earlier(one: datetime, other: datetime | None) -> datetime:
+    return one if other is None else min(one, other)
 
 
 def _text(value: str | int) -> str:

@@ -21,6 +21,7 @@ from backoffice.core import settings as core_settings
 from backoffice.core.command import Command
 from backoffice.core.discovery import NoApp
 from backoffice.core.settings import load
+from backoffice.core.settings.variables import used_settings
 
 secrets = typer.Typer(help="Make and change secrets.", no_args_is_help=True)
 
@@ -82,7 +83,9 @@ def rotate(
         rotation = _rotation(before, wish, settings, moment)
         if rotation.changes and not dry_run:
             file.write(rotation.entries)
-    _tell(command, rotation, settings, moment, dry_run=dry_run)
+    _tell(command, rotation, moment, dry_run=dry_run)
+    if rotation.added is not None and _overlap(wish, settings) < settings.access_lifetime:
+        command.say("warning: the overlap is shorter than access tokens live; some are refused")
     _give(command, file, rotation, moment, dry_run=dry_run)
 
 
@@ -90,7 +93,9 @@ def _settings(command: Command) -> tuple[Settings, AuthSettings]:
     """Those of the app where there is one: they may be given in code."""
 
     async def found(run: Run) -> tuple[Settings, AuthSettings]:
-        return await run.open(core_settings), await run.find(AuthSettings) or load(AuthSettings)
+        used = [each for _, each in await used_settings(run)]
+        own = next((each for each in used if isinstance(each, AuthSettings)), None)
+        return await run.open(core_settings), own or load(AuthSettings)
 
     try:
         with redirect_stdout(stderr):  # the app's modules may print
@@ -127,10 +132,14 @@ def _rotation(
         key,
         moment,
         lead=default_lead(key) if wish.lead is None else wish.lead,
-        overlap=max(OVERLAP, settings.access_lifetime) if wish.overlap is None else wish.overlap,
+        overlap=_overlap(wish, settings),
     )
     KeyRing(rotation.entries, settings.token_library)  # refuses what the app would refuse
     return rotation
+
+
+def _overlap(wish: _Wish, settings: AuthSettings) -> timedelta:
+    return max(OVERLAP, settings.access_lifetime) if wish.overlap is None else wish.overlap
 
 
 def _key(before: Sequence[RingKey], wish: _Wish, moment: datetime) -> SigningKey:
@@ -147,14 +156,7 @@ def _key(before: Sequence[RingKey], wish: _Wish, moment: datetime) -> SigningKey
     )
 
 
-def _tell(
-    command: Command,
-    rotation: Rotation,
-    settings: AuthSettings,
-    moment: datetime,
-    *,
-    dry_run: bool,
-) -> None:
+def _tell(command: Command, rotation: Rotation, moment: datetime, *, dry_run: bool) -> None:
     signs = signing(rotation.entries, moment)
     done = "would be" if dry_run else "is"
     if rotation.added is None:
@@ -169,16 +171,6 @@ def _tell(
         )
     for each in rotation.removed:
         command.say(f"{each.key.kid} {done} taken out: its tokens are refused")
-    if _is_short(rotation, settings):
-        command.say("warning: the overlap is shorter than access tokens live; some are refused")
-
-
-def _is_short(rotation: Rotation, settings: AuthSettings) -> bool:
-    added = rotation.added
-    if added is None or added.signs_from is None:
-        return False
-    needed = added.signs_from + settings.access_lifetime
-    return any(each.retire_after and each.retire_after < needed for each in rotation.entries)
 
 
 def _give(
