@@ -73,7 +73,7 @@ def test_a_test_without_a_leak_passes(outcomes: dict[str, str]) -> None:
     assert outcomes["test_clean"] == ""
 
 
-def test_what_the_product_mints_is_known_by_its_shape() -> None:
+def test_what_the_product_mints_is_known_and_masked_by_its_shape() -> None:
     import uuid
     from datetime import timedelta
 
@@ -81,6 +81,7 @@ def test_what_the_product_mints_is_known_by_its_shape() -> None:
     from backoffice.auth.key_ring import KeyRing, of_secrets
     from backoffice.auth.tokens import AccessTokens
     from backoffice.core import Clock
+    from backoffice.core.redaction import redacted
 
     key = bytes(32)
     ring = KeyRing(of_secrets([key]), "python-jose")
@@ -92,5 +93,7 @@ def test_what_the_product_mints_is_known_by_its_shape() -> None:
             tokens.issue(uuid.uuid4(), uuid.uuid4()),
         ]
         assert all(found_in(f"<{each}>") == [each] for each in minted)
+        assert all(redacted(f"<{each}>") == "<[redacted]>" for each in minted)
     sealed = [Seal(key).sealed(uuid.UUID(int=number)) for number in range(200)]
-    assert all(found_in(f"cookie={each};") == [each] for each in sealed)
+    assert all(found_in(f"<{each}>") == [each] for each in sealed)
+    assert all(redacted(f"<{each}>") == "<[redacted]>" for each in sealed)
