@@ -1,15 +1,16 @@
 """`Auth`: what an app includes, and what its routes ask."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response, params
+from fastapi import APIRouter, Depends, params
 from starlette.requests import HTTPConnection
 
-from backoffice.auth import audit, schemes
+from backoffice.auth import audit
 from backoffice.auth.events import AuthEvent
-from backoffice.auth.permissions import parsed
-from backoffice.auth.principals import Principal
+from backoffice.auth.guards import METHODS, Guard, OptionalGuard
+from backoffice.auth.principals import Method
 from backoffice.auth.routes import account_router
 from backoffice.auth.services import Services, opened
 from backoffice.auth.settings import AuthSettings
@@ -18,17 +19,13 @@ from backoffice.core import (
     Clock,
     Database,
     Events,
-    Forbidden,
-    InvalidInput,
     Listeners,
     Settings,
-    SetupError,
     Singleton,
     callers,
     clock,
     database,
     events,
-    reads,
     settings,
     singleton,
 )
@@ -42,8 +39,6 @@ _Events = Annotated[Events, Depends(events)]
 _Clock = Annotated[Clock, Depends(clock)]
 _Callers = Annotated[Callers, Depends(callers)]
 _Limiter = Annotated[Limiter, Depends(limiter)]
-_Jwt = Annotated[None, Depends(schemes.jwt)]
-_ApiKey = Annotated[None, Depends(schemes.api_key)]
 
 
 class Auth:
@@ -62,47 +57,65 @@ class Auth:
         #: `app.include_router(auth.router, prefix="/auth")`.
         self.router: APIRouter = account_router(self)
 
-    def require(self, *permissions: str, any_of: tuple[str, ...] = ()) -> params.Depends:
+    def require(
+        self,
+        *permissions: str,
+        any_of: tuple[str, ...] = (),
+        fresh: timedelta | None = None,
+        mfa: bool = False,
+        verified: bool = False,
+        methods: tuple[Method, ...] = METHODS,
+    ) -> params.Depends:
         """The caller, who must hold every permission, and one of `any_of` if it is given.
 
-        For `Annotated[Principal, auth.require("books:read")]` or `dependencies=[...]`. Without
-        permissions anybody signed in will do. Nobody: 401; a bad credential: 401
-        `invalid_token`; a permission missing: 403 `insufficient_scope`.
+        For `Annotated[Principal, auth.require("books:read")]` or `dependencies=[...]`, on a route,
+        a router or the app. Without permissions anybody signed in will do. `fresh` is how long ago
+        the caller may have proved who they are, `mfa` asks for a second factor, `verified` for a
+        confirmed address, and `methods` names the credentials accepted (`jwt`, `api_key`,
+        `session`).
+
+        Nobody: 401; a bad credential: 401 `invalid_token`; a permission missing: 403
+        `insufficient_scope`; else 403 `method_not_accepted`, `not_verified`, `mfa_required` or
+        `not_fresh`.
         """
-        every, some = _declared(permissions), _declared(any_of)
+        return params.Depends(
+            Guard(
+                self.services,
+                permissions,
+                any_of=any_of,
+                fresh=fresh,
+                mfa=mfa,
+                verified=verified,
+                methods=methods,
+            )
+        )
 
-        @reads(self.services)
-        async def required(connection: HTTPConnection, _: _Jwt, __: _ApiKey) -> Principal:
-            resolver = self.services.of(connection).resolver
-            resolution = await resolver.resolution(connection)
-            if resolution.error is not None:
-                raise resolution.error
-            if resolution.principal is None:
-                raise resolver.nobody(connection, resolution)
-            _check(resolution.principal, every, some, resolver.challenge)
-            return resolution.principal
-
-        return params.Depends(required)
-
-    def optional(self) -> params.Depends:
+    def optional(
+        self,
+        *permissions: str,
+        any_of: tuple[str, ...] = (),
+        fresh: timedelta | None = None,
+        mfa: bool = False,
+        verified: bool = False,
+        methods: tuple[Method, ...] = METHODS,
+    ) -> params.Depends:
         """The caller, or None if no credential was presented; a bad one is still refused.
 
-        For `Annotated[Principal | None, auth.optional()]`.
+        For `Annotated[Principal | None, auth.optional()]`. Whoever does call must hold what is
+        asked for, as with `require`.
         """
-
-        @reads(self.services)
-        async def asked(
-            connection: HTTPConnection, response: Response, _: _Jwt, __: _ApiKey
-        ) -> Principal | None:
-            services = self.services.of(connection)
-            resolution = await services.resolver.resolution(connection)
-            if resolution.error is not None:
-                raise resolution.error
-            if resolution.stale_cookie:
-                services.cookie.clear(response, connection)
-            return resolution.principal
-
-        return params.Depends(asked)
+        return params.Depends(
+            OptionalGuard(
+                self.services,
+                permissions,
+                any_of=any_of,
+                fresh=fresh,
+                mfa=mfa,
+                verified=verified,
+                methods=methods,
+                optional=True,
+            )
+        )
 
     def on(self, event: type[E]) -> Callable[[Handler[E]], Handler[E]]:
         """Call the decorated coroutine after each event of that type, once it is committed.
@@ -139,32 +152,6 @@ class Auth:
                 yield services
 
         return services
-
-
-def _declared(permissions: tuple[str, ...]) -> tuple[str, ...]:
-    try:
-        return tuple(map(parsed, permissions))
-    except InvalidInput as error:
-        raise SetupError(error.message) from None
-
-
-def _check(
-    principal: Principal,
-    every: tuple[str, ...],
-    some: tuple[str, ...],
-    challenge: Callable[[str, str], dict[str, str]],
-) -> None:
-    missing = [each for each in every if not principal.can(each)]
-    if some and not any(map(principal.can, some)):
-        missing += some
-    if missing:
-        wanted = " ".join(missing)
-        raise Forbidden(
-            f"This needs the permission {wanted}.",
-            code="insufficient_scope",
-            headers=challenge("insufficient_scope", wanted),
-            scope=wanted,
-        )
 
 
 def _identified_by(services: Services) -> Callable[[HTTPConnection], Awaitable[str | None]]:

@@ -12,7 +12,7 @@ from sqlalchemy import Update, or_, update
 from sqlmodel import col
 
 from backoffice.auth.models import ApiKey, UserSession
-from backoffice.core import Clock, Database, Unavailable
+from backoffice.core import Database, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -29,16 +29,14 @@ Used = type[UserSession] | type[ApiKey]
 class LastUses:
     """Gathers uses and writes them; whoever holds the database keeps no caller waiting."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._clock = clock
         self._written: OrderedDict[uuid.UUID, datetime] = OrderedDict()
         self._pending: dict[uuid.UUID, tuple[Used, datetime]] = {}
         self._news = anyio.Event()
 
-    def note(self, kind: Used, id: uuid.UUID) -> None:
-        """Note a use now."""
-        moment = self._clock.now()
+    def note(self, kind: Used, id: uuid.UUID, moment: datetime) -> None:
+        """Note a use at that moment."""
         written = self._written.get(id)
         if written is not None and moment - written < EVERY:
             return

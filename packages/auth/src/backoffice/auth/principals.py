@@ -45,7 +45,7 @@ class Principal:
     def can(self, *permissions: str) -> bool:
         """Whether the principal has every one of these permissions."""
         held = self.permissions
-        return all(each in held or grants(held, each) for each in permissions)
+        return held.issuperset(permissions) or all(grants(held, each) for each in permissions)
 
     @property
     def name(self) -> str:

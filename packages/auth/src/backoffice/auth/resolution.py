@@ -21,7 +21,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from starlette.requests import HTTPConnection
 
@@ -42,6 +42,8 @@ from backoffice.core import Clock, Forbidden, Refusal, Unauthenticated
 log: logging.Logger = logging.getLogger(__name__)
 
 AUTHORIZATION, API_KEY_HEADER = b"authorization", b"x-api-key"
+#: Where a connection keeps whom each resolver found it to be from.
+KEPT = "backoffice.resolution"
 #: Credentials in one request that are looked at: one more than any honest client sends.
 MOST_PRESENTED = 3
 
@@ -66,13 +68,18 @@ class Resolution:
     stale_cookie: bool = False
 
 
-@dataclass(frozen=True)
 class Good:
-    """A credential that is good: whose it is, and until when."""
+    """A credential that is good: whose it is, and until when; of a key, the key."""
 
-    principal: Principal
-    until: datetime | None
-    key: ApiKey | None = None
+    def __init__(
+        self, principal: Principal, until: datetime | None, key: ApiKey | None = None
+    ) -> None:
+        self.principal = principal
+        self.until = until
+        self.key = key
+        self.resolution = Resolution(principal)
+        #: Whether nothing of a request but the credential decides.
+        self.unconditional = key is None or not (key.networks or key.rate_limit)
 
 
 Load = Callable[[], Awaitable[Good]]
@@ -107,17 +114,45 @@ class Resolver:
         self._realm = realm
         self._same_principal = same_principal
         self._remembered: Remembered[Good] = Remembered(remembered)
+        self._verified_by = tokens.generation
         revocations.on_change(self._remembered.forget)
 
     async def resolution(self, connection: HTTPConnection) -> Resolution:
         """The connection's resolution, made at the first call and kept on the connection."""
-        kept: dict[Any, Resolution] = connection.scope.setdefault("backoffice.resolutions", {})
-        if self not in kept:
+        found = self.kept(connection)
+        if found is None:
             try:
-                kept[self] = await self._resolved(connection)
+                found = await self._resolved(connection)
             except (Unauthenticated, Forbidden, InvalidRequest) as error:
-                kept[self] = Resolution(error=error)
-        return kept[self]
+                found = Resolution(error=error)
+            connection.scope.setdefault(KEPT, {})[self] = found
+        return found
+
+    def at_once(self, connection: HTTPConnection) -> Resolution | None:
+        """The resolution of one explicit credential that is remembered; None for anything else.
+
+        What `resolution` gives, without waiting: it is most requests there are.
+        """
+        presented = None
+        for header in connection.scope["headers"]:
+            if header[0] == AUTHORIZATION or header[0] == API_KEY_HEADER:
+                if presented is not None:
+                    return None
+                presented = header
+        if presented is None or not self._revocations.fresh:
+            return None
+        now = self._clock.now()
+        good = self._memory().get(_digest(*presented), now)
+        if good is None or not good.unconditional:
+            return None
+        self._use(good, now)
+        connection.scope.setdefault(KEPT, {})[self] = good.resolution
+        return good.resolution
+
+    def kept(self, connection: HTTPConnection) -> Resolution | None:
+        """The connection's resolution, if it was made before by this resolver."""
+        kept: dict[Resolver, Resolution] | None = connection.scope.get(KEPT)
+        return None if kept is None else kept.get(self)
 
     def challenge(self, error: str = "", scope: str = "") -> dict[str, str]:
         """`WWW-Authenticate` with a challenge for each scheme (RFC 6750, 3; RFC 9110, 11.6.1)."""
@@ -150,11 +185,12 @@ class Resolver:
     async def _of_explicit(self, presented: list[tuple[bytes, bytes]]) -> Principal:
         try:
             # Validity is judged before number: a bad one is 401 beside a good one as well.
-            good = [await self._explicit(_text(name, value)) for name, value in presented]
+            good = [await self._explicit(name, value) for name, value in presented]
         except NotGood as reason:
             raise self._invalid(str(reason)) from reason
+        now = self._clock.now()
         for each in good:
-            self._use(each)
+            self._use(each, now)
         if len(good) == 1:
             return good[0].principal
         if len({name for name, _ in presented}) < len(presented):
@@ -164,10 +200,10 @@ class Resolver:
             raise self._ambiguous("Send one credential: a token or an API key, not both.")
         return replace(one, permissions=intersection(one.permissions, other.permissions))
 
-    async def _explicit(self, text: str) -> Good:
-        # What was verified by other keys than those of now is not looked up again.
-        digest = hashlib.sha256(f"{self._tokens.generation} {text}".encode()).digest()
-        return await self._known(digest) or await self._loaded(digest, self._checked(text))
+    async def _explicit(self, name: bytes, value: bytes) -> Good:
+        digest = _digest(name, value)
+        known = await self._known(digest)
+        return known or await self._loaded(digest, self._checked(_text(name, value)))
 
     def _checked(self, text: str) -> Load:
         """How to load it, once all is right that the credential itself can tell."""
@@ -183,20 +219,27 @@ class Resolver:
         return partial(self._of_token, claims)
 
     async def _known(self, digest: bytes) -> Good | None:
-        if digest not in self._remembered:
+        if digest not in self._memory():
             return None
         if not self._revocations.fresh:
             await self._revocations.refresh()
-        return self._remembered.get(digest, self._clock.now())
+        return self._memory().get(digest, self._clock.now())
+
+    def _memory(self) -> Remembered[Good]:
+        """What is remembered, unless it was verified by other keys than those of now."""
+        if self._tokens.generation != self._verified_by:
+            self._verified_by = self._tokens.generation
+            self._remembered.forget(None)
+        return self._remembered
 
     async def _loaded(self, digest: bytes, load: Load) -> Good:
         if not self._revocations.fresh:
             await self._revocations.refresh()
-        generation = self._revocations.generation
+        before = self._revocations.generation, self._tokens.generation
         good = await load()
         # Something was taken from somebody meanwhile: this may be what was before.
-        if self._revocations.generation == generation:
-            self._remembered.put(digest, good, owner=good.principal.id, expires_at=good.until)
+        if (self._revocations.generation, self._tokens.generation) == before:
+            self._memory().put(digest, good, owner=good.principal.id, expires_at=good.until)
         return good
 
     async def _of_token(self, claims: AccessClaims) -> Good:
@@ -218,7 +261,7 @@ class Resolver:
         id = self._sessions.of_cookie(value)
         if id is None:
             raise self._invalid("cookie", self._cookie.clearing(connection))
-        digest = hashlib.sha256(b"cookie " + value.encode()).digest()
+        digest = _digest(b"cookie", value.encode())
         try:
             good = await self._known(digest) or await self._loaded(
                 digest, partial(self._of_browser, id)
@@ -229,8 +272,8 @@ class Resolver:
             raise Forbidden(
                 "This change was not asked for by a page of this site.", code="csrf_failed"
             )
-        self._use(good)
-        return Resolution(good.principal)
+        self._use(good, self._clock.now())
+        return good.resolution
 
     async def _of_browser(self, id: uuid.UUID) -> Good:
         principal, session = await self._of_session(id, "session")
@@ -244,12 +287,12 @@ class Resolver:
             raise NotGood("session")
         return found
 
-    def _use(self, good: Good) -> None:
+    def _use(self, good: Good, now: datetime) -> None:
         principal = good.principal
         if principal.key_id is not None:
-            self._last_uses.note(ApiKey, principal.key_id)
+            self._last_uses.note(ApiKey, principal.key_id, now)
         elif principal.session_id is not None:
-            self._last_uses.note(UserSession, principal.session_id)
+            self._last_uses.note(UserSession, principal.session_id, now)
 
     def _invalid(self, reason: str, headers: dict[str, str] | None = None) -> Unauthenticated:
         """One body for every cause; the reason is for the log."""
@@ -262,6 +305,11 @@ class Resolver:
 
     def _ambiguous(self, message: str) -> InvalidRequest:
         return InvalidRequest(message, headers=self.challenge("invalid_request"))
+
+
+def _digest(name: bytes, value: bytes) -> bytes:
+    """By the header's name as well: what is good in one place is not good in another."""
+    return hashlib.sha256(name + b" " + value).digest()
 
 
 def _text(name: bytes, value: bytes) -> str:

@@ -58,7 +58,7 @@ async def opened(
     """The services on this database; their threads end with the run."""
     passwords = Passwords(settings.password_min_length)
     revocations = Revocations(database, clock, settings.revocation_lag.total_seconds())
-    last_uses = LastUses(database, clock)
+    last_uses = LastUses(database)
     with closing(passwords):
         async with opened_ring(core, settings) as ring, last_uses.writing():
             tokens = _access_tokens(ring, settings, clock)

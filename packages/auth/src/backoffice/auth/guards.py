@@ -1,0 +1,143 @@
+"""Guards: what a route asks of its caller, as one dependency of FastAPI."""
+
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from fastapi import Depends, Response
+from fastapi.security.base import SecurityBase
+from starlette.requests import HTTPConnection
+
+from backoffice.auth import schemes
+from backoffice.auth.permissions import parsed
+from backoffice.auth.principals import Method, Principal
+from backoffice.auth.resolution import Resolver
+from backoffice.auth.services import Services
+from backoffice.core import Forbidden, InvalidInput, SetupError, Singleton
+from backoffice.core.dependencies import NAMED
+
+METHODS: tuple[Method, ...] = ("jwt", "api_key", "session")
+
+_ApiKey = Annotated[None, Depends(schemes.api_key)]
+
+
+class Guard(SecurityBase):
+    """The caller of a route, who must hold what it asks for.
+
+    It is FastAPI's own kind of security scheme, so that a route with a guard solves one dependency
+    and describes both schemes.
+    """
+
+    def __init__(
+        self,
+        services: Singleton[Services],
+        permissions: tuple[str, ...] = (),
+        *,
+        any_of: tuple[str, ...] = (),
+        fresh: timedelta | None = None,
+        mfa: bool = False,
+        verified: bool = False,
+        methods: tuple[Method, ...] = METHODS,
+        optional: bool = False,
+    ) -> None:
+        self.model = schemes.jwt.model
+        self.scheme_name = schemes.jwt.scheme_name
+        self.permissions = _declared(permissions)
+        self.any_of = _declared(any_of)
+        self.fresh = fresh
+        self.mfa = mfa
+        self.verified = verified
+        self.methods = _known(methods)
+        self.optional = optional
+        self._services = services
+        self._asks_more = bool(any_of or fresh or mfa or verified) or self.methods != METHODS
+        setattr(self, NAMED, (services,))
+
+    async def __call__(self, connection: HTTPConnection, _: _ApiKey) -> Principal | None:
+        """The caller; refuses one who lacks something."""
+        services = self._services.of(connection)
+        resolver = services.resolver
+        resolution = (
+            resolver.kept(connection)
+            or resolver.at_once(connection)
+            or await resolver.resolution(connection)
+        )
+        if resolution.error is not None:
+            raise resolution.error
+        principal = resolution.principal
+        if principal is None:
+            if self.optional:
+                return None
+            raise resolver.nobody(connection, resolution)
+        if self.permissions and not principal.can(*self.permissions):
+            raise self._lacks(resolver, self.permissions, principal)
+        if self._asks_more:
+            self._check(principal, resolver, services.clock.now())
+        return principal
+
+    def _check(self, principal: Principal, resolver: Resolver, now: datetime) -> None:
+        """The order tells a caller first what no other step of theirs can mend."""
+        if principal.method not in self.methods:
+            raise Forbidden(
+                f"This takes {' or '.join(self.methods)}, not {principal.method}.",
+                code="method_not_accepted",
+                methods=list(self.methods),
+            )
+        if self.any_of and not any(map(principal.can, self.any_of)):
+            raise self._lacks(resolver, self.any_of, principal)
+        if self.verified and not principal.verified:
+            raise Forbidden("Confirm your e-mail address first.", code="not_verified")
+        if self.mfa and not principal.mfa:
+            raise Forbidden("This needs your second factor.", code="mfa_required")
+        if self.fresh is not None and not _is_fresh(principal, self.fresh, now):
+            seconds = int(self.fresh.total_seconds())
+            raise Forbidden(
+                f"Prove again who you are: this needs a sign-in within {seconds} seconds.",
+                code="not_fresh",
+                max_age=seconds,
+            )
+
+    def _lacks(
+        self, resolver: Resolver, wanted: tuple[str, ...], principal: Principal
+    ) -> Forbidden:
+        missing = " ".join(each for each in wanted if not principal.can(each))
+        return Forbidden(
+            f"This needs the permission {missing}.",
+            code="insufficient_scope",
+            headers=resolver.challenge("insufficient_scope", missing),
+            scope=missing,
+        )
+
+
+class OptionalGuard(Guard):
+    """The caller, or None; a cookie whose session has ended is cleared on the way."""
+
+    async def __call__(  # type: ignore[override]  # FastAPI calls it by its names
+        self, connection: HTTPConnection, response: Response, _: _ApiKey
+    ) -> Principal | None:
+        """The caller, or None where nothing was presented; a bad credential is refused."""
+        principal = await super().__call__(connection, None)
+        if principal is None:
+            services = self._services.of(connection)
+            resolution = await services.resolver.resolution(connection)
+            if resolution.stale_cookie:
+                services.cookie.clear(response, connection)
+        return principal
+
+
+def _is_fresh(principal: Principal, within: timedelta, now: datetime) -> bool:
+    """A key proves nothing of its owner's presence, however new it is."""
+    return principal.method != "api_key" and now - principal.auth_time <= within
+
+
+def _declared(permissions: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        return tuple(map(parsed, permissions))
+    except InvalidInput as error:
+        raise SetupError(error.message) from None
+
+
+def _known(methods: tuple[Method, ...]) -> tuple[Method, ...]:
+    unknown = set(methods) - set(METHODS)
+    if unknown or not methods:
+        raise SetupError(f"methods are some of {', '.join(METHODS)}; got {methods!r}")
+    return tuple(each for each in METHODS if each in methods)

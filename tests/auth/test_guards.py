@@ -1,0 +1,206 @@
+"""What a guard may ask of a caller beside permissions, each with a refusal of its own."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Annotated, Any
+
+import pytest
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.testclient import TestClient
+from sqlalchemy import update
+
+from backoffice.auth import Auth, Principal
+from backoffice.auth.models import User, UserSession
+from backoffice.core import SetupError
+from backoffice.core.testing import ManualClock
+from tests.auth.conftest import House, built, create_tables, headers
+
+Copies = Callable[[str, Callable[[str], None]], str]
+
+
+def asks(house: House, path: str, guard: Any) -> None:
+    """A route with that guard."""
+
+    @house.app.get(path)
+    async def route(who: Annotated[Principal | None, guard]) -> str:
+        return who.method if who else "nobody"
+
+
+def code(house: House, path: str, **credential: str) -> tuple[int, str]:
+    answer = house.get(path, **credential)
+    body = answer.json()
+    return answer.status_code, body["detail"]["code"] if answer.status_code >= 400 else body
+
+
+def set_user(house: House, **values: Any) -> None:
+    """Change the only account by hand, and let every process know."""
+
+    async def change() -> None:
+        async with house.services.database.session() as session:
+            await session.exec(update(User).values(values))
+            await house.services.revocations.commit(session, None)
+
+    house.call(change())
+
+
+def set_sessions(house: House, **values: Any) -> None:
+    async def change() -> None:
+        async with house.services.database.session() as session:
+            await session.exec(update(UserSession).values(values))
+            await house.services.revocations.commit(session, None)
+
+    house.call(change())
+
+
+def test_methods_names_the_credentials_that_are_accepted(house: House) -> None:
+    user = house.user()
+    asks(house, "/no-keys", house.auth.require(methods=("jwt", "session")))
+    assert code(house, "/no-keys", token=house.token()) == (200, "jwt")
+    assert code(house, "/no-keys", cookie=house.cookie()) == (200, "session")
+    assert code(house, "/no-keys", key=house.key(user)) == (403, "method_not_accepted")
+    assert code(house, "/no-keys") == (401, "unauthenticated")
+
+
+def test_a_method_that_there_is_none_of_is_refused_where_it_is_declared() -> None:
+    for methods in (("password",), ()):
+        with pytest.raises(SetupError, match="methods are some of jwt, api_key, session"):
+            Auth().require(methods=methods)  # type: ignore[arg-type]
+
+
+def test_verified_asks_for_a_confirmed_address(house: House) -> None:
+    house.user()
+    asks(house, "/verified", house.auth.require(verified=True))
+    token = house.token()
+    assert code(house, "/verified", token=token) == (403, "not_verified")
+    set_user(house, is_verified=True)
+    assert code(house, "/verified", token=token) == (200, "jwt")
+
+
+def test_mfa_asks_for_a_second_factor(house: House) -> None:
+    user = house.user()
+    asks(house, "/mfa", house.auth.require(mfa=True))
+    token = house.token()
+    assert code(house, "/mfa", token=token) == (403, "mfa_required")
+    assert code(house, "/mfa", key=house.key(user)) == (403, "mfa_required")
+    set_sessions(house, mfa=True)
+    assert code(house, "/mfa", token=token) == (200, "jwt")
+
+
+def test_fresh_asks_for_a_recent_proof_of_who_it_is(time: ManualClock, house: House) -> None:
+    house.user()
+    asks(house, "/fresh", house.auth.require(fresh=timedelta(minutes=5)))
+    token = house.token()
+    assert code(house, "/fresh", token=token) == (200, "jwt")
+    time.advance(timedelta(minutes=5))
+    assert code(house, "/fresh", token=token) == (200, "jwt")
+    time.advance(1)
+    assert code(house, "/fresh", token=token) == (403, "not_fresh")
+    assert house.get("/fresh", token).json()["detail"]["max_age"] == 300
+    set_sessions(house, proved_at=time.now())
+    assert code(house, "/fresh", token=token) == (200, "jwt")
+
+
+def test_a_key_is_never_fresh(house: House) -> None:
+    """It proves nothing of its owner's presence, however new it is."""
+    user = house.user()
+    asks(house, "/fresh", house.auth.require(fresh=timedelta(days=365)))
+    assert code(house, "/fresh", key=house.key(user)) == (403, "not_fresh")
+
+
+def test_optional_asks_the_same_of_whoever_does_call(house: House) -> None:
+    user = house.user()
+    asks(house, "/maybe", house.auth.optional("books:read", methods=("jwt",)))
+    assert code(house, "/maybe") == (200, "nobody")
+    assert code(house, "/maybe", key=house.key(user)) == (403, "insufficient_scope")
+    assert code(house, "/maybe", token="not.a.token") == (401, "invalid_token")
+
+
+def test_a_guard_stands_at_a_router_or_the_app(house: House) -> None:
+    house.user("ann@example.com", "books:read")
+    router = APIRouter(prefix="/shelf", dependencies=[house.auth.require("books:read")])
+
+    @router.get("/")
+    async def shelf() -> str:
+        return "books"
+
+    house.app.include_router(router)
+    assert house.get("/shelf/").status_code == 401
+    assert house.get("/shelf/", house.token()).json() == "books"
+    auth = Auth()
+    app = FastAPI(dependencies=[auth.require()])
+    app.include_router(auth.router, prefix="/auth")
+
+    @app.get("/")
+    async def everything() -> str:
+        return "all"
+
+    with TestClient(app) as client:
+        assert client.get("/").status_code == 401
+        assert client.get("/", headers=headers(house.token())).status_code == 200
+
+
+def test_a_locked_owner_is_refused_at_once_by_every_kind_of_credential(
+    time: ManualClock, house: House
+) -> None:
+    user = house.user()
+    credentials = {"token": house.token(), "key": house.key(user), "cookie": house.cookie()}
+    for kind, text in credentials.items():
+        assert house.get("/who", **{kind: text}).status_code == 200
+    set_user(house, locked_until=time.now() + timedelta(minutes=10))
+    for kind, text in credentials.items():
+        assert house.get("/who", **{kind: text}).status_code == 401
+    time.advance(timedelta(minutes=10))
+    assert house.get("/who", credentials["token"]).status_code == 200
+
+
+class TestTwoCredentials:
+    """An app may accept a token and a key of one account together."""
+
+    @pytest.fixture
+    def lenient(
+        self, database_from_template: Copies, monkeypatch: pytest.MonkeyPatch
+    ) -> Iterator[House]:
+        monkeypatch.setenv("BACKOFFICE_DATABASE_URL", database_from_template("auth", create_tables))
+        monkeypatch.setenv("BACKOFFICE_SECRET_KEY", "k" * 32)
+        monkeypatch.setenv("BACKOFFICE_AUTH__TWO_CREDENTIALS", "true")
+        with built() as house:
+            yield house
+
+    def test_what_both_permit_holds(self, lenient: House) -> None:
+        user = lenient.user("ann@example.com", "books:read", "books:write")
+        both = headers(lenient.token(), lenient.key(user, "books:read"))
+        assert lenient.client.get("/who", headers=both).json()["permissions"] == ["books:read"]
+        assert lenient.client.get("/books", headers=both).status_code == 200
+        assert lenient.client.post("/books", headers=both).status_code == 403
+
+    def test_two_accounts_are_refused(self, lenient: House) -> None:
+        ann, bob = lenient.user(), lenient.user("bob@example.com")
+        both = headers(lenient.token(ann.email), lenient.key(bob))
+        for path in ("/who", "/feed"):
+            assert lenient.client.get(path, headers=both).status_code == 400
+
+    def test_a_bad_one_beside_a_good_one_is_refused(self, lenient: House) -> None:
+        lenient.user()
+        both = headers(lenient.token(), "bo_000000000000_bad")
+        assert lenient.client.get("/who", headers=both).status_code == 401
+
+    def test_a_header_sent_twice_is_refused(self, lenient: House) -> None:
+        lenient.user()
+        token = lenient.token()
+        twice = [("Authorization", f"Bearer {token}"), ("Authorization", f"Bearer {token}")]
+        assert lenient.client.get("/who", headers=twice).status_code == 400
+
+
+def test_the_principal_is_one_whichever_guard_asks(house: House) -> None:
+    house.user("ann@example.com", "books:read")
+    seen: list[Principal] = []
+
+    async def nested(who: Annotated[Principal, house.auth.require()]) -> None:
+        seen.append(who)
+
+    @house.app.get("/nested", dependencies=[Depends(nested)])
+    async def route(who: Annotated[Principal, house.auth.require("books:read")]) -> None:
+        seen.append(who)
+
+    assert house.get("/nested", house.token()).status_code == 200
+    assert seen[0] is seen[1]
