@@ -79,7 +79,7 @@ class Good:
         self.key = key
         self.resolution = Resolution(principal)
         #: Whether nothing of a request but the credential decides.
-        self.unconditional = key is None or not (key.networks or key.rate_limit)
+        self.unconditional = key is None or (key.networks is None and key.rate_limit is None)
 
 
 Load = Callable[[], Awaitable[Good]]
