@@ -28,6 +28,7 @@ from starlette.requests import HTTPConnection
 from backoffice.auth.api_keys import ApiKeys
 from backoffice.auth.cookies import SessionCookie
 from backoffice.auth.credentials import API_KEY, api_key_prefix
+from backoffice.auth.key_terms import KeyTerms
 from backoffice.auth.last_uses import LastUses
 from backoffice.auth.models import ApiKey, UserSession
 from backoffice.auth.origin import needs_same_origin, same_origin
@@ -37,7 +38,7 @@ from backoffice.auth.remembered import Remembered
 from backoffice.auth.revocations import Revocations
 from backoffice.auth.sessions import BROWSER, TOKEN, Sessions
 from backoffice.auth.tokens import AccessClaims, AccessTokens, InvalidToken
-from backoffice.core import Clock, Forbidden, Refusal, Unauthenticated
+from backoffice.core import Clock, Forbidden, Refusal, TooManyRequests, Unauthenticated
 
 log: logging.Logger = logging.getLogger(__name__)
 
@@ -98,6 +99,7 @@ class Resolver:
         principals: Principals,
         revocations: Revocations,
         last_uses: LastUses,
+        terms: KeyTerms,
         *,
         realm: str,
         remembered: int,
@@ -111,6 +113,7 @@ class Resolver:
         self._principals = principals
         self._revocations = revocations
         self._last_uses = last_uses
+        self._terms = terms
         self._realm = realm
         self._same_principal = same_principal
         self._remembered: Remembered[Good] = Remembered(remembered)
@@ -123,7 +126,7 @@ class Resolver:
         if found is None:
             try:
                 found = await self._resolved(connection)
-            except (Unauthenticated, Forbidden, InvalidRequest) as error:
+            except (Unauthenticated, Forbidden, InvalidRequest, TooManyRequests) as error:
                 found = Resolution(error=error)
             connection.scope.setdefault(KEPT, {})[self] = found
         return found
@@ -154,6 +157,13 @@ class Resolver:
         kept: dict[Resolver, Resolution] | None = connection.scope.get(KEPT)
         return None if kept is None else kept.get(self)
 
+    async def good(self, text: str) -> Good | None:
+        """What a token or a key is good for, read anew and not as used; None for any other."""
+        try:
+            return await self._checked(text)()
+        except NotGood:
+            return None
+
     def challenge(self, error: str = "", scope: str = "") -> dict[str, str]:
         """`WWW-Authenticate` with a challenge for each scheme (RFC 6750, 3; RFC 9110, 11.6.1)."""
         extra = f', error="{error}"' if error else ""
@@ -178,18 +188,23 @@ class Resolver:
             if name in (AUTHORIZATION, API_KEY_HEADER)
         ]
         if presented:
-            return Resolution(await self._of_explicit(presented[:MOST_PRESENTED]))
+            return Resolution(await self._of_explicit(connection, presented[:MOST_PRESENTED]))
         cookie = self._cookie.read(connection)
         return Resolution() if cookie is None else await self._of_cookie(connection, cookie)
 
-    async def _of_explicit(self, presented: list[tuple[bytes, bytes]]) -> Principal:
+    async def _of_explicit(
+        self, connection: HTTPConnection, presented: list[tuple[bytes, bytes]]
+    ) -> Principal:
         try:
             # Validity is judged before number: a bad one is 401 beside a good one as well.
             good = [await self._explicit(name, value) for name, value in presented]
+            self._check_terms(connection, good)
         except NotGood as reason:
             raise self._invalid(str(reason)) from reason
         now = self._clock.now()
         for each in good:
+            if each.key is not None:
+                await self._terms.spend(each.key)
             self._use(each, now)
         if len(good) == 1:
             return good[0].principal
@@ -199,6 +214,10 @@ class Resolver:
         if not self._same_principal or one.id != other.id:
             raise self._ambiguous("Send one credential: a token or an API key, not both.")
         return replace(one, permissions=intersection(one.permissions, other.permissions))
+
+    def _check_terms(self, connection: HTTPConnection, good: list[Good]) -> None:
+        if not all(self._terms.permits(each.key, connection) for each in good if each.key):
+            raise NotGood("key used from outside its networks")
 
     async def _explicit(self, name: bytes, value: bytes) -> Good:
         digest = _digest(name, value)
@@ -246,7 +265,7 @@ class Resolver:
         principal, session = await self._of_session(claims.session, "jwt")
         if session.kind != TOKEN or session.user_id != claims.subject:
             raise NotGood("session")
-        return Good(principal, min(claims.expires_at, session.expires_at))
+        return Good(principal, min(claims.expires_at, self._sessions.good_until(session)))
 
     async def _of_key(self, prefix: str, text: str) -> Good:
         found = await self._principals.of_key(prefix, text)

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 from backoffice.auth.api_keys import ApiKeys
 from backoffice.auth.cookies import SessionCookie
+from backoffice.auth.csrf import Csrf
+from backoffice.auth.introspection import Introspection
 from backoffice.auth.key_ring import KeyRing
+from backoffice.auth.key_terms import KeyTerms
 from backoffice.auth.key_watch import opened_ring
 from backoffice.auth.last_uses import LastUses
 from backoffice.auth.limits import Limits
@@ -78,6 +81,7 @@ async def opened(
                 Principals(database, clock),
                 revocations,
                 last_uses,
+                KeyTerms(limiter),
                 realm=settings.realm,
                 remembered=settings.remembered,
                 same_principal=settings.two_credentials,
