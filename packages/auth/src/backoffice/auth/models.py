@@ -200,3 +200,33 @@ class Revocation(SQLModel, table=True):
     #: From whom; None stands for everybody. No foreign key: the user may be gone.
     user_id: uuid.UUID | None = None
     at: datetime
+
+
+class Ticket(SQLModel, table=True):
+    """A ticket for one websocket, of the session or the key that asked for it."""
+
+    __tablename__ = "backoffice_ticket"
+    __table_args__ = (
+        PrimaryKeyConstraint("digest", name="pk_backoffice_ticket"),
+        ForeignKeyConstraint(
+            ["session_id"],
+            ["backoffice_session.id"],
+            name="fk_backoffice_ticket_session",
+            ondelete="CASCADE",
+        ),
+        ForeignKeyConstraint(
+            ["key_id"],
+            ["backoffice_api_key.id"],
+            name="fk_backoffice_ticket_key",
+            ondelete="CASCADE",
+        ),
+        Index("ix_backoffice_ticket_session", "session_id"),
+        Index("ix_backoffice_ticket_key", "key_id"),
+        Index("ix_backoffice_ticket_expires_at", "expires_at"),
+    )
+
+    #: SHA-256 of the ticket, which has 192 bits of chance.
+    digest: str = Field(max_length=64, primary_key=True, repr=False)
+    session_id: uuid.UUID | None = None
+    key_id: uuid.UUID | None = None
+    expires_at: datetime

@@ -1,4 +1,5 @@
-"""Number what is taken away; give keys their terms, accounts a lock, sessions their proofs."""
+"""Number what is taken away; give keys their terms, accounts a lock, sessions their proofs;
+keep tickets for websockets."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -42,6 +43,38 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("number", name="pk_backoffice_revocation"),
         if_not_exists=True,
     )
+    _create_tickets()
+
+
+def _create_tickets() -> None:
+    op.create_table(
+        "backoffice_ticket",
+        sa.Column("digest", sa.String(64), nullable=False),
+        sa.Column("session_id", sa.Uuid(), nullable=True),
+        sa.Column("key_id", sa.Uuid(), nullable=True),
+        sa.Column("expires_at", _MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("digest", name="pk_backoffice_ticket"),
+        sa.ForeignKeyConstraint(
+            ["session_id"],
+            ["backoffice_session.id"],
+            name="fk_backoffice_ticket_session",
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["key_id"],
+            ["backoffice_api_key.id"],
+            name="fk_backoffice_ticket_key",
+            ondelete="CASCADE",
+        ),
+        if_not_exists=True,
+    )
+    for name in ("session_id", "key_id", "expires_at"):
+        op.create_index(
+            f"ix_backoffice_ticket_{name.removesuffix('_id')}",
+            "backoffice_ticket",
+            [name],
+            if_not_exists=True,
+        )
 
 
 def _lacks(table: str, column: str) -> bool:
@@ -53,6 +86,7 @@ def _lacks(table: str, column: str) -> bool:
 
 def downgrade() -> None:
     """Take it back."""
+    op.drop_table("backoffice_ticket")
     op.drop_table("backoffice_revocation")
     for table, column in reversed(_columns()):
         op.drop_column(f"backoffice_{table}", column.name)
