@@ -2,6 +2,8 @@
 
 import hmac
 import uuid
+from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -13,6 +15,7 @@ from backoffice.auth import audit
 from backoffice.auth.credentials import digest
 from backoffice.auth.models import ApiKey, RolePermission, User, UserRole, UserSession
 from backoffice.auth.permissions import EVERYTHING, grants, intersection
+from backoffice.auth.sessions import BROWSER
 from backoffice.core import Clock, Database
 
 Method = Literal["jwt", "api_key", "session"]
@@ -75,19 +78,7 @@ class Principals:
         )
         if not rows:
             return None
-        user, session, _ = rows[0]
-        principal = Principal(
-            id=user.id,
-            kind=_kind(user),
-            method=method,
-            permissions=_permissions(user, rows),
-            email=user.email,
-            auth_time=session.proved_at or session.created_at,
-            session_id=session.id,
-            mfa=session.mfa,
-            verified=user.is_verified,
-        )
-        return principal, session
+        return _with_session(rows, method), rows[0][1]
 
     async def of_key(self, prefix: str, text: str) -> tuple[Principal, ApiKey] | None:
         """The owner of an API key, and the key, whatever has become of it; None if none."""
@@ -102,22 +93,36 @@ class Principals:
         )
         if not rows or not hmac.compare_digest(wanted, rows[0][1].digest):
             return None
-        user, key, _ = rows[0]
-        held = _permissions(user, rows)
-        scopes = None if key.scopes is None else frozenset(key.scopes)
-        principal = Principal(
-            id=user.id,
-            kind=_kind(user),
-            method="api_key",
-            permissions=held if scopes is None else intersection(held, scopes),
-            email=user.email,
-            auth_time=key.created_at,
-            scopes=scopes,
-            key_id=key.id,
-            verified=user.is_verified,
-            manages_credentials=key.manages_credentials,
+        return _with_key(rows), rows[0][1]
+
+    async def standing(
+        self, sessions: Collection[uuid.UUID], keys: Collection[uuid.UUID]
+    ) -> dict[uuid.UUID, tuple[Principal, UserSession | ApiKey]]:
+        """The owners of these sessions and keys by the id of each, as the database has them now."""
+        found: dict[uuid.UUID, tuple[Principal, UserSession | ApiKey]] = {}
+        if sessions:
+            for rows in await self._grouped(UserSession, sessions):
+                user, session, _ = rows[0]
+                if not user.is_service:
+                    method: Method = "session" if session.kind == BROWSER else "jwt"
+                    found[session.id] = _with_session(rows, method), session
+        if keys:
+            for rows in await self._grouped(ApiKey, keys):
+                found[rows[0][1].id] = _with_key(rows), rows[0][1]
+        return found
+
+    async def _grouped(
+        self, kind: type[UserSession] | type[ApiKey], ids: Collection[uuid.UUID]
+    ) -> Collection[list[Any]]:
+        rows = await self._rows(
+            select(User, kind, RolePermission.permission)
+            .join(kind, col(kind.user_id) == col(User.id))
+            .where(col(kind.id).in_(ids))
         )
-        return principal, key
+        grouped: dict[uuid.UUID, list[Any]] = defaultdict(list)
+        for row in rows:
+            grouped[row[1].id].append(row)
+        return grouped.values()
 
     async def _rows(self, query: Any) -> list[Any]:
         unlocked = or_(
@@ -130,6 +135,39 @@ class Principals:
         )
         async with self._database.session() as opened:
             return list((await opened.exec(query)).all())
+
+
+def _with_session(rows: list[Any], method: Method) -> Principal:
+    user, session, _ = rows[0]
+    return Principal(
+        id=user.id,
+        kind=_kind(user),
+        method=method,
+        permissions=_permissions(user, rows),
+        email=user.email,
+        auth_time=session.proved_at or session.created_at,
+        session_id=session.id,
+        mfa=session.mfa,
+        verified=user.is_verified,
+    )
+
+
+def _with_key(rows: list[Any]) -> Principal:
+    user, key, _ = rows[0]
+    held = _permissions(user, rows)
+    scopes = None if key.scopes is None else frozenset(key.scopes)
+    return Principal(
+        id=user.id,
+        kind=_kind(user),
+        method="api_key",
+        permissions=held if scopes is None else intersection(held, scopes),
+        email=user.email,
+        auth_time=key.created_at,
+        scopes=scopes,
+        key_id=key.id,
+        verified=user.is_verified,
+        manages_credentials=key.manages_credentials,
+    )
 
 
 def _kind(user: User) -> Kind:
