@@ -97,7 +97,7 @@ class House(AppWithAccounts):
 
     def token(self) -> str:
         """The token of the session, as the forms carry it."""
-        found = re.search(r'name="csrf_token" value="(\w+)"', self.open("/").text)
+        found = re.search(r'name="csrf_token" value="([\w-]+)"', self.open("/").text)
         assert found is not None
         return found[1]
 

@@ -28,7 +28,8 @@ from backoffice.admin import notices
 from backoffice.admin.constraints import is_unfit
 from backoffice.admin.presentation import url_of
 from backoffice.admin.records import RecordView
-from backoffice.admin.visits import TOKEN_FIELD, known_visit, root, sent_form, visit_of
+from backoffice.admin.visits import known_visit, root, sent_form, visit_of
+from backoffice.auth.csrf import FIELD
 from backoffice.auth.origin import SAFE_METHODS
 
 HERE = Path(__file__).parent
@@ -55,7 +56,7 @@ class Site(BaseAdmin):
             url_of=url_of,
             root=root,
             visit_of=known_visit,
-            token_field=TOKEN_FIELD,
+            token_field=FIELD,
             version=version("fastapi-backoffice-admin"),
             symbol=symbol,
             described=_described,

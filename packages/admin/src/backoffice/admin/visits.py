@@ -5,6 +5,8 @@ import hmac
 from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
+from typing import cast
+from uuid import UUID
 
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
@@ -13,13 +15,12 @@ from starlette.requests import HTTPConnection, Request
 from backoffice.admin.settings import AdminSettings
 from backoffice.auth import Principal, Services
 from backoffice.auth.credentials import derived_key
+from backoffice.auth.csrf import FIELD
 from backoffice.auth.sessions import Client
 from backoffice.core import Forbidden, Unauthenticated
 
 #: Needed to enter the admin at all.
 ENTER = "admin:enter"
-#: The form field that carries the token of the session.
-TOKEN_FIELD = "csrf_token"  # noqa: S105
 _STATE = "backoffice_visit"
 
 
@@ -52,22 +53,22 @@ class Visit:
     @cached_property
     def token(self) -> str:
         """What each form of this session carries: no other site, nor another session, knows it."""
-        return hmac.new(self.session_key, b"form", hashlib.sha256).hexdigest()
+        return self.services.csrf.token(self._session)
 
     @cached_property
     def session_key(self) -> bytes:
         """A key that is of this session alone."""
         key = derived_key(self.secret, "admin session")
-        return hmac.digest(key, str(self.principal.session_id).encode(), hashlib.sha256)
+        return hmac.digest(key, str(self._session).encode(), hashlib.sha256)
+
+    @property
+    def _session(self) -> UUID:
+        # The guard lets nobody in but by a session cookie.
+        return cast(UUID, self.principal.session_id)
 
     def check(self, form: FormData) -> None:
         """Refuse a form that does not carry the token of this session."""
-        sent = form.get(TOKEN_FIELD)
-        if not isinstance(sent, str) or not hmac.compare_digest(sent.encode(), self.token.encode()):
-            raise Forbidden(
-                "This form is not from this session; load the page again and send it once more.",
-                code="csrf_failed",
-            )
+        self.services.csrf.check(self._session, form.get(FIELD))
 
 
 def begin(request: HTTPConnection, visit: Visit) -> None:

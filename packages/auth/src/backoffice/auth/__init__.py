@@ -6,6 +6,7 @@ from backoffice.auth.events import (
     ApiKeyRevoked,
     AuthEvent,
     PasswordChanged,
+    Reauthenticated,
     Registered,
     RoleChanged,
     RoleGranted,
@@ -20,6 +21,7 @@ from backoffice.auth.events import (
 )
 from backoffice.auth.models import ApiKey, AuditEntry, Role, User, UserSession
 from backoffice.auth.principals import Principal
+from backoffice.auth.routes.private import PrivateRoute
 from backoffice.auth.services import Services
 from backoffice.auth.settings import AuthSettings
 
@@ -33,6 +35,8 @@ __all__ = [
     "AuthSettings",
     "PasswordChanged",
     "Principal",
+    "PrivateRoute",
+    "Reauthenticated",
     "Registered",
     "Role",
     "RoleChanged",

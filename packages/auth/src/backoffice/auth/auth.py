@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, params
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
 
 from backoffice.auth import audit
 from backoffice.auth.events import AuthEvent
@@ -26,6 +26,7 @@ from backoffice.core import (
     clock,
     database,
     events,
+    reads,
     settings,
     singleton,
 )
@@ -116,6 +117,31 @@ class Auth:
                 optional=True,
             )
         )
+
+    def csrf_token(self) -> params.Depends:
+        """A token for a form: `Annotated[str, auth.csrf_token()]` where the form is rendered.
+
+        It goes into the field `csrf_token`, or the header `X-CSRF-Token` of a script. "" for a
+        caller without a session cookie.
+        """
+
+        @reads(self.services)
+        async def csrf_token(connection: HTTPConnection) -> str:
+            return await self.services.of(connection).csrf.token_for(connection)
+
+        return params.Depends(csrf_token)
+
+    def csrf(self) -> params.Depends:
+        """Refuse a form that no page of the caller's session has sent: 403 `csrf_failed`.
+
+        For `dependencies=[auth.csrf()]` where the form is taken.
+        """
+
+        @reads(self.services)
+        async def csrf(request: Request) -> None:
+            await self.services.of(request).csrf.check_request(request)
+
+        return params.Depends(csrf)
 
     def on(self, event: type[E]) -> Callable[[Handler[E]], Handler[E]]:
         """Call the decorated coroutine after each event of that type, once it is committed.

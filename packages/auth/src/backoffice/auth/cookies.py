@@ -13,11 +13,28 @@ class SessionCookie:
 
     def __init__(self, settings: AuthSettings) -> None:
         self._secure = settings.cookie_secure
+        self._same_site = settings.cookie_same_site
         self._max_age = int(settings.session_lifetime.total_seconds())
 
     def read(self, connection: HTTPConnection) -> str | None:
-        """The value sent; None where there is none."""
-        return connection.cookies.get(self.name(connection))
+        """The value sent; None where there is none, and "", which is no session, for several.
+
+        Of this very name: Starlette's parser strips U+0085 and U+00A0 as well, with which a
+        neighbouring subdomain may plant `\x85__Host-...`, for browsers see no `__Host-` in it.
+        """
+        name = self.name(connection).encode()
+        found = [
+            value.decode("latin-1")
+            for header, content in connection.scope["headers"]
+            if header == b"cookie"
+            for key, _, value in (
+                each.strip(b" \t").partition(b"=") for each in content.split(b";")
+            )
+            if key == name
+        ]
+        if not found:
+            return None
+        return found[0] if len(found) == 1 else ""
 
     def name(self, connection: HTTPConnection) -> str:
         """`__Host-` keeps a neighbouring subdomain from planting one; browsers want https."""
@@ -31,7 +48,7 @@ class SessionCookie:
             max_age=self._max_age,
             path="/",
             httponly=True,
-            samesite="lax",
+            samesite=self._same_site,
             secure=self._is_secure(connection),
         )
 
@@ -41,7 +58,7 @@ class SessionCookie:
             self.name(connection),
             path="/",
             httponly=True,
-            samesite="lax",
+            samesite=self._same_site,
             secure=self._is_secure(connection),
         )
 

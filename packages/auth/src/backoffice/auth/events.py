@@ -58,9 +58,19 @@ class SignedIn(AuthEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class SignInFailed(AuthEvent):
-    """A sign-in was refused."""
+    """A sign-in was refused; `method` is that of SignedIn, or `reauthentication`."""
 
     name: ClassVar[str] = "auth.sign_in_failed"
+    method: str = "password"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reauthenticated(AuthEvent):
+    """Somebody who is signed in proved their password again: `session` has replaced `before`."""
+
+    name: ClassVar[str] = "auth.reauthenticated"
+    session: str = ""
+    before: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

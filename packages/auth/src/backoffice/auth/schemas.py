@@ -99,6 +99,30 @@ class PasswordChange(Body):
     new_password: Password
 
 
+class Reauthentication(Body):
+    """`POST /reauthenticate`."""
+
+    password: Password
+
+
+class TokenStatus(BaseModel):
+    """The answer of `POST /introspect` (RFC 7662, 2.2); of a token that is not good: `active`."""
+
+    active: bool
+    token_type: str | None = None
+    token_use: str | None = None
+    scope: str | None = None
+    sub: str | None = None
+    username: str | None = None
+    iss: str | None = None
+    aud: str | None = None
+    iat: int | None = None
+    exp: int | None = None
+    auth_time: int | None = None
+    jti: str | None = None
+    sid: str | None = None
+
+
 class SessionOut(BaseModel):
     """One of the caller's sessions; `current` is the one that asks."""
 

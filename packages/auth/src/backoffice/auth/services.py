@@ -47,6 +47,8 @@ class Services:
     last_uses: LastUses
     cookie: SessionCookie
     limits: Limits
+    csrf: Csrf
+    introspection: Introspection
 
 
 @asynccontextmanager
@@ -97,12 +99,16 @@ async def opened(
                 roles=roles,
                 sessions=sessions,
                 keys=keys,
-                sign_in=SignIn(database, events, users, sessions),
+                sign_in=SignIn(database, events, users, sessions, revocations),
                 resolver=resolver,
                 revocations=revocations,
                 last_uses=last_uses,
                 cookie=cookie,
                 limits=Limits(limiter, settings),
+                csrf=Csrf(resolver, core.secrets()),
+                introspection=Introspection(
+                    database, settings, tokens, sessions, keys, resolver, revocations
+                ),
             )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import update
-from sqlmodel import col, select
+from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import HTTPConnection
 
@@ -109,14 +109,14 @@ class Sessions:
         return found[0] if found else None
 
     def alive(self, session: UserSession) -> bool:
-        """Whether the session has neither ended nor run out nor, for a browser, lain idle."""
+        """Whether the session has neither ended nor run out nor lain idle (ASVS 7.3.1, 7.3.2)."""
         return session.ended_at is None and self._clock.now() < self.good_until(session)
 
     def good_until(self, session: UserSession) -> datetime:
         """When the session runs out, if it is not used any more."""
-        if session.kind != BROWSER:
-            return session.expires_at
-        return min(session.expires_at, session.last_seen_at + self._settings.session_idle)
+        found = self._settings
+        idle = found.session_idle if session.kind == BROWSER else found.refresh_idle
+        return min(session.expires_at, session.last_seen_at + idle)
 
     async def refreshed(self, refresh_token: str, client: Client) -> TokenPair:
         """The next pair; the token given is spent. Unauthenticated if it is not good.
@@ -130,10 +130,10 @@ class Sessions:
             raise _not_good()
         id, generation = named
         async with self._database.session() as session:
-            row = await _with_active_owner(session, id)
+            row = await _with_active_owner(session, id, self._clock.now())
             if row is None or not self.alive(row):
                 raise _not_good()
-            if await self._rotated(session, id, generation):
+            if await self._rotated(session, id, generation, client):
                 await session.commit()
                 return self.tokens(row, generation + 1)
             await session.refresh(row)
@@ -163,9 +163,8 @@ class Sessions:
             row = await session.get(UserSession, id)
             if row is None or (owner is not None and row.user_id != owner):
                 raise NotFound(f"there is no session {id}")
-            if row.ended_at is not None:
+            if not await self._ended(session, id):
                 return
-            row.ended_at = self._clock.now()
             event = SignedOut(
                 actor=actor,
                 subject=audit.user(row.user_id),
@@ -175,10 +174,65 @@ class Sessions:
             await self._events.emit(event, session)
             await self._revocations.commit(session, row.user_id)
 
-    async def end_all_of(self, id: uuid.UUID, *, actor: str, client: Client) -> None:
-        """End every session of a user."""
+    async def end_by(self, refresh_token: str, client: Client) -> bool:
+        """End the session of a refresh token, spent or not; False if it is none of ours."""
+        named = self._refresh_seal.opened(refresh_token)
+        return named is not None and await self.end_own(named[0], client)
+
+    async def end_own(self, id: uuid.UUID, client: Client) -> bool:
+        """End a session for whoever holds its token; False if there is none that goes on."""
         async with self._database.session() as session:
-            await self.end_all(session, id)
+            row = await session.get(UserSession, id)
+        if row is None or row.ended_at is not None:
+            return False
+        await self.end(id, actor=audit.user(row.user_id), client=client)
+        return True
+
+    async def end_before(self, cookie: str | None, client: Client) -> None:
+        """End the session that a browser has had until it signed in anew."""
+        before = self.of_cookie(cookie or "")
+        if before is not None:
+            await self.end_own(before, client)
+
+    async def of_refresh_token(self, refresh_token: str) -> UserSession | None:
+        """The session that a refresh token would be good for now; the token is not spent."""
+        named = self._refresh_seal.opened(refresh_token)
+        if named is None:
+            return None
+        id, generation = named
+        async with self._database.session() as session:
+            row = await _with_active_owner(session, id, self._clock.now())
+        good = row is not None and row.generation == generation and self.alive(row)
+        return row if good else None
+
+    async def succeed(self, session: AsyncSession, id: uuid.UUID, client: Client) -> UserSession:
+        """A session in the place of one whose owner was proved anew, which ends.
+
+        A new one, so that a copy of the old cookie or token, in whatever hands, is not raised
+        with it (ASVS 7.2.4). It runs out no later. Unauthenticated where the old one has ended.
+        """
+        old = await session.get(UserSession, id)
+        if old is None or not await self._ended(session, id):
+            raise _not_good()
+        moment = self._clock.now()
+        kept = {"user_id", "kind", "created_at", "expires_at", "mfa"}
+        new = UserSession(
+            **old.model_dump(include=kept),
+            rotated_at=moment,
+            last_seen_at=moment,
+            proved_at=moment,
+            address=client.address,
+            user_agent=client.user_agent,
+        )
+        session.add(new)
+        return new
+
+    async def end_all_of(
+        self, id: uuid.UUID, *, actor: str, client: Client, keep: uuid.UUID | None = None
+    ) -> None:
+        """End every session of a user but `keep`."""
+        async with self._database.session() as session:
+            await self.end_all(session, id, keep)
             event = SignedOut(actor=actor, subject=audit.user(id), address=client.address)
             await self._events.emit(event, session)
             await self._revocations.commit(session, id)
@@ -196,7 +250,9 @@ class Sessions:
             ended = ended.where(col(UserSession.id) != keep)
         await session.exec(ended)
 
-    async def _rotated(self, session: AsyncSession, id: uuid.UUID, generation: int) -> bool:
+    async def _rotated(
+        self, session: AsyncSession, id: uuid.UUID, generation: int, client: Client
+    ) -> bool:
         """Spend one generation; of any number of tries at once, one gets True."""
         moment = self._clock.now()
         spent = await session.exec(
@@ -206,10 +262,26 @@ class Sessions:
                 col(UserSession.generation) == generation,
                 col(UserSession.ended_at).is_(None),
             )
-            .values(generation=generation + 1, rotated_at=moment, last_seen_at=moment)
+            .values(
+                generation=generation + 1,
+                rotated_at=moment,
+                last_seen_at=moment,
+                address=client.address,
+                user_agent=client.user_agent,
+            )
             .execution_options(synchronize_session=False)
         )
         return bool(spent.rowcount == 1)
+
+    async def _ended(self, session: AsyncSession, id: uuid.UUID) -> bool:
+        """End a session; of any number of tries at once, one gets True."""
+        ended = await session.exec(
+            update(UserSession)
+            .where(col(UserSession.id) == id, col(UserSession.ended_at).is_(None))
+            .values(ended_at=self._clock.now())
+            .execution_options(synchronize_session=False)
+        )
+        return bool(ended.rowcount == 1)
 
     def _within_grace(self, row: UserSession, generation: int) -> bool:
         return (
@@ -219,8 +291,7 @@ class Sessions:
         )
 
     async def _end_reused(self, session: AsyncSession, row: UserSession, client: Client) -> None:
-        if row.ended_at is None:
-            row.ended_at = self._clock.now()
+        if await self._ended(session, row.id):
             event = TokenReused(
                 subject=audit.user(row.user_id), address=client.address, session=str(row.id)
             )
@@ -228,11 +299,14 @@ class Sessions:
             await self._revocations.commit(session, row.user_id)
 
 
-async def _with_active_owner(session: AsyncSession, id: uuid.UUID) -> UserSession | None:
+async def _with_active_owner(
+    session: AsyncSession, id: uuid.UUID, moment: datetime
+) -> UserSession | None:
+    unlocked = or_(col(User.locked_until).is_(None), col(User.locked_until) <= moment)
     found = await session.exec(
         select(UserSession)
         .join(User, col(User.id) == col(UserSession.user_id))
-        .where(UserSession.id == id, UserSession.kind == TOKEN, col(User.is_active))
+        .where(UserSession.id == id, UserSession.kind == TOKEN, col(User.is_active), unlocked)
     )
     return found.one_or_none()
 

@@ -28,6 +28,9 @@ class AuthSettings(PackageSettings):
     refresh_lifetime: Span = Field(default=timedelta(days=30), gt=NONE, le=LONGEST)
     """How long a client stays signed in by refreshing, at the most."""
 
+    refresh_idle: Span = Field(default=timedelta(days=14), gt=NONE, le=LONGEST)
+    """How long a client stays signed in without a request and without refreshing."""
+
     refresh_grace: Span = Field(default=timedelta(seconds=10), ge=NONE, le=LONGEST)
     """A spent refresh token, sent again within this span, gives the same successor once more: the
     answer to the first may have been lost. After it, it ends the session."""
@@ -60,6 +63,9 @@ class AuthSettings(PackageSettings):
     register_limit: WrittenLimit = "20/hour"
     """Accounts created, per address."""
 
+    guess_limit: WrittenLimit = "60/minute"
+    """Refresh tokens, and tokens to revoke, that are not good, per address."""
+
     issuer: str = Field(default="backoffice", min_length=1, max_length=200)
     """`iss` of access tokens; a token of another issuer is refused."""
 
@@ -75,6 +81,10 @@ class AuthSettings(PackageSettings):
 
     cookie_secure: bool | None = None
     """Send the session cookie over https only. Unset: as the sign-in request came."""
+
+    cookie_same_site: Literal["lax", "strict"] = "lax"
+    """`strict`: a browser that comes by a link from another site is not signed in on the first
+    page."""
 
     realm: Annotated[str, Unit('1 to 100 of ASCII, without " and \\')] = Field(
         default="backoffice", pattern=r"^[ !#-\[\]-~]{1,100}$"

@@ -1,10 +1,15 @@
 """Signing in with an address and a password, for tokens or for a browser."""
 
+import uuid
+from typing import cast
+
 from fastapi.security import OAuth2PasswordRequestForm
 
 from backoffice.auth import audit
-from backoffice.auth.events import SignedIn, SignInFailed
+from backoffice.auth.events import Reauthenticated, SignedIn, SignInFailed
 from backoffice.auth.models import User, UserSession
+from backoffice.auth.principals import Principal
+from backoffice.auth.revocations import Revocations
 from backoffice.auth.sessions import BROWSER, Client, Sessions
 from backoffice.auth.users import Users, normal_email
 from backoffice.core import Database, Events, InvalidInput, Unauthenticated
@@ -14,12 +19,18 @@ class SignIn:
     """Turns an address and a password into a session."""
 
     def __init__(
-        self, database: Database, events: Events, users: Users, sessions: Sessions
+        self,
+        database: Database,
+        events: Events,
+        users: Users,
+        sessions: Sessions,
+        revocations: Revocations,
     ) -> None:
         self._database = database
         self._events = events
         self._users = users
         self._sessions = sessions
+        self._revocations = revocations
 
     async def with_password(
         self, email: str, password: str, kind: str, client: Client
@@ -34,7 +45,7 @@ class SignIn:
                 # Looked up for known and unknown addresses alike, so that both cost the same.
                 known = await manager.user_db.get_by_email(credentials.username)
                 subject = audit.user(known.id) if known else ""
-                failed = SignInFailed(subject=subject, address=client.address)
+                failed = SignInFailed(subject=subject, address=client.address, method=_method(kind))
                 await self._events.emit(failed, session)
                 await session.commit()
                 raise Unauthenticated(
@@ -46,12 +57,46 @@ class SignIn:
                 actor=audit.user(user.id),
                 subject=audit.user(user.id),
                 address=client.address,
-                method="browser" if kind == BROWSER else "password",
+                method=_method(kind),
                 session=str(row.id),
             )
             await self._events.emit(event, session)
             await session.commit()
         return user, row
+
+    async def again(self, who: Principal, password: str, client: Client) -> UserSession:
+        """The session that takes the place of the caller's, whose password was proved anew.
+
+        InvalidInput for a wrong password; Unauthenticated for a session that has ended meanwhile.
+        """
+        before = cast(uuid.UUID, who.session_id)
+        async with self._database.session() as session:
+            manager = self._users.manager(session)
+            if not await manager.right_password(await manager.user_db.get(who.id), password):
+                failed = SignInFailed(
+                    actor=who.name,
+                    subject=who.name,
+                    address=client.address,
+                    method="reauthentication",
+                )
+                await self._events.emit(failed, session)
+                await session.commit()
+                raise InvalidInput("The password is not right.", code="invalid_credentials")
+            row = await self._sessions.succeed(session, before, client)
+            event = Reauthenticated(
+                actor=who.name,
+                subject=who.name,
+                address=client.address,
+                session=str(row.id),
+                before=str(before),
+            )
+            await self._events.emit(event, session)
+            await self._revocations.commit(session, who.id)
+        return row
+
+
+def _method(kind: str) -> str:
+    return "browser" if kind == BROWSER else "password"
 
 
 def _address(email: str) -> str:

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
 
-from backoffice.auth.routes import api_keys, keys, me, sessions, sign_in
-from backoffice.core import BackofficeRoute, singletons
+from backoffice.auth.routes import api_keys, keys, me, sessions, sign_in, tokens
+from backoffice.auth.routes.private import PrivateRoute
+from backoffice.core import singletons
 
 if TYPE_CHECKING:
     from backoffice.auth.auth import Auth
@@ -13,9 +14,7 @@ if TYPE_CHECKING:
 
 def account_router(auth: "Auth") -> APIRouter:
     """A router with the routes of every feature, which brings the services' lifespan."""
-    router = APIRouter(
-        tags=["auth"], lifespan=singletons(auth.services), route_class=BackofficeRoute
-    )
-    for feature in (sign_in, me, sessions, api_keys, keys):
+    router = APIRouter(tags=["auth"], lifespan=singletons(auth.services), route_class=PrivateRoute)
+    for feature in (sign_in, me, sessions, tokens, api_keys, keys):
         feature.add(router, auth)
     return router

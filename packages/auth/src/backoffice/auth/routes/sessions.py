@@ -26,6 +26,14 @@ def add(router: APIRouter, auth: "Auth") -> None:
         alive = await services.of(request).sessions.of_user(who.id)
         return [SessionOut.of(each, who.session_id) for each in alive]
 
+    @router.delete("/sessions", status_code=204)
+    async def end_other_sessions(request: Request, who: Annotated[Principal, signed_in]) -> None:
+        """End every session of the caller but this one."""
+        person(who)
+        await services.of(request).sessions.end_all_of(
+            who.id, actor=who.name, client=Client.of(request), keep=who.session_id
+        )
+
     @router.delete("/sessions/{id}", status_code=204)
     async def end_session(
         request: Request, id: uuid.UUID, who: Annotated[Principal, signed_in]
