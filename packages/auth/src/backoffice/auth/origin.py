@@ -1,7 +1,15 @@
 """Whether a browser's request comes from a page of this very site (ASVS 3.5.1)."""
 
+import re
+from collections.abc import Collection
+
 from starlette.requests import HTTPConnection
 
+_ORIGIN = re.compile(
+    r"https://(?:[a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])"
+    r"(?::(?P<port>[1-9][0-9]{0,4}))?"
+)
+_HTTPS = ":443"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
@@ -10,6 +18,10 @@ def same_origin(connection: HTTPConnection) -> bool:
     fetch_site = connection.headers.get("sec-fetch-site")
     if fetch_site is not None:
         return fetch_site in ("same-origin", "none")
+    return _of_host(connection)
+
+
+def _of_host(connection: HTTPConnection) -> bool:
     origin, host = connection.headers.get("origin"), connection.headers.get("host")
     if not origin or not host:
         return False
@@ -19,8 +31,32 @@ def same_origin(connection: HTTPConnection) -> bool:
     return origin == f"https://{host}" or (plain and origin == f"http://{host}")
 
 
+def permitted(connection: HTTPConnection, trusted: Collection[str]) -> bool:
+    """Whether a cookie will do, where `needs_same_origin`.
+
+    A websocket is bound by no browser to the site of its page, so it must say from which page it
+    comes: from one of this site, or of an origin that is trusted (RFC 6455, 10.2).
+    """
+    if connection.scope["type"] != "websocket":
+        return same_origin(connection)
+    if connection.headers.getlist("origin")[1:]:
+        return False
+    if connection.headers.get("origin") in trusted:
+        return True
+    return _of_host(connection) and same_origin(connection)
+
+
 def needs_same_origin(connection: HTTPConnection) -> bool:
     """Whether a cookie is not enough: for every change, and for every websocket."""
     if connection.scope["type"] == "websocket":
         return True
     return connection.scope.get("method", "GET") not in SAFE_METHODS
+
+
+def written_origin(value: str) -> str:
+    """An origin as browsers send it; ValueError for anything but https and a host."""
+    text = value.strip().lower().rstrip("/")
+    found = _ORIGIN.fullmatch(text)
+    if found is None or int(found["port"] or 0) > 65535:
+        raise ValueError("is not an origin; write it as https://shop.example.com, without a path")
+    return text.removesuffix(_HTTPS)

@@ -4,8 +4,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
+from pydantic_settings import NoDecode
 
+from backoffice.auth.origin import written_origin
 from backoffice.core.settings import PackageSettings, Span, Unit, configuration
 from backoffice.ratelimit.settings import WrittenLimit
 
@@ -66,6 +68,12 @@ class AuthSettings(PackageSettings):
     guess_limit: WrittenLimit = "60/minute"
     """Refresh tokens, and tokens to revoke, that are not good, per address."""
 
+    keys_per_owner: Annotated[int, Unit("keys")] = Field(default=100, ge=1, le=100_000)
+    """API keys that one account may have at a time."""
+
+    key_overlap: Span = Field(default=timedelta(days=30), ge=NONE, le=LONGEST)
+    """How long a key that is rotated may go on beside its successor, at the most."""
+
     issuer: str = Field(default="backoffice", min_length=1, max_length=200)
     """`iss` of access tokens; a token of another issuer is refused."""
 
@@ -90,6 +98,28 @@ class AuthSettings(PackageSettings):
         default="backoffice", pattern=r"^[ !#-\[\]-~]{1,100}$"
     )
     """Named in challenges: `WWW-Authenticate: Bearer realm="..."`."""
+
+    trusted_origins: Annotated[
+        tuple[Annotated[str, AfterValidator(written_origin)], ...],
+        NoDecode,
+        Unit("https://host[:port], separated by commas"),
+    ] = Field(default=(), max_length=1000)
+    """Whose pages may open websockets by the session cookie, besides those of the app's own
+    origin."""
+
+    ticket_lifetime: Span = Field(default=timedelta(seconds=30), gt=NONE, le=timedelta(minutes=10))
+    """How long a ticket of `POST /ws-ticket` opens a websocket, once."""
+
+    websocket_lifetime: Span = Field(default=timedelta(hours=1), gt=NONE, le=LONGEST)
+    """How long a websocket stays open, at the most; then its client connects anew, by a credential
+    that is good then."""
+
+    @field_validator("trusted_origins", mode="before")
+    @classmethod
+    def _separated(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return [each.strip() for each in value.split(",") if each.strip()]
 
     @field_validator("key_ring")
     @classmethod

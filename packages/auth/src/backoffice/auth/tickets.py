@@ -44,10 +44,10 @@ class NewTicket:
 
 @dataclass(frozen=True)
 class Spent:
-    """Of which session or key a ticket was, that is spent now."""
+    """The session or the key that a ticket stood for, by id."""
 
-    session_id: uuid.UUID | None
-    key_id: uuid.UUID | None
+    sessions: tuple[uuid.UUID, ...]
+    keys: tuple[uuid.UUID, ...]
 
 
 class Tickets:
@@ -92,17 +92,24 @@ class Tickets:
         async with self._database.session() as session:
             row = (await session.exec(taken)).one_or_none()
             await session.commit()
-        return None if row is None else Spent(row.session_id, row.key_id)
+        if row is None:
+            return None
+        return Spent(_given(row.session_id), _given(row.key_id))
 
 
-def offered(value: bytes) -> Iterator[str]:
+def offered(value: bytes) -> Iterator[bytes]:
     """The tickets among the subprotocols of a header."""
-    for each in value.decode("latin-1").split(","):
-        if (name := each.strip()).startswith(_OFFERED):
-            yield name.removeprefix(_OFFERED)
+    prefix = _OFFERED.encode()
+    for each in value.split(b","):
+        if (name := each.strip()).startswith(prefix):
+            yield name.removeprefix(prefix)
 
 
 def hide(scope: Scope) -> None:
     """Leave the app the other subprotocols, of which it may accept the first."""
     names = scope.get("subprotocols") or ()
     scope["subprotocols"] = [each for each in names if not each.startswith(_OFFERED)]
+
+
+def _given(id: uuid.UUID | None) -> tuple[uuid.UUID, ...]:
+    return () if id is None else (id,)
