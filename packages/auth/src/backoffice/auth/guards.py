@@ -1,6 +1,7 @@
 """Guards: what a route asks of its caller, as one dependency of FastAPI."""
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Response
@@ -10,9 +11,10 @@ from starlette.requests import HTTPConnection
 from backoffice.auth import schemes
 from backoffice.auth.permissions import parsed
 from backoffice.auth.principals import Method, Principal
-from backoffice.auth.resolution import Resolver
+from backoffice.auth.resolution import Resolution, Resolver
 from backoffice.auth.services import Services
-from backoffice.core import Forbidden, InvalidInput, SetupError, Singleton
+from backoffice.auth.websockets import answer
+from backoffice.core import Forbidden, InvalidInput, Refusal, SetupError, Singleton
 from backoffice.core.dependencies import NAMED
 
 METHODS: tuple[Method, ...] = ("jwt", "api_key", "session")
@@ -61,6 +63,28 @@ class Guard(SecurityBase):
             or resolver.at_once(connection)
             or await resolver.resolution(connection)
         )
+        if connection.scope["type"] == "websocket":
+            return self._of_websocket(services, connection, resolution)
+        return self._judged(services, connection, resolution)
+
+    def _of_websocket(
+        self, services: Services, connection: HTTPConnection, resolution: Resolution
+    ) -> Principal | None:
+        """Judged before it is accepted, and watched from then on; fresh it need be only once."""
+        try:
+            principal = self._judged(services, connection, resolution)
+        except Refusal as refusal:
+            raise answer(connection, refusal) from None
+        if principal is not None:
+            check = partial(self._check, services.resolver)
+            together = resolution.together or (principal,)
+            services.websockets.watch(connection, together, check)
+        return principal
+
+    def _judged(
+        self, services: Services, connection: HTTPConnection, resolution: Resolution
+    ) -> Principal | None:
+        resolver = services.resolver
         if resolution.error is not None:
             raise resolution.error
         principal = resolution.principal
@@ -71,11 +95,14 @@ class Guard(SecurityBase):
         if self.permissions and not principal.can(*self.permissions):
             raise self._lacks(resolver, self.permissions, principal)
         if self._asks_more:
-            self._check(principal, resolver, services.clock.now())
+            self._check(resolver, principal)
+            self._check_fresh(principal, services.clock.now())
         return principal
 
-    def _check(self, principal: Principal, resolver: Resolver, now: datetime) -> None:
+    def _check(self, resolver: Resolver, principal: Principal) -> None:
         """The order tells a caller first what no other step of theirs can mend."""
+        if not principal.can(*self.permissions):
+            raise self._lacks(resolver, self.permissions, principal)
         if principal.method not in self.methods:
             raise Forbidden(
                 f"This takes {' or '.join(self.methods)}, not {principal.method}.",
@@ -88,6 +115,8 @@ class Guard(SecurityBase):
             raise Forbidden("Confirm your e-mail address first.", code="not_verified")
         if self.mfa and not principal.mfa:
             raise Forbidden("This needs your second factor.", code="mfa_required")
+
+    def _check_fresh(self, principal: Principal, now: datetime) -> None:
         if self.fresh is not None and not _is_fresh(principal, self.fresh, now):
             seconds = int(self.fresh.total_seconds())
             raise Forbidden(

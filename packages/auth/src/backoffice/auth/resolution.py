@@ -3,13 +3,14 @@
 | presented | answer |
 |---|---|
 | nothing | anonymous: 401 with a challenge for each scheme where somebody is needed |
-| an explicit credential (JWT, API key) that is not good, alone or beside a good one | 401 |
+| an explicit credential (JWT, API key, ticket) that is not good, alone or beside a good one | 401 |
 | the same header twice, or two explicit credentials that are both good | 400 |
 | an explicit credential and a cookie | the explicit one; the cookie is not looked at |
 | a cookie whose session has ended | anonymous, and the cookie is cleared |
 | a cookie that we never made | 401 |
 | a cookie, for a change, from another site | 403 |
 | anything of an owner who is not active (any more), or is locked | 401 |
+| a ticket, which is an explicit credential, for anything but a websocket | 401 |
 
 An app may allow two explicit credentials of one and the same principal: what both permit holds.
 """
@@ -17,7 +18,7 @@ An app may allow two explicit credentials of one and the same principal: what bo
 import hashlib
 import logging
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -31,12 +32,14 @@ from backoffice.auth.credentials import API_KEY, api_key_prefix
 from backoffice.auth.key_terms import KeyTerms
 from backoffice.auth.last_uses import LastUses
 from backoffice.auth.models import ApiKey, UserSession
-from backoffice.auth.origin import needs_same_origin, same_origin
+from backoffice.auth.origin import needs_same_origin, permitted
 from backoffice.auth.permissions import intersection
 from backoffice.auth.principals import Method, Principal, Principals
 from backoffice.auth.remembered import Remembered
 from backoffice.auth.revocations import Revocations
 from backoffice.auth.sessions import BROWSER, TOKEN, Sessions
+from backoffice.auth.standing import Standing
+from backoffice.auth.tickets import SUBPROTOCOL_HEADER, Tickets, hide, offered
 from backoffice.auth.tokens import AccessClaims, AccessTokens, InvalidToken
 from backoffice.core import Clock, Forbidden, Refusal, TooManyRequests, Unauthenticated
 
@@ -67,6 +70,8 @@ class Resolution:
     principal: Principal | None = None
     error: Refusal | None = None
     stale_cookie: bool = False
+    #: The principals of the two credentials, where two were accepted together.
+    together: tuple[Principal, ...] = ()
 
 
 class Good:
@@ -100,10 +105,13 @@ class Resolver:
         revocations: Revocations,
         last_uses: LastUses,
         terms: KeyTerms,
+        tickets: Tickets,
+        standing: Standing,
         *,
         realm: str,
         remembered: int,
         same_principal: bool,
+        trusted_origins: Collection[str],
     ) -> None:
         self._clock = clock
         self._tokens = tokens
@@ -114,8 +122,11 @@ class Resolver:
         self._revocations = revocations
         self._last_uses = last_uses
         self._terms = terms
+        self._tickets = tickets
+        self._standing = standing
         self._realm = realm
         self._same_principal = same_principal
+        self._trusted_origins = trusted_origins
         self._remembered: Remembered[Good] = Remembered(remembered)
         self._verified_by = tokens.generation
         revocations.on_change(self._remembered.forget)
@@ -142,6 +153,8 @@ class Resolver:
                 if presented is not None:
                     return None
                 presented = header
+            elif header[0] == SUBPROTOCOL_HEADER:
+                return None
         if presented is None or not self._revocations.fresh:
             return None
         now = self._clock.now()
@@ -182,22 +195,18 @@ class Resolver:
         )
 
     async def _resolved(self, connection: HTTPConnection) -> Resolution:
-        presented = [
-            (name, value)
-            for name, value in connection.scope["headers"]
-            if name in (AUTHORIZATION, API_KEY_HEADER)
-        ]
+        presented = _presented(connection)
         if presented:
-            return Resolution(await self._of_explicit(connection, presented[:MOST_PRESENTED]))
+            return await self._of_explicit(connection, presented[:MOST_PRESENTED])
         cookie = self._cookie.read(connection)
         return Resolution() if cookie is None else await self._of_cookie(connection, cookie)
 
     async def _of_explicit(
         self, connection: HTTPConnection, presented: list[tuple[bytes, bytes]]
-    ) -> Principal:
+    ) -> Resolution:
         try:
             # Validity is judged before number: a bad one is 401 beside a good one as well.
-            good = [await self._explicit(name, value) for name, value in presented]
+            good = [await self._explicit(connection, name, value) for name, value in presented]
             self._check_terms(connection, good)
         except NotGood as reason:
             raise self._invalid(str(reason)) from reason
@@ -207,19 +216,22 @@ class Resolver:
                 await self._terms.spend(each.key)
             self._use(each, now)
         if len(good) == 1:
-            return good[0].principal
+            return good[0].resolution
         if len({name for name, _ in presented}) < len(presented):
             raise self._ambiguous("Send each header once.")
         one, other = (each.principal for each in good)
         if not self._same_principal or one.id != other.id:
             raise self._ambiguous("Send one credential: a token or an API key, not both.")
-        return replace(one, permissions=intersection(one.permissions, other.permissions))
+        both = replace(one, permissions=intersection(one.permissions, other.permissions))
+        return Resolution(both, together=(one, other))
 
     def _check_terms(self, connection: HTTPConnection, good: list[Good]) -> None:
         if not all(self._terms.permits(each.key, connection) for each in good if each.key):
             raise NotGood("key used from outside its networks")
 
-    async def _explicit(self, name: bytes, value: bytes) -> Good:
+    async def _explicit(self, connection: HTTPConnection, name: bytes, value: bytes) -> Good:
+        if name == SUBPROTOCOL_HEADER:
+            return await self._of_ticket(connection, value)
         digest = _digest(name, value)
         known = await self._known(digest)
         return known or await self._loaded(digest, self._checked(_text(name, value)))
@@ -276,6 +288,18 @@ class Resolver:
             raise NotGood("key revoked or expired")
         return Good(principal, key.expires_at, key)
 
+    async def _of_ticket(self, connection: HTTPConnection, value: bytes) -> Good:
+        """Read anew: whom a ticket stands for is remembered for nobody."""
+        if connection.scope["type"] != "websocket":
+            raise NotGood("a ticket for something else than a websocket")
+        spent = await self._tickets.spend(value.decode("latin-1"))
+        if spent is None:
+            raise NotGood("ticket")
+        hide(connection.scope)
+        for each in (await self._standing.of(spent.sessions, spent.keys)).values():
+            return Good(each.principal, each.until, each.key)
+        raise NotGood("ticket of what has ended")
+
     async def _of_cookie(self, connection: HTTPConnection, value: str) -> Resolution:
         id = self._sessions.of_cookie(value)
         if id is None:
@@ -287,7 +311,7 @@ class Resolver:
             )
         except NotGood:
             return Resolution(stale_cookie=True)
-        if needs_same_origin(connection) and not same_origin(connection):
+        if needs_same_origin(connection) and not permitted(connection, self._trusted_origins):
             raise Forbidden(
                 "This change was not asked for by a page of this site.", code="csrf_failed"
             )
@@ -324,6 +348,18 @@ class Resolver:
 
     def _ambiguous(self, message: str) -> InvalidRequest:
         return InvalidRequest(message, headers=self.challenge("invalid_request"))
+
+
+def _presented(connection: HTTPConnection) -> list[tuple[bytes, bytes]]:
+    """The explicit credentials; tickets last, so that none is spent beside what is not good."""
+    found: list[tuple[bytes, bytes]] = []
+    tickets: list[tuple[bytes, bytes]] = []
+    for name, value in connection.scope["headers"]:
+        if name == SUBPROTOCOL_HEADER:
+            tickets += ((name, each) for each in offered(value))
+        elif name in (AUTHORIZATION, API_KEY_HEADER):
+            found.append((name, value))
+    return found + tickets
 
 
 def _digest(name: bytes, value: bytes) -> bytes:

@@ -21,8 +21,11 @@ from backoffice.auth.roles import Roles
 from backoffice.auth.sessions import Sessions
 from backoffice.auth.settings import AuthSettings
 from backoffice.auth.sign_in import SignIn
+from backoffice.auth.standing import Standing
+from backoffice.auth.tickets import Tickets
 from backoffice.auth.tokens import AccessTokens
 from backoffice.auth.users import Users
+from backoffice.auth.websockets import WebSockets
 from backoffice.core import Clock, Database, Events, Settings
 from backoffice.ratelimit import Limiter
 
@@ -47,6 +50,8 @@ class Services:
     last_uses: LastUses
     cookie: SessionCookie
     limits: Limits
+    tickets: Tickets
+    websockets: WebSockets
     csrf: Csrf
     introspection: Introspection
 
@@ -74,42 +79,54 @@ async def opened(
             users = Users(database, events, clock, passwords, sessions, roles, revocations)
             keys = ApiKeys(database, events, clock, revocations)
             cookie = SessionCookie(settings)
+            principals = Principals(database, clock)
+            standing = Standing(principals, sessions, keys)
+            tickets = Tickets(database, clock, settings.ticket_lifetime)
             resolver = Resolver(
                 clock,
                 tokens,
                 sessions,
                 keys,
                 cookie,
-                Principals(database, clock),
+                principals,
                 revocations,
                 last_uses,
                 KeyTerms(limiter),
+                tickets,
+                standing,
                 realm=settings.realm,
                 remembered=settings.remembered,
                 same_principal=settings.two_credentials,
+                trusted_origins=settings.trusted_origins,
             )
-            yield Services(
-                settings=settings,
-                database=database,
-                events=events,
-                clock=clock,
-                ring=ring,
-                passwords=passwords,
-                users=users,
-                roles=roles,
-                sessions=sessions,
-                keys=keys,
-                sign_in=SignIn(database, events, users, sessions, revocations),
-                resolver=resolver,
-                revocations=revocations,
-                last_uses=last_uses,
-                cookie=cookie,
-                limits=Limits(limiter, settings),
-                csrf=Csrf(resolver, core.secrets()),
-                introspection=Introspection(
-                    database, settings, tokens, sessions, keys, resolver, revocations
-                ),
+            websockets = WebSockets(
+                clock, tokens, revocations, standing, settings.websocket_lifetime
             )
+            async with websockets.watching():
+                yield Services(
+                    settings=settings,
+                    database=database,
+                    events=events,
+                    clock=clock,
+                    ring=ring,
+                    passwords=passwords,
+                    users=users,
+                    roles=roles,
+                    sessions=sessions,
+                    keys=keys,
+                    sign_in=SignIn(database, events, users, sessions, revocations),
+                    resolver=resolver,
+                    revocations=revocations,
+                    last_uses=last_uses,
+                    cookie=cookie,
+                    limits=Limits(limiter, settings),
+                    tickets=tickets,
+                    websockets=websockets,
+                    csrf=Csrf(resolver, core.secrets()),
+                    introspection=Introspection(
+                        database, settings, tokens, sessions, keys, resolver, revocations
+                    ),
+                )
 
 
 def _access_tokens(ring: KeyRing, settings: AuthSettings, clock: Clock) -> AccessTokens:
