@@ -29,6 +29,7 @@ lint: venv # style, and nothing else
 types: venv # mypy, strict; and pyright on what a user's code sees
 	$(BIN)/mypy $(TYPED)
 	$(BIN)/basedpyright -p tests/typing
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/basedpyright --verifytypes backoffice.core --ignoreexternal
 
 format: venv # put the code into the house's form
 	$(BIN)/ruff check --fix $(SOURCES)

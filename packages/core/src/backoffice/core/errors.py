@@ -76,7 +76,7 @@ class Refusal(BackofficeError, HTTPException):
         **data: Any,
     ) -> None:
         BackofficeError.__init__(self, message, code=code, **data)
-        self.status_code = self.status
+        self.status_code: int = self.status
         # Starlette annotates detail as str, FastAPI's handler serialises any JSON value.
         # What a client sent may be in it: half a surrogate pair would turn the answer into a 500.
         self.detail: Any = plain({"code": self.code, "message": message, **data})

@@ -22,7 +22,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backoffice.core.errors import SetupError
 from backoffice.core.singletons import singleton
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -37,7 +37,9 @@ class Held(Generic[T]):
         self.users: list[Held[Any]] = []
         self._name = name
         self._closing = asyncio.Event()
-        self.task = loop.create_task(self._hold(manager), name=name, context=context)
+        self.task: asyncio.Task[None] = loop.create_task(
+            self._hold(manager), name=name, context=context
+        )
         self.task.add_done_callback(lambda _: self._settle())
 
     async def close(self) -> BaseException | None:

@@ -10,7 +10,7 @@ from typing import Any
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-access_log = logging.getLogger("backoffice.access")
+access_log: logging.Logger = logging.getLogger("backoffice.access")
 
 HEADER = "X-Request-ID"
 STATE = "request_id"

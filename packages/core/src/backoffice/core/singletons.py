@@ -288,7 +288,7 @@ class Run(AbstractAsyncContextManager["Run"]):
         self.seconds: dict[Singleton[Any], float] = {}
         #: Those that ended before the run did, because a task of theirs failed.
         self.stopped: dict[Singleton[Any], BaseException | None] = {}
-        self.replaced = Replaced(None)
+        self.replaced: Replaced = Replaced(None)
         self._held: dict[Singleton[Any], Held[Any]] = {}
         self._context: Context | None = None
 

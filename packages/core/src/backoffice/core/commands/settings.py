@@ -20,7 +20,7 @@ from backoffice.core.settings.variables import Variable, text
 COLUMNS = ("name", "value", "unit", "default", "source", "description")
 WRONG = "(wrong)"
 
-settings = typer.Typer(help="Show what the app is set to.", no_args_is_help=True)
+settings: typer.Typer = typer.Typer(help="Show what the app is set to.", no_args_is_help=True)
 
 
 @settings.command()

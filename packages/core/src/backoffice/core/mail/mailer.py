@@ -15,7 +15,7 @@ from backoffice.core.mail.messages import Message, letter, parsed
 from backoffice.core.mail.settings import NOBODY, MailSettings, Submission, mail_settings
 from backoffice.core.singletons import singleton
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 #: How long an answer to `well` holds; seconds.
 FRESH = 60.0

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 from urllib.request import url2pathname
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic_settings import SettingsConfigDict
 
 from backoffice.core.errors import BackofficeError
 from backoffice.core.mail.messages import parsed
@@ -41,7 +42,7 @@ class Submission:
 class MailSettings(PackageSettings):
     """From `BACKOFFICE_MAIL__URL` and its sisters."""
 
-    model_config = configuration("BACKOFFICE_MAIL__")
+    model_config: ClassVar[SettingsConfigDict] = configuration("BACKOFFICE_MAIL__")
 
     url: Url | None = None
     """Where mail goes: `smtp://user:password@host:587`, `smtps://...:465`, `file:///directory`,

@@ -4,7 +4,7 @@ import json
 from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator
-from pydantic_settings import NoDecode
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from backoffice.core.errors import SetupError
 from backoffice.core.settings.fields import Seconds, Unit, Url
@@ -38,7 +38,7 @@ _Secrets = Annotated[
 class Settings(PackageSettings):
     """What all packages share; from `BACKOFFICE_DATABASE_URL` and its sisters."""
 
-    model_config = configuration("BACKOFFICE_")
+    model_config: ClassVar[SettingsConfigDict] = configuration("BACKOFFICE_")
     elsewhere: ClassVar[tuple[str, ...]] = ("BACKOFFICE_APP", SECRETS_DIR)
 
     database_url: Url = SecretStr("sqlite:///backoffice.db")

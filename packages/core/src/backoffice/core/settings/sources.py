@@ -1,7 +1,7 @@
 """Where settings come from: variables of the environment, and files of secrets."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,7 @@ class SecretFiles(EnvSettingsSource):
     def __init__(self, settings_cls: type[BaseSettings]) -> None:
         super().__init__(settings_cls)
         self._contents: dict[str, str] = {}
-        self.env_vars = self._contents
+        self.env_vars: Mapping[str, str | None] = self._contents
 
     def __call__(self) -> dict[str, Any]:
         """What the files hold; raises Unreadable for one that cannot be read."""

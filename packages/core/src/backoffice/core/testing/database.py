@@ -22,7 +22,7 @@ class TemplateDatabase:
     """
 
     def __init__(self, folder: Path, prepare: Prepare | None = None) -> None:
-        self.file = folder / "template.db"
+        self.file: Path = folder / "template.db"
         self._prepare = [entry.load() for entry in entry_points(group=ENTRY_POINTS)]
         self._prepare += [prepare] if prepare is not None else []
 
