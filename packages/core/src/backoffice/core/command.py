@@ -82,11 +82,11 @@ class Command:
 def _cell(value: Any) -> str:
     if value is None:
         return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, list | tuple | set | frozenset):
         return ", ".join(map(str, value)) or "-"
-    return (
-        {True: "yes", False: "no"}.get(value, str(value)) if value in (True, False) else str(value)
-    )
+    return str(value)
 
 
 def application(arguments: Sequence[str]) -> typer.Typer:
