@@ -6,6 +6,7 @@ import hmac
 import json
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import count
 from math import prod
 from typing import Any
@@ -276,6 +277,21 @@ def test_a_pem_signs_by_an_algorithm_of_its_kind_alone(algorithm: str, other: st
     assert SigningKey.from_pem(pem).algorithm == algorithm
     with pytest.raises(SetupError, match=other):
         SigningKey.from_pem(pem, other)
+
+
+@pytest.mark.parametrize("algorithm", ["HS256", "RS256", "ES256", "Ed25519", "none", "HS512"])
+def test_a_key_has_an_algorithm_of_its_kind(algorithm: str) -> None:
+    for name, key in KEYS.items():
+        if name != algorithm and {name, algorithm} not in SAME_KIND:
+            with pytest.raises(SetupError):
+                replace(key, algorithm=algorithm)
+    with pytest.raises(SetupError):
+        SigningKey(algorithm, "k")
+    with pytest.raises(SetupError):
+        SigningKey(algorithm, "k", secret=b"s" * 32, public=KEYS["ES256"].public)
+
+
+SAME_KIND = ({"RS256", "PS256"}, {"Ed25519", "EdDSA"})
 
 
 @pytest.mark.parametrize(("algorithm", "library"), OFFERED)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from backoffice.auth import key_watch
-from backoffice.auth.jws import decoded
+from backoffice.auth.jws import decoded, encoded
 from backoffice.auth.key_files import KeyFile
 from backoffice.auth.key_ring import MAX_KEYS, KeyRing, RingKey, of_secrets, signing
 from backoffice.auth.rotation import OVERLAP, SHORT_LEAD, rotated
@@ -22,6 +22,7 @@ from backoffice.core import SetupError
 from backoffice.core.command import main
 from backoffice.core.testing import ManualClock
 from tests.auth.conftest import House, built, create_tables
+from tests.auth.defects import N_P256
 from tests.auth.forging import KEYS, MOMENT, pem_of
 
 LEAD = timedelta(minutes=5)
@@ -60,12 +61,24 @@ def test_without_a_lead_the_new_key_signs_at_once_even_before_one_on_its_way() -
         assert signing(done.entries, moment).key == NEWER
 
 
-def test_without_lead_or_overlap_the_old_keys_are_out_at_once() -> None:
+def test_without_lead_or_overlap_all_earlier_keys_are_out_at_once() -> None:
+    """Those too whose own overlap is not over: a key, or the whole file, has leaked."""
     first = rotated([RingKey(OLD)], NEW, MOMENT, lead=LEAD, overlap=OVERLAP)
     done = rotated(first.entries, NEWER, MOMENT, lead=timedelta(), overlap=timedelta())
-    assert kids(done.removed) == ["n"]
-    # What was to retire later than now was told a time of its own, and keeps it.
-    assert kids(done.entries) == ["m", "o"]
+    assert kids(done.removed) == ["n", "o"]
+    assert kids(done.entries) == ["m"]
+
+
+def test_a_shorter_overlap_takes_nothing_from_an_earlier_one() -> None:
+    first = rotated([RingKey(OLD)], NEW, MOMENT, lead=LEAD, overlap=24 * OVERLAP)
+    later = MOMENT + LEAD
+    done = rotated(first.entries, NEWER, later, lead=LEAD, overlap=OVERLAP)
+    retiring = {each.key.kid: each.retire_after for each in done.entries}
+    assert retiring == {
+        "m": None,
+        "n": later + LEAD + OVERLAP,
+        "o": MOMENT + LEAD + 24 * OVERLAP,
+    }
 
 
 def test_what_is_over_is_taken_out() -> None:
@@ -355,6 +368,22 @@ def test_a_key_that_is_taken_out_is_refused_by_the_running_app(app: App, file: K
         answer = house.get("/feed", stolen)
         assert (answer.status_code, answer.json()["detail"]["code"]) == (401, "invalid_token")
         assert house.get("/who", house.token()).status_code == 200
+
+
+def test_no_other_text_of_a_token_brings_an_ended_session_back(app: App, file: KeyFile) -> None:
+    """Of an ES256 token anybody can write another that verifies: (r, n-s) beside (r, s)."""
+    file.write([RingKey(KEYS["ES256"])])
+    with app() as house:
+        house.user()
+        token = house.token()
+        signed, _, signature = token.rpartition(".")
+        raw = decoded(signature)
+        twin = N_P256 - int.from_bytes(raw[32:])
+        other = f"{signed}.{encoded(raw[:32] + twin.to_bytes(32))}"
+        assert [house.get("/who", each).status_code for each in (token, other)] == [200, 200]
+        assert house.post("/auth/logout", other).status_code == 204
+        texts = (token, other, f"{token}=", f"{token} ", token + "\t", f"{other}=")
+        assert {house.get("/who", each).status_code for each in texts} == {401}
 
 
 def test_moving_to_a_key_ring_signs_nobody_out(

@@ -6,6 +6,7 @@ Beside the members of RFC 7517, each key may have `signs_from` and `retire_after
 import json
 import os
 import stat
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -68,7 +69,10 @@ class KeyFile:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Let nobody else rotate meanwhile: of two at once, one would lose its key."""
-        import fcntl  # not on Windows, where no two do
+        if sys.platform == "win32":  # it has no flock
+            yield
+            return
+        import fcntl
 
         folder = os.path.realpath(self.path.parent)
         try:
@@ -83,7 +87,7 @@ class KeyFile:
 
     def _content(self) -> tuple[bytes, Stamp]:
         # Without O_NONBLOCK, to open a pipe would wait for a writer for ever.
-        descriptor = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)
+        descriptor = os.open(self.path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
         with os.fdopen(descriptor, "rb") as file:
             found = os.fstat(descriptor)
             _check_kind(found)
@@ -93,7 +97,7 @@ class KeyFile:
 def _check_kind(found: os.stat_result) -> None:
     if not stat.S_ISREG(found.st_mode):
         raise SetupError("this is no file")
-    if found.st_mode & 0o077:
+    if os.name == "posix" and found.st_mode & 0o077:
         mode = stat.S_IMODE(found.st_mode)
         raise SetupError(f"others than its owner may use it (mode {mode:04o}); chmod 600 it")
 
@@ -114,11 +118,12 @@ def _replace(target: Path, content: bytes) -> None:
         with suppress(OSError):
             Path(draft).unlink()
         raise
-    folder = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    if os.name == "posix":  # else a folder cannot be opened
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def _entries(content: bytes) -> list[RingKey]:

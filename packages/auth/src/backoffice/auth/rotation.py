@@ -44,13 +44,14 @@ def rotated(
     """The ring with this key, and without what is retired.
 
     While an earlier new key has not signed yet there is none to add, unless without any lead.
+    Without an overlap, for a key that leaked, earlier ones lose what is left of theirs.
     """
     kept = [each for each in entries if not each.is_retired(moment)]
     if lead and any(_is_coming(each, moment) for each in kept):
         return _rotation(entries, kept, None)
     added = RingKey(key, signs_from=moment + lead if kept else moment)
     until = moment + lead + overlap
-    kept = [each if each.retire_after else replace(each, retire_after=until) for each in kept]
+    kept = [_retiring(each, until, at_most=not overlap) for each in kept]
     return _rotation(entries, [each for each in kept if not each.is_retired(moment)], added)
 
 
@@ -68,6 +69,12 @@ def state(entry: RingKey, entries: Sequence[RingKey], moment: datetime) -> str:
 
 def _is_coming(entry: RingKey, moment: datetime) -> bool:
     return entry.retire_after is None and entry.signs_from is not None and entry.signs_from > moment
+
+
+def _retiring(entry: RingKey, until: datetime, *, at_most: bool) -> RingKey:
+    if entry.retire_after is None or (at_most and entry.retire_after > until):
+        return replace(entry, retire_after=until)
+    return entry
 
 
 def _rotation(before: Sequence[RingKey], kept: list[RingKey], added: RingKey | None) -> Rotation:

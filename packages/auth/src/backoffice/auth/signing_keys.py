@@ -9,6 +9,7 @@ import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import NoneType
 from typing import TypeAlias
 
 from cryptography.hazmat.primitives.asymmetric.ec import (
@@ -41,6 +42,12 @@ ALGORITHMS = {
 RSA_BITS, LARGEST_RSA_BITS = 2048, 8192
 #: 128 bits of strength, as of all others here (NIST SP 800-57, table 2).
 GENERATED_RSA_BITS = 3072
+_PUBLIC: dict[str, type] = {
+    "oct": NoneType,
+    "RSA": RSAPublicKey,
+    "EC": EllipticCurvePublicKey,
+    "OKP": Ed25519PublicKey,
+}
 _KID = re.compile(r"[A-Za-z0-9._~@:+/=-]{1,128}")
 
 
@@ -55,6 +62,11 @@ class SigningKey:
     public: Public | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        kind = ALGORITHMS.get(self.algorithm)
+        if kind is None or not isinstance(self.public, _PUBLIC[kind]):
+            raise SetupError(f"{self.algorithm} takes no key of this kind")
+        if (self.secret is None) is (self.public is None):
+            raise SetupError("a key is a secret, or has a public half")
         if self.kid is not None and not _KID.fullmatch(self.kid):
             raise SetupError("kid must be 1 to 128 of letters, digits and . _ ~ @ : + / = -")
         if self.secret is not None:
@@ -89,14 +101,10 @@ class SigningKey:
         Without an algorithm it is RS256, ES256 or Ed25519, as the key is.
         """
         private = _private_of(pem)
-        kind, usual = next(
-            ((kind, usual) for known, kind, usual in _OF_PEM if isinstance(private, known)),
-            ("unknown", "none"),
-        )
-        wanted = algorithm or usual
-        if ALGORITHMS.get(wanted) != kind:
-            raise SetupError(f"{wanted} takes no private key of this kind ({kind})")
-        return cls.of_private(wanted, new_kid(), private)
+        usual = next((name for known, name in _OF_PEM if isinstance(private, known)), None)
+        if usual is None:
+            raise SetupError("this private key is neither RSA, nor EC, nor Ed25519")
+        return cls.of_private(algorithm or usual, new_kid(), private)
 
     @property
     def kind(self) -> str:
@@ -162,8 +170,8 @@ _GENERATORS: dict[str, Callable[[], Private]] = {
     "EC": lambda: generate_ec(SECP256R1()),
     "OKP": Ed25519PrivateKey.generate,
 }
-_OF_PEM: tuple[tuple[type, str, str], ...] = (
-    (RSAPrivateKey, "RSA", "RS256"),
-    (EllipticCurvePrivateKey, "EC", "ES256"),
-    (Ed25519PrivateKey, "OKP", "Ed25519"),
+_OF_PEM: tuple[tuple[type, str], ...] = (
+    (RSAPrivateKey, "RS256"),
+    (EllipticCurvePrivateKey, "ES256"),
+    (Ed25519PrivateKey, "Ed25519"),
 )
