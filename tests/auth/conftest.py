@@ -1,6 +1,10 @@
 """A small app with accounts, on both databases and with limits in memory and in Redis."""
 
+import io
+import json
+import sys
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
 import pytest
@@ -12,12 +16,23 @@ from backoffice.auth import Auth, Principal, Services, User
 from backoffice.auth.sessions import BROWSER, Client
 from backoffice.auth.testing import Accounts
 from backoffice.core import clock
+from backoffice.core.command import main
 from backoffice.core.testing import ManualClock, RunningApp
 from backoffice.migrations import upgrade
 
 T = TypeVar("T")
 
 PASSWORD = "correct horse battery"
+#: Runs `backoffice ... --json` and gives the exit code, the answer and stderr.
+Command = Callable[..., tuple[int, Any, str]]
+APP = """
+from fastapi import FastAPI
+from backoffice.auth import Auth
+auth = Auth()
+app = FastAPI()
+app.include_router(auth.router, prefix="/auth")
+bare = FastAPI()
+"""
 
 
 class AppWithAccounts:
@@ -158,3 +173,38 @@ def built() -> House:
         return "ok"
 
     return House(auth, app)
+
+
+@pytest.fixture
+def command(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    database_from_template: Callable[[str, Callable[[str], None]], str],
+) -> Command:
+    """Runs `backoffice ... --json` and gives the exit code, the answer and stderr."""
+    monkeypatch.setenv("BACKOFFICE_DATABASE_URL", database_from_template("auth", create_tables))
+    monkeypatch.setenv("BACKOFFICE_SECRET_KEY", "k" * 32)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(sys, "modules", dict(sys.modules))
+    (tmp_path / "main.py").write_text(APP)
+
+    def run(*arguments: str, stdin: str = "", as_json: bool = True) -> tuple[int, Any, str]:
+        monkeypatch.setattr(sys, "argv", ["backoffice", *arguments, *["--json"][: int(as_json)]])
+        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        return int(ended.value.code or 0), json.loads(out) if as_json and out else out, err
+
+    return run
+
+
+def created(command: Command, email: str = "ann@example.com", *more: str) -> Any:
+    """What the command prints of an account that it has made."""
+    code, answer, err = command(
+        "users", "create", email, "--password-stdin", *more, stdin=f"{PASSWORD}\n"
+    )
+    assert code == 0, err
+    return answer

@@ -1,62 +1,12 @@
 """Accounts from a shell: data on stdout, talk on stderr, passwords never as an argument."""
 
-import io
 import json
-import sys
 import uuid
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from backoffice.core.command import main
-from tests.auth.conftest import PASSWORD, create_tables
-
-APP = """
-from fastapi import FastAPI
-from backoffice.auth import Auth
-auth = Auth()
-app = FastAPI()
-app.include_router(auth.router, prefix="/auth")
-bare = FastAPI()
-"""
-
-Command = Callable[..., tuple[int, Any, str]]
-
-
-@pytest.fixture
-def command(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    database_from_template: Callable[[str, Callable[[str], None]], str],
-) -> Command:
-    """Runs `backoffice ... --json` and gives the exit code, the answer and stderr."""
-    monkeypatch.setenv("BACKOFFICE_DATABASE_URL", database_from_template("auth", create_tables))
-    monkeypatch.setenv("BACKOFFICE_SECRET_KEY", "k" * 32)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.setattr(sys, "modules", dict(sys.modules))
-    (tmp_path / "main.py").write_text(APP)
-
-    def run(*arguments: str, stdin: str = "", as_json: bool = True) -> tuple[int, Any, str]:
-        monkeypatch.setattr(sys, "argv", ["backoffice", *arguments, *["--json"][: int(as_json)]])
-        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        return int(ended.value.code or 0), json.loads(out) if as_json and out else out, err
-
-    return run
-
-
-def created(command: Command, email: str = "ann@example.com", *more: str) -> Any:
-    code, answer, err = command(
-        "users", "create", email, "--password-stdin", *more, stdin=f"{PASSWORD}\n"
-    )
-    assert code == 0, err
-    return answer
+from tests.auth.conftest import PASSWORD, Command, created
 
 
 def test_creating_a_user_prints_it_with_its_id_and_no_hash(command: Command) -> None:

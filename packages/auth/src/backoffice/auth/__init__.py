@@ -4,6 +4,8 @@ from backoffice.auth.auth import Auth
 from backoffice.auth.events import (
     ApiKeyCreated,
     ApiKeyRevoked,
+    ApiKeyRotated,
+    ApiKeysPruned,
     AuthEvent,
     PasswordChanged,
     Reauthenticated,
@@ -29,6 +31,8 @@ __all__ = [
     "ApiKey",
     "ApiKeyCreated",
     "ApiKeyRevoked",
+    "ApiKeyRotated",
+    "ApiKeysPruned",
     "AuditEntry",
     "Auth",
     "AuthEvent",

@@ -1,34 +1,48 @@
-"""API keys: made, listed and revoked; shown once, kept as a digest."""
+"""API keys: made, listed, rotated and revoked; shown once, kept as a digest."""
 
 import uuid
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+from sqlalchemy import ColumnElement, delete, func, or_, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backoffice.auth import audit
 from backoffice.auth.credentials import new_api_key
-from backoffice.auth.events import ApiKeyCreated, ApiKeyRevoked
+from backoffice.auth.events import ApiKeyCreated, ApiKeyRevoked, ApiKeyRotated, ApiKeysPruned
+from backoffice.auth.key_makers import Maker
+from backoffice.auth.key_terms import networks as network_list
+from backoffice.auth.key_terms import rate_limit as limit_text
 from backoffice.auth.models import ApiKey, User
 from backoffice.auth.permissions import grants, parsed
+from backoffice.auth.principals import Principal
 from backoffice.auth.revocations import Revocations
 from backoffice.auth.roles import permissions_of
-from backoffice.core import Clock, Database, Events, InvalidInput, NotFound
+from backoffice.auth.settings import AuthSettings
+from backoffice.core import Clock, Conflict, Database, Events, InvalidInput, NotFound
 
 _NAME_LENGTH = 100
+_AT_ONCE = timedelta(0)
 
 
 class ApiKeys:
     """The API keys of the app."""
 
     def __init__(
-        self, database: Database, events: Events, clock: Clock, revocations: Revocations
+        self,
+        database: Database,
+        events: Events,
+        clock: Clock,
+        revocations: Revocations,
+        settings: AuthSettings,
     ) -> None:
         self._database = database
         self._events = events
         self._clock = clock
         self._revocations = revocations
+        self._settings = settings
 
     async def create(
         self,
@@ -37,11 +51,18 @@ class ApiKeys:
         *,
         scopes: Iterable[str] | None = None,
         expires_at: datetime | None = None,
+        networks: Iterable[str] | None = None,
+        rate_limit: str | None = None,
+        manages_credentials: bool = False,
         actor: str,
+        by: Principal | None = None,
     ) -> tuple[ApiKey, str]:
-        """A new key and, this once, its text. `scopes` None stands for all the owner may do.
+        """A new key and, this once, its text.
 
-        InvalidInput for a scope that the owner does not have (ASVS 2.2.3).
+        `scopes` None stands for all the owner may do, `networks` None for anywhere. Where `by` is
+        a key itself, the new one has that key's terms besides. InvalidInput for a scope that the
+        owner does not have (ASVS 2.2.3), Forbidden for a key that is to do more than the one that
+        makes it, Conflict for an owner who has as many keys as one may.
         """
         moment, expires_at = self._clock.now(), _utc(expires_at)
         _check(name, moment, expires_at)
@@ -54,18 +75,65 @@ class ApiKeys:
             scopes=None if scopes is None else sorted({parsed(each) for each in scopes}),
             created_at=moment,
             expires_at=expires_at,
+            networks=network_list(networks),
+            rate_limit=limit_text(rate_limit),
+            manages_credentials=manages_credentials,
         )
         async with self._database.session() as session:
             _check_scopes(row.scopes, await permissions_of(session, owner))
-            session.add(row)
-            try:
-                await session.flush()
-            except IntegrityError:
-                raise NotFound(f"there is no user {owner.id} any more") from None
+            if (maker := await Maker.of(session, by)) is not None:
+                maker.bind(row)
+            await self._add(session, row)
             event = ApiKeyCreated(actor=actor, subject=audit.user(owner.id), key=str(row.id))
             await self._events.emit(event, session)
             await session.commit()
         return row, made.text
+
+    async def rotate(
+        self,
+        id: uuid.UUID,
+        *,
+        overlap: timedelta,
+        owner: uuid.UUID | None = None,
+        actor: str,
+        by: Principal | None = None,
+    ) -> tuple[ApiKey, ApiKey, str]:
+        """The key as it goes on for `overlap`, its successor and, this once, that one's text.
+
+        The successor has the same owner and terms, and lives as long as the key was to. Conflict
+        if the key has ended or has a successor: of any number at once, one makes it. NotFound for
+        another's key when `owner` is given.
+        """
+        if not _AT_ONCE <= overlap <= self._settings.key_overlap:
+            raise InvalidInput(
+                f"a key goes on for 0 to {self._settings.key_overlap} beside its successor",
+                code="invalid_overlap",
+            )
+        made, moment = new_api_key(), self._clock.now()
+        async with self._database.session() as session:
+            old = await _existing(session, id, owner)
+            if (maker := await Maker.of(session, by)) is not None:
+                maker.check(old)
+            row = ApiKey(
+                **old.model_dump(include=_KEPT),
+                prefix=made.prefix,
+                digest=made.digest,
+                created_at=moment,
+                expires_at=_renewed(old, moment, maker),
+            )
+            await _hold(session, old.user_id)
+            await self._succeed(session, old, row.id, moment, overlap)
+            session.add(row)
+            await _flush(session, old.user_id)
+            event = ApiKeyRotated(
+                actor=actor,
+                subject=audit.user(old.user_id),
+                key=str(old.id),
+                successor=str(row.id),
+            )
+            await self._events.emit(event, session)
+            await self._revocations.commit(session, old.user_id)
+        return old, row, made.text
 
     async def of_user(self, id: uuid.UUID) -> list[ApiKey]:
         """A user's keys that are not revoked, newest first."""
@@ -80,9 +148,7 @@ class ApiKeys:
     async def revoke(self, id: uuid.UUID, *, owner: uuid.UUID | None = None, actor: str) -> None:
         """End a key, at once; NotFound for another's key when `owner` is given."""
         async with self._database.session() as session:
-            row = await session.get(ApiKey, id)
-            if row is None or (owner is not None and row.user_id != owner):
-                raise NotFound(f"there is no API key {id}")
+            row = await _existing(session, id, owner)
             if row.revoked_at is not None:
                 return
             row.revoked_at = self._clock.now()
@@ -91,10 +157,110 @@ class ApiKeys:
             await self._events.emit(event, session)
             await self._revocations.commit(session, row.user_id)
 
+    async def prune(self, older_than: timedelta, *, actor: str) -> int:
+        """Delete the keys that ended longer ago than that; how many there were."""
+        before = self._clock.now() - older_than
+        ended = or_(col(ApiKey.revoked_at) <= before, col(ApiKey.expires_at) <= before)
+        async with self._database.session() as session:
+            count = (await session.exec(delete(ApiKey).where(ended))).rowcount
+            if count:
+                await self._events.emit(ApiKeysPruned(actor=actor, count=count), session)
+            await session.commit()
+        return int(count)
+
     def alive(self, key: ApiKey) -> bool:
         """Whether the key was neither revoked nor has run out."""
         running = key.expires_at is None or key.expires_at > self._clock.now()
         return key.revoked_at is None and running
+
+    async def _add(self, session: AsyncSession, row: ApiKey) -> None:
+        """Counted after the write, which on SQLite holds the database; on PostgreSQL the owner's
+        row is held before: two at once cannot both be the last one."""
+        await _hold(session, row.user_id)
+        session.add(row)
+        await _flush(session, row.user_id)
+        count = (
+            select(func.count())
+            .select_from(ApiKey)
+            .where(ApiKey.user_id == row.user_id, col(ApiKey.successor_id).is_(None))
+            .where(*_alive_at(row.created_at))
+        )
+        if (await session.exec(count)).one() > self._settings.keys_per_owner:
+            raise Conflict(
+                f"this account has {self._settings.keys_per_owner} API keys already; revoke one",
+                code="too_many_keys",
+            )
+
+    async def _succeed(
+        self,
+        session: AsyncSession,
+        old: ApiKey,
+        successor: uuid.UUID,
+        moment: datetime,
+        overlap: timedelta,
+    ) -> None:
+        """Name the successor; of any number of tries at once, one does."""
+        until = moment + overlap
+        ends = {"expires_at": until} if overlap else {"revoked_at": moment}
+        if overlap and old.expires_at is not None:
+            ends = {"expires_at": min(old.expires_at, until)}
+        done = await session.exec(
+            update(ApiKey)
+            .where(col(ApiKey.id) == old.id, col(ApiKey.successor_id).is_(None))
+            .where(*_alive_at(moment))
+            .values(successor_id=successor, **ends)
+            .execution_options(synchronize_session=False)
+        )
+        if done.rowcount != 1:
+            raise Conflict(
+                "this key has ended or has a successor; rotate that one, or make a new key",
+                code="key_not_current",
+            )
+        await session.refresh(old)
+
+
+#: What a successor has of the key before it.
+_KEPT = {"user_id", "name", "scopes", "networks", "rate_limit", "manages_credentials"}
+
+
+def _renewed(old: ApiKey, moment: datetime, maker: Maker | None) -> datetime | None:
+    """As long a life as the old key was given; by a key, none beyond that key's own."""
+    expires_at = old.expires_at
+    if expires_at is not None:
+        # Capped: the end of a key may be the end of time.
+        expires_at = moment + min(
+            expires_at - old.created_at, datetime.max.replace(tzinfo=UTC) - moment
+        )
+    return expires_at if maker is None else maker.earlier(expires_at)
+
+
+def _alive_at(moment: datetime) -> tuple[ColumnElement[bool], ...]:
+    endless = col(ApiKey.expires_at).is_(None)
+    return col(ApiKey.revoked_at).is_(None), or_(endless, col(ApiKey.expires_at) > moment)
+
+
+async def _hold(session: AsyncSession, owner: uuid.UUID) -> None:
+    held = select(User.id).where(User.id == owner).with_for_update(key_share=True)
+    if (await session.exec(held)).one_or_none() is None:
+        raise _gone(owner)
+
+
+async def _flush(session: AsyncSession, owner: uuid.UUID) -> None:
+    try:
+        await session.flush()
+    except IntegrityError:
+        raise _gone(owner) from None
+
+
+def _gone(owner: uuid.UUID) -> NotFound:
+    return NotFound(f"there is no user {owner} any more")
+
+
+async def _existing(session: AsyncSession, id: uuid.UUID, owner: uuid.UUID | None) -> ApiKey:
+    row = await session.get(ApiKey, id)
+    if row is None or (owner is not None and row.user_id != owner):
+        raise NotFound(f"there is no API key {id}")
+    return row
 
 
 def _utc(moment: datetime | None) -> datetime | None:

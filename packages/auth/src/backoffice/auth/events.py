@@ -113,6 +113,23 @@ class ApiKeyRevoked(AuthEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ApiKeyRotated(AuthEvent):
+    """An API key was given a successor; it ends by itself."""
+
+    name: ClassVar[str] = "auth.api_key_rotated"
+    key: str = ""
+    successor: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiKeysPruned(AuthEvent):
+    """API keys that had ended long ago were deleted."""
+
+    name: ClassVar[str] = "auth.api_keys_pruned"
+    count: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class RoleChanged(AuthEvent):
     """A role was created, changed or deleted; `change` says how."""
 

@@ -166,6 +166,8 @@ class ApiKey(SQLModel, table=True):
     rate_limit: str | None = Field(default=None, max_length=100)
     #: Whether the key may make, change and end credentials of its owner.
     manages_credentials: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    #: The key that has replaced this one. No foreign key: that one may be gone before.
+    successor_id: uuid.UUID | None = None
 
 
 class AuditEntry(SQLModel, table=True):

@@ -13,6 +13,8 @@ from backoffice.core import InvalidInput
 
 #: Longer ones are refused before they reach the hasher; new ones are held to passwords.MAX_LENGTH.
 MAX_PASSWORD_TEXT = 1024
+#: Ten years in seconds; the setting `key_overlap` says how long it may be.
+MAX_OVERLAP = 315_360_000
 
 
 def _email(value: str) -> str:
@@ -150,6 +152,16 @@ class NewKey(Body):
     name: str = Field(min_length=1, max_length=100)
     scopes: list[Annotated[str, AfterValidator(_permission)]] | None = Field(None, max_length=200)
     expires_at: AwareDatetime | None = None
+    networks: list[Annotated[str, Field(max_length=50)]] | None = Field(None, max_length=50)
+    rate_limit: str | None = Field(None, max_length=100)
+    #: For somebody signed in to give, never for a key.
+    manages_credentials: bool = False
+
+
+class Rotation(Body):
+    """`POST /api-keys/{id}/rotate`: how long the old key goes on; 0 ends it at once."""
+
+    overlap_seconds: int = Field(3600, ge=0, le=MAX_OVERLAP)
 
 
 class KeyOut(BaseModel):
@@ -162,6 +174,11 @@ class KeyOut(BaseModel):
     created_at: datetime
     expires_at: datetime | None
     last_used_at: datetime | None
+    networks: list[str] | None
+    rate_limit: str | None
+    manages_credentials: bool
+    #: The key that has replaced this one, which goes on until `expires_at`.
+    successor_id: uuid.UUID | None
 
     @classmethod
     def of(cls, key: ApiKey) -> "KeyOut":
@@ -178,3 +195,19 @@ class KeyCreated(KeyOut):
     def with_text(cls, key: ApiKey, text: str) -> "KeyCreated":
         """The key and its text."""
         return cls(key=text, **KeyOut.of(key).model_dump())
+
+
+class KeyRotated(KeyCreated):
+    """The successor, shown this once; the key that it replaces is good until `replaced_until`."""
+
+    replaced_id: uuid.UUID
+    replaced_until: datetime
+
+    @classmethod
+    def of_both(cls, old: ApiKey, key: ApiKey, text: str) -> "KeyRotated":
+        """The old key and its successor."""
+        return cls(
+            replaced_id=old.id,
+            replaced_until=min(each for each in (old.revoked_at, old.expires_at) if each),
+            **KeyCreated.with_text(key, text).model_dump(),
+        )

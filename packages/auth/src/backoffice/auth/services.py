@@ -77,7 +77,7 @@ async def opened(
             )
             roles = Roles(database, events, revocations)
             users = Users(database, events, clock, passwords, sessions, roles, revocations)
-            keys = ApiKeys(database, events, clock, revocations)
+            keys = ApiKeys(database, events, clock, revocations, settings)
             cookie = SessionCookie(settings)
             principals = Principals(database, clock)
             standing = Standing(principals, sessions, keys)

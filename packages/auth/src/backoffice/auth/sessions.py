@@ -307,6 +307,7 @@ async def _with_active_owner(
         select(UserSession)
         .join(User, col(User.id) == col(UserSession.user_id))
         .where(UserSession.id == id, UserSession.kind == TOKEN, col(User.is_active), unlocked)
+        .where(col(User.is_service).is_(False))
     )
     return found.one_or_none()
 

@@ -34,6 +34,8 @@ from backoffice.auth.roles import Roles
 from backoffice.auth.sessions import Client, Sessions
 from backoffice.core import Clock, Conflict, Database, Events, InvalidInput, NotFound
 
+#: In place of a hash: no password verifies against it, at the cost of one that does.
+NO_PASSWORD = "!"  # noqa: S105
 #: The fields of a user that somebody with `users:change` may set.
 CHANGEABLE = frozenset({"email", "is_active", "is_superuser", "is_verified"})
 
@@ -134,7 +136,8 @@ class UserManager(UUIDIDMixin, BaseUserManager[User, uuid.UUID]):
         """The active user with that address and password; None at the same cost otherwise."""
         user = await self.user_db.get_by_email(credentials.username)
         right = await self.right_password(user, credentials.password)
-        return user if user is not None and right and user.is_active else None
+        allowed = user is not None and user.is_active and not user.is_service
+        return user if right and allowed else None
 
     async def right_password(self, user: User | None, password: str) -> bool:
         """Whether it is the active user's password; upgrades an outdated hash.
@@ -152,7 +155,7 @@ class UserManager(UUIDIDMixin, BaseUserManager[User, uuid.UUID]):
         held = await session.exec(
             update(User)
             .where(col(User.id) == user.id, col(User.hashed_password) == stored)
-            .where(col(User.is_active))
+            .where(col(User.is_active), col(User.is_service).is_(False))
             .values(hashed_password=better or stored)
             .execution_options(synchronize_session=False)
         )
@@ -160,6 +163,7 @@ class UserManager(UUIDIDMixin, BaseUserManager[User, uuid.UUID]):
 
     async def _update(self, user: User, update_dict: dict[str, Any]) -> User:
         if (password := update_dict.pop("password", None)) is not None:
+            _check_person(user)
             await self.validate_password(password, user)
             update_dict["hashed_password"] = await self.password_helper.hashed(password)
             update_dict["password_changed_at"] = self._clock.now()
@@ -222,12 +226,37 @@ class Users:
                 )
             except exceptions.UserAlreadyExists:
                 raise _taken(address) from None
-            for name in dict.fromkeys(roles):
-                await self._roles.add_to(session, user.id, name, actor=actor)
-            event = UserCreated(actor=actor, subject=audit.user(user.id))
-            await self._events.emit(event, session)
-            await session.commit()
+            await self._created(session, user, roles, actor)
         return user
+
+    async def create_service(self, email: str, *, roles: Iterable[str] = (), actor: str) -> User:
+        """Create a program's account: it holds roles and API keys, and cannot sign in.
+
+        The address only names it. Conflict if it is taken.
+        """
+        moment, address = self._clock.now(), normal_email(email)
+        fields = {
+            "email": address,
+            "hashed_password": NO_PASSWORD,
+            "is_service": True,
+            "created_at": moment,
+            "password_changed_at": moment,
+        }
+        async with self._database.session() as session:
+            try:
+                user = await UserTable(session).create(fields)
+            except exceptions.UserAlreadyExists:
+                raise _taken(address) from None
+            await self._created(session, user, roles, actor)
+        return user
+
+    async def _created(
+        self, session: AsyncSession, user: User, roles: Iterable[str], actor: str
+    ) -> None:
+        for name in dict.fromkeys(roles):
+            await self._roles.add_to(session, user.id, name, actor=actor)
+        await self._events.emit(UserCreated(actor=actor, subject=audit.user(user.id)), session)
+        await session.commit()
 
     async def get(self, id: uuid.UUID) -> User:
         """The user with that id; NotFound if there is none."""
@@ -279,6 +308,7 @@ class Users:
             await self._store_password(session, user, hashed, actor=audit.user(id), keep=keep)
 
     async def _new_hash(self, user: User, password: str) -> str:
+        _check_person(user)
         self._passwords.check(password, user.email)
         return await self._passwords.hashed(password)
 
@@ -319,6 +349,11 @@ class Users:
             changed = {
                 each: value for each, value in fields.items() if getattr(user, each) != value
             }
+            if user.is_service and changed.get("is_superuser"):
+                raise InvalidInput(
+                    "a service is no superuser; give it a role with what it needs",
+                    code="service_superuser",
+                )
             if "email" in changed:
                 changed.setdefault("is_verified", False)
             async with _superuser_left(session, user):
@@ -387,6 +422,13 @@ async def _active_superusers(session: AsyncSession) -> int:
         select(func.count()).select_from(User).where(col(User.is_superuser), col(User.is_active))
     )
     return (await session.exec(query)).one()
+
+
+def _check_person(user: User) -> None:
+    if user.is_service:
+        raise Conflict(
+            "A service has no password; make it an API key.", code="service_cannot_sign_in"
+        )
 
 
 def _taken(address: str) -> Conflict:

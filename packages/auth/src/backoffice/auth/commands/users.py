@@ -9,6 +9,7 @@ from backoffice.auth.commands.passwords import FromFile, FromStdin, Generate, ch
 from backoffice.auth.commands.roles import give_role, take_role
 from backoffice.auth.models import User
 from backoffice.auth.services import Services
+from backoffice.core import InvalidInput
 from backoffice.core.command import Command
 
 users = typer.Typer(help="Accounts: who can sign in.", no_args_is_help=True)
@@ -25,6 +26,7 @@ def shown(user: User, roles: list[str]) -> dict[str, Any]:
         "is_active": user.is_active,
         "is_superuser": user.is_superuser,
         "is_verified": user.is_verified,
+        "is_service": user.is_service,
         "roles": roles,
         "created_at": user.created_at.isoformat(timespec="seconds"),
     }
@@ -35,20 +37,31 @@ def create(
     context: typer.Context,
     email: Email,
     superuser: Annotated[bool, typer.Option("--superuser", help="May do everything.")] = False,
+    service: Annotated[
+        bool, typer.Option("--service", help="A program's: it has keys, and cannot sign in.")
+    ] = False,
     role: Annotated[list[str] | None, typer.Option(help="A role to hold; repeatable.")] = None,
     password_stdin: FromStdin = False,
     password_file: FromFile = None,
     generate: Generate = False,
 ) -> None:
     """Create an account."""
-    password, made = chosen_password(password_stdin, password_file, generate)
+    sources = password_stdin or generate or password_file is not None
+    if service and (superuser or sources):
+        raise InvalidInput("a service has no password and is no superuser; give it a --role")
+    password, made = (
+        ("", False) if service else chosen_password(password_stdin, password_file, generate)
+    )
 
     async def work(services: Services) -> dict[str, Any]:
         # Looked up first: a role that does not exist must not leave half an account.
         names = [(await services.roles.find(name)).name for name in role or ()]
-        user = await services.users.create(
-            email, password, superuser=superuser, roles=names, actor=operator()
-        )
+        if service:
+            user = await services.users.create_service(email, roles=names, actor=operator())
+        else:
+            user = await services.users.create(
+                email, password, superuser=superuser, roles=names, actor=operator()
+            )
         return shown(user, sorted(names))
 
     answer = within_app(context, work) | ({"password": password} if made else {})
@@ -70,7 +83,7 @@ def list_users(
         return [shown(each, roles.get(each.id, [])) for each in found]
 
     rows = within_app(context, work)
-    columns = ("id", "email", "is_active", "is_superuser", "roles", "created_at")
+    columns = ("id", "email", "is_active", "is_superuser", "is_service", "roles", "created_at")
     Command.of(context).give_rows(rows, columns)
 
 

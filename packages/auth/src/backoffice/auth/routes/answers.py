@@ -12,8 +12,8 @@ def no_store(response: Response) -> None:
 
 
 def person(who: Principal) -> Principal:
-    """The principal, if it signed in by itself: an API key manages no credentials."""
-    if who.method == "api_key":
+    """The principal, if it may manage credentials: an API key may where it was told to."""
+    if not who.manages_credentials:
         raise Forbidden(
             "An API key may not do this; sign in with the password.", code="sign_in_required"
         )

@@ -1,13 +1,14 @@
 """The caller's API keys."""
 
 import uuid
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Request, Response
 
 from backoffice.auth.principals import Principal
 from backoffice.auth.routes.answers import no_store, person
-from backoffice.auth.schemas import KeyCreated, KeyOut, NewKey
+from backoffice.auth.schemas import KeyCreated, KeyOut, KeyRotated, NewKey, Rotation
 
 if TYPE_CHECKING:
     from backoffice.auth.auth import Auth
@@ -31,15 +32,27 @@ def add(router: APIRouter, auth: "Auth") -> None:
         """Make a key that acts for the caller; its text is in this answer and nowhere else."""
         found = services.of(request)
         person(who)
-        key, text = await found.keys.create(
-            await found.users.get(who.id),
-            body.name,
-            scopes=body.scopes,
-            expires_at=body.expires_at,
-            actor=who.name,
-        )
+        owner = await found.users.get(who.id)
+        key, text = await found.keys.create(owner, **dict(body), actor=who.name, by=who)
         no_store(response)
         return KeyCreated.with_text(key, text)
+
+    @router.post("/api-keys/{id}/rotate", status_code=201)
+    async def rotate_api_key(
+        request: Request,
+        response: Response,
+        id: uuid.UUID,
+        body: Rotation,
+        who: Annotated[Principal, signed_in],
+    ) -> KeyRotated:
+        """Replace one of the caller's keys; the old one goes on for the overlap."""
+        person(who)
+        overlap = timedelta(seconds=body.overlap_seconds)
+        old, key, text = await services.of(request).keys.rotate(
+            id, overlap=overlap, owner=who.id, actor=who.name, by=who
+        )
+        no_store(response)
+        return KeyRotated.of_both(old, key, text)
 
     @router.delete("/api-keys/{id}", status_code=204)
     async def revoke_api_key(

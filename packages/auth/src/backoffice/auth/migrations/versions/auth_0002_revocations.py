@@ -27,6 +27,7 @@ def _columns() -> list[tuple[str, sa.Column[object]]]:
                 "manages_credentials", sa.Boolean(), nullable=False, server_default=sa.false()
             ),
         ),
+        ("api_key", sa.Column("successor_id", sa.Uuid(), nullable=True)),
     ]
 
 
