@@ -8,7 +8,7 @@ from fastapi import Response, params
 from starlette.exceptions import WebSocketException
 from starlette.requests import HTTPConnection
 
-from backoffice.core import Refusal, SetupError, Unavailable, callers
+from backoffice.core import Refusal, SetupError, Unavailable, callers, reads
 from backoffice.ratelimit.addresses import client_network
 from backoffice.ratelimit.buckets import route_name
 from backoffice.ratelimit.decisions import Decision
@@ -51,11 +51,13 @@ class RateLimit(params.Depends):
         super().__init__(Gate(limits(*written), key, cost, name, on_error))
 
 
+#: Read by `.of(connection)`: a run of the app opens them at its start.
+READ = (limiter, callers, ratelimit_settings)
+
+
+@reads(*READ)
 class Gate:
     """The dependency itself."""
-
-    #: Read by `.of(connection)`: a run of the app opens them at its start.
-    singletons = (limiter, callers, ratelimit_settings)
 
     def __init__(
         self,

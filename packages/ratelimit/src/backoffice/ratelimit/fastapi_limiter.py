@@ -19,11 +19,12 @@ from fastapi_limiter.identifier import default_identifier
 from pyrate_limiter import Limiter, Rate
 from starlette.exceptions import HTTPException
 
-from backoffice.core import SetupError, TooManyRequests
-from backoffice.ratelimit.dependencies import Gate
+from backoffice.core import SetupError, TooManyRequests, reads
+from backoffice.ratelimit.dependencies import READ, Gate
 from backoffice.ratelimit.limits import Limit, limits
 
 
+@reads(*READ)
 class RateLimiter(OriginalRateLimiter):
     """Takes what fastapi-limiter's own takes; the rates of `limiter` are read, its bucket is not.
 
@@ -32,9 +33,6 @@ class RateLimiter(OriginalRateLimiter):
 
     Raises SetupError for `blocking=True`, and for a limiter whose rates cannot be read.
     """
-
-    #: A run of the app opens them at its start.
-    singletons = Gate.singletons
 
     def __init__(
         self,
