@@ -32,6 +32,7 @@ for room in (catalogue, orders, reviews, quotes, accounts):
 app.include_router(auth.router, prefix="/auth")
 app.include_router(admin.router, prefix="/admin")
 app.include_router(health_router)
+auth.openapi(app)
 
 
 @app.exception_handler(RequestValidationError)

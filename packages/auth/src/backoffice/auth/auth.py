@@ -4,12 +4,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, params
+from fastapi import APIRouter, Depends, FastAPI, params
 from starlette.requests import HTTPConnection, Request
 
 from backoffice.auth import audit
 from backoffice.auth.events import AuthEvent
 from backoffice.auth.guards import METHODS, Guard, OptionalGuard
+from backoffice.auth.openapi import Described
 from backoffice.auth.principals import Method
 from backoffice.auth.routes import account_router
 from backoffice.auth.services import Services, opened
@@ -142,6 +143,16 @@ class Auth:
             await self.services.of(request).csrf.check_request(request)
 
         return params.Depends(csrf)
+
+    def openapi(self, app: FastAPI, *, token_url: str | None = None) -> None:
+        """Write into the app's OpenAPI document who may call what, as the guards have it.
+
+        The ways to sign in as alternatives, `{}` where nobody may call as well, permissions as
+        scopes, and the refusals; "Authorize" of Swagger UI signs in by password. `token_url` is
+        the address of `POST /login`, for an app that does not include `auth.router` itself.
+        """
+        # FastAPI's documented way to extend the document.
+        app.openapi = Described(app, self.router, self._found, token_url)  # type: ignore[method-assign]
 
     def on(self, event: type[E]) -> Callable[[Handler[E]], Handler[E]]:
         """Call the decorated coroutine after each event of that type, once it is committed.
