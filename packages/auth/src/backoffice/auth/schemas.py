@@ -211,3 +211,10 @@ class KeyRotated(KeyCreated):
             replaced_until=min(each for each in (old.revoked_at, old.expires_at) if each),
             **KeyCreated.with_text(key, text).model_dump(),
         )
+
+
+class TicketOut(BaseModel):
+    """The answer of `POST /ws-ticket`; `expires_in` in seconds."""
+
+    ticket: str = Field(repr=False)
+    expires_in: int
