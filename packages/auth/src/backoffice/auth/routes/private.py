@@ -3,6 +3,7 @@
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,8 +17,8 @@ CREDENTIALS = "Authorization, Cookie, X-API-Key"
 class PrivateRoute(BackofficeRoute):
     """A route whose answers, refusals too, are `no-store` and vary by who asks (ASVS 14.3.2).
 
-    An answer that says itself how to be cached is left as it is. For an app's own routes:
-    `APIRouter(route_class=PrivateRoute)`.
+    An answer that says itself how to be cached keeps that; a `public` one is left as it is. For an
+    app's own routes: `APIRouter(route_class=PrivateRoute)`.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -28,15 +29,20 @@ class PrivateRoute(BackofficeRoute):
             try:
                 response = await handle(request)
             except HTTPException as error:
-                headers = {name.lower(): value for name, value in (error.headers or {}).items()}
-                if "cache-control" not in headers:
-                    error.headers = {**(error.headers or {}), **_PRIVATE}
+                headers = MutableHeaders(error.headers)
+                _keep_private(headers)
+                error.headers = dict(headers)
                 raise
-            if "cache-control" not in response.headers:
-                response.headers.update(_PRIVATE)
+            _keep_private(response.headers)
             return response
 
         return handler
 
 
-_PRIVATE = {"Cache-Control": "no-store", "Vary": CREDENTIALS}
+def _keep_private(headers: MutableHeaders) -> None:
+    if "public" in headers.setdefault("Cache-Control", "no-store"):
+        return
+    named = {each.strip().lower() for each in headers.get("Vary", "").split(",")}
+    for name in CREDENTIALS.split(", "):
+        if not {name.lower(), "*"} & named:
+            headers.add_vary_header(name)
