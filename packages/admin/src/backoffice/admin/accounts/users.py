@@ -29,7 +29,7 @@ class UserAdmin(ModelAdmin):
     list_display = ("email", "roles", "is_active", "is_superuser", "is_verified", "created_at")
     search_fields = ("email",)
     ordering = ("email",)
-    readonly_fields = ("created_at", "password_changed_at")
+    readonly_fields = ("is_service", "locked_until", "created_at", "password_changed_at")
     icon = "users"
 
 
@@ -73,9 +73,11 @@ class UserView(AccountView):
         return super().can_access_field(request, field, action)
 
     async def is_row_action_allowed_for_obj(self, request: Request, name: str, obj: Any) -> bool:
-        """Nobody acts on those who may more, nor deletes themselves."""
+        """Nobody acts on those who may more, deletes themselves, or lets a service sign in."""
         principal = self.principal(request)
-        if name == "delete" and obj.id == principal.id:
+        if (name == "delete" and obj.id == principal.id) or (
+            name == "new-password" and obj.is_service
+        ):
             return False
         allowed = await super().is_row_action_allowed_for_obj(request, name, obj)
         return allowed and bool(await users_within(principal, visit_of(request).services, [obj]))
