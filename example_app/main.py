@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from backoffice.core import health_router
-from example_app import accounts, catalogue, orders, quotes, reviews
+from example_app import accounts, catalogue, live, orders, quotes, reviews
 from example_app.accounts import auth
 from example_app.admin import admin
 
@@ -27,7 +27,7 @@ async def lifespan(_: FastAPI) -> AsyncIterator[None]:
 
 
 app = FastAPI(title="Bookshop", lifespan=lifespan)
-for room in (catalogue, orders, reviews, quotes, accounts):
+for room in (catalogue, live, orders, reviews, quotes, accounts):
     app.include_router(room.router)
 app.include_router(auth.router, prefix="/auth")
 app.include_router(admin.router, prefix="/admin")
