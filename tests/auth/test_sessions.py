@@ -358,8 +358,9 @@ class TestReauthentication:
         assert tries == [422, 422, 422, 429]
         assert house.login().status_code == 429
 
-    def test_strangers_and_keys_are_refused(self, house: House) -> None:
-        key = house.key(house.user())
+    @pytest.mark.parametrize("managing", [False, True])
+    def test_strangers_and_keys_are_refused(self, house: House, managing: bool) -> None:
+        key = house.key(house.user(), manages_credentials=managing)
         assert house.post("/auth/reauthenticate", json=self.right).status_code == 401
         refused = house.post("/auth/reauthenticate", json=self.right, key=key)
         assert (refused.status_code, refused.json()["detail"]["code"]) == (403, "sign_in_required")

@@ -95,9 +95,10 @@ def add(router: APIRouter, auth: "Auth") -> None:
         A new session takes the place of the caller's: a new pair for a token, a new cookie for a
         cookie. What was good before is not any more.
         """
-        person(who)
         found = services.of(request)
         client = Client.of(request)
+        if who.session_id is None:
+            raise Forbidden("A key has no session; sign in first.", code="sign_in_required")
         await found.limits.sign_in(client)
         session = await found.sign_in.again(who, body.password.get_secret_value(), client)
         if session.kind == TOKEN:
