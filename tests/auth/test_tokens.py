@@ -68,6 +68,10 @@ def numbered(values: Sequence[object]) -> list[str]:
     return [f"{number}-{each!r}"[:50] for number, each in enumerate(values)]
 
 
+def segment_bytes(value: Any) -> bytes:
+    return json.dumps(value).encode()
+
+
 def of_kind(kind: TokenKind, key: SigningKey = KEY, audience: str = "api") -> Tokens:
     ring = KeyRing([RingKey(key)], "joserfc")
     lifetime = timedelta(minutes=15)
@@ -233,6 +237,22 @@ def test_a_token_of_our_key_with_another_header_is_refused(tokens: AccessTokens,
     refused(tokens, token(KEY, head=head))
 
 
+@pytest.mark.parametrize(
+    ("head", "payload"),
+    [
+        (segment_bytes(header(KEY)) + b" " * 400, None),
+        (None, segment_bytes(claims()) + b" " * 6000),
+        (None, segment_bytes(claims(jti="[" * 9))),
+        (None, segment_bytes(claims(jti="{" * 9))),
+    ],
+    ids=["header", "token", "brackets", "braces"],
+)
+def test_what_is_longer_or_deeper_than_any_of_ours_is_refused(
+    tokens: AccessTokens, head: bytes | None, payload: bytes | None
+) -> None:
+    refused(tokens, token(KEY, head, payload))
+
+
 def test_white_space_in_the_json_of_a_header_is_the_signers_affair(tokens: AccessTokens) -> None:
     spaced = json.dumps(header(KEY), indent=3).encode()
     assert tokens.read(token(KEY, head=spaced))
@@ -285,10 +305,6 @@ def test_the_unused_bits_of_a_part_are_zero(part: int) -> None:
         place = alphabet.index(parts[part][-1])
         parts[part] = parts[part][:-1] + alphabet[place ^ 1]
         refused(tokens, ".".join(parts))
-
-
-def segment_bytes(value: Any) -> bytes:
-    return json.dumps(value).encode()
 
 
 @pytest.mark.parametrize("depth", [50, 200, 340, 500, 1_000, 100_000])

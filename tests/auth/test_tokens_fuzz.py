@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from backoffice.auth.jws import InvalidToken
-from backoffice.auth.signatures import Library
+from backoffice.auth.signatures import Library, Signature
 from backoffice.auth.signing_keys import SigningKey
 from backoffice.auth.tokens import AccessTokens
 from tests.auth.forging import KEYS, NOW, OFFERED, claims, header, segment, token, tokens_of
@@ -196,6 +196,14 @@ def test_whatever_a_library_raises_is_a_refusal(
         tokens = tokens_of(KEYS["ES256"], library=library)
     with pytest.raises(InvalidToken):
         tokens.read(text)
+
+
+@pytest.mark.parametrize("size", [0, 1, 63, 65, 128, 4096])
+def test_a_signature_of_another_length_never_reaches_a_library(size: int) -> None:
+    signature = Signature(64, None, lambda *_: True)
+    signature.check(b"x", bytes(64))
+    with pytest.raises(InvalidToken):
+        signature.check(b"x", bytes(size))
 
 
 @pytest.mark.parametrize("answer", [1, "yes", None, object(), [True]])
