@@ -548,6 +548,7 @@ class TestClosing:
             other.connect(token=token) as there,
             street.connect(subprotocols=offer(ticket)) as here,
         ):
+            settled(street, other)
             end(street, user, token)
             for socket in (here, there):
                 closed, reason = close_of(socket, within=1.25)
@@ -558,6 +559,7 @@ class TestClosing:
         user = street.user()
         key = street.key(user)
         with other.connect("/ws/feed", key=key) as socket:
+            settled(other)
             [row] = street.call(street.services.keys.of_user(user.id))
             street.call(street.services.keys.revoke(row.id, actor="test"))
             assert close_of(socket, within=1.25)[0] == 1008
@@ -565,6 +567,7 @@ class TestClosing:
     def test_a_browser_session_that_is_ended(self, street: Street, other: Street) -> None:
         user = street.user()
         with other.connect(cookie=street.cookie(), origin=HERE) as socket:
+            settled(other)
             street.call(street.services.sessions.end_all_of(user.id, actor="", client=Client()))
             assert close_of(socket, within=1.25)[0] == 1008
 
@@ -574,6 +577,7 @@ class TestClosing:
         token = street.token()
         with other.connect("/ws/books", token=token) as books, other.connect(token=token) as who:
             who.receive_json()
+            settled(other)
             roles = street.services.roles
             if how == "taken":
                 street.call(roles.revoke(user.id, "role of ann", actor="test"))
@@ -661,7 +665,7 @@ class TestClosing:
         with street.connect(key=key) as socket:
             socket.receive_json()
             time.advance(span - timedelta(seconds=1))
-            wait_for(lambda: not due(street))
+            settled(street)
             socket.send_text("x")
             assert socket.receive_text() == "x"
             time.advance(timedelta(seconds=1))
@@ -678,7 +682,7 @@ class TestClosing:
         with street.connect(token=street.token()) as socket:
             socket.receive_json()
             time.advance(street.services.settings.access_lifetime + timedelta(minutes=1))
-            wait_for(lambda: not due(street))
+            settled(street)
             socket.send_text("x")
             assert socket.receive_text() == "x"
 
@@ -688,7 +692,7 @@ class TestClosing:
         street.user()
         with street.connect(token=street.token()) as socket:
             socket.receive_json()
-            wait_for(lambda: not due(street))
+            settled(street)
 
             async def by_hand() -> None:
                 async with street.services.database.engine.begin() as connection:
@@ -706,7 +710,7 @@ class TestClosing:
             time.advance(timedelta(minutes=6))
             street.accounts.role("reader", "books:read")
             street.call(street.services.roles.grant(user.id, "reader", actor="test"))
-            wait_for(lambda: not due(street))
+            settled(street)
             socket.send_text("x")
             assert socket.receive_text() == "x"
 
@@ -751,6 +755,11 @@ def due(street: Street) -> list[Any]:
     return [each for each in found if each.ask_at is None or now >= each.ask_at]
 
 
+def settled(*streets: Street) -> None:
+    """Let the first looks pass, at which whatever was just opened is asked about."""
+    wait_for(lambda: not any(due(each) for each in streets))
+
+
 def wait_for(condition: Callable[[], bool], within: float = 5.0) -> None:
     ends = times.monotonic() + within
     while not condition():
@@ -769,13 +778,13 @@ class TestCost:
         with ExitStack() as stack:
             for token in tokens:
                 stack.enter_context(street.connect(token=token))
-            wait_for(lambda: not due(street))
+            settled(street)
             event.listen(engine, "before_cursor_execute", lambda *each: asked.append(each[2]))
             # A role changes, which may concern everybody.
             role = street.accounts.role("reader", "books:read")
             street.call(street.services.roles.change(role.id, permissions=[], actor="test"))
             wait_for(lambda: bool(about(asked)))
-            wait_for(lambda: not due(street))
+            settled(street)
         assert len(about(asked)) == 1
 
     def test_five_hundred_that_came_and_went_leave_nothing(self, street: Street) -> None:
