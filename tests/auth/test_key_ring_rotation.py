@@ -149,6 +149,15 @@ def test_the_command_makes_the_file_and_keeps_what_was_in_force(
     assert f"{new.key.kid} is added, and signs from" in told
 
 
+def test_without_the_secret_key_the_command_says_what_is_lost(
+    rotate: Command, file: KeyFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("BACKOFFICE_SECRET_KEY")
+    code, answer, told = rotate()
+    assert (code, len(answer["keys"]), answer["keys"][0]["state"]) == (0, 1, "signs")
+    assert "tokens that its key signed are refused" in told
+
+
 def test_the_command_again_changes_nothing_until_the_new_key_signs(
     rotate: Command, file: KeyFile
 ) -> None:

@@ -80,6 +80,8 @@ def rotate(
     moment = datetime.now(UTC).replace(microsecond=0)
     with file.locked():
         before = _entries(file, core)
+        if not before:
+            command.say("BACKOFFICE_SECRET_KEY is not set: tokens that its key signed are refused")
         rotation = _rotation(before, wish, settings, moment)
         if rotation.changes and not dry_run:
             file.write(rotation.entries)
