@@ -170,10 +170,13 @@ def _schemes(dependant: Any) -> Iterator[SecurityBase]:
 
 
 def _token_url(router: APIRouter, contexts: list[RouteContext]) -> str | None:
-    """Where this app has the route that signs in, under whatever prefix."""
+    """Where this app has the route that signs in, under whatever prefix.
+
+    Relative to the document's server, which is where the app is mounted or what its proxy strips.
+    """
     login = next(each for each in router.routes if getattr(each, "name", "") == "login")
     paths = (each.path for each in contexts if each.original_route is login)
-    return next((path for path in paths if path and "{" not in path), None)
+    return next((path.lstrip("/") for path in paths if path and "{" not in path), None)
 
 
 def _foreign(contexts: list[RouteContext]) -> Iterator[SecurityBase]:
