@@ -136,8 +136,7 @@ class UserManager(UUIDIDMixin, BaseUserManager[User, uuid.UUID]):
         """The active user with that address and password; None at the same cost otherwise."""
         user = await self.user_db.get_by_email(credentials.username)
         right = await self.right_password(user, credentials.password)
-        allowed = user is not None and user.is_active and not user.is_service
-        return user if right and allowed else None
+        return user if user is not None and right and user.is_active else None
 
     async def right_password(self, user: User | None, password: str) -> bool:
         """Whether it is the active user's password; upgrades an outdated hash.
