@@ -83,10 +83,10 @@ class TestLookUp:
     def test_an_unknown_key_and_a_wrong_secret_cost_one_statement(
         self, house: House, statements: Iterator[list[str]], which: str
     ) -> None:
-        """Of 600 interleaved look-ups, the owner having 30 permissions: on SQLite means of 1,463 and
-        1,363 µs (each ± 180), medians of 831 and 831; on a busy PostgreSQL means of 28.6 and 26.2 ms
-        (each ± 1.3), medians of 17.8 and 17.5. Before the database looked at a part of the digest,
-        839 and 1,272 µs (each ± 40) on SQLite.
+        """Of 600 interleaved look-ups, the owner having 30 permissions: on SQLite means of 1,463
+        and 1,363 µs (each ± 180), medians of 831 and 831; on a busy PostgreSQL means of 28.6 and
+        26.2 ms (each ± 1.3), medians of 17.8 and 17.5. Before the database looked at a part of
+        the digest, 839 and 1,272 µs (each ± 40) on SQLite.
         """
         key, other = house.key(house.user("ann@example.com", "books:read")), new_api_key().text
         if which == "wrong secret":
