@@ -257,7 +257,10 @@ def test_the_caller_is_resolved_once_per_request(
     assert len(calls) == 1
 
 
-def test_openapi_lists_the_schemes_as_alternatives(house: House) -> None:
+def test_openapi_names_the_scheme_that_takes_tokens_and_keys(house: House) -> None:
+    """One dependency is one scheme; `auth.openapi(app)` describes them all."""
     document = house.client.get("/openapi.json").json()
-    assert document["paths"]["/who"]["get"]["security"] == [{"JWT": []}, {"ApiKey": []}]
-    assert document["components"]["securitySchemes"]["ApiKey"]["name"] == "X-API-Key"
+    assert document["paths"]["/who"]["get"]["security"] == [{"JWT": []}]
+    scheme = document["components"]["securitySchemes"]["JWT"]
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+    assert "API key" in scheme["description"]

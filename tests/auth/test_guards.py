@@ -13,7 +13,7 @@ from backoffice.auth import Auth, Principal
 from backoffice.auth.models import User, UserSession
 from backoffice.core import SetupError
 from backoffice.core.testing import ManualClock
-from tests.auth.conftest import House, built, create_tables, headers
+from tests.auth.conftest import PASSWORD, House, built, create_tables, headers
 
 Copies = Callable[[str, Callable[[str], None]], str]
 
@@ -204,3 +204,66 @@ def test_the_principal_is_one_whichever_guard_asks(house: House) -> None:
 
     assert house.get("/nested", house.token()).status_code == 200
     assert seen[0] is seen[1]
+
+
+@pytest.mark.parametrize("fresh", [timedelta(0), timedelta(seconds=-1), 300])
+def test_a_span_that_asks_nothing_or_is_none_is_refused_where_it_is_declared(fresh: Any) -> None:
+    with pytest.raises(SetupError, match="fresh is a span of time above zero"):
+        Auth().require(fresh=fresh)
+
+
+def test_an_empty_choice_of_permissions_is_refused_where_it_is_declared() -> None:
+    """Made from a list that is empty by mistake, it would ask for nothing."""
+    with pytest.raises(SetupError, match="name permissions"):
+        Auth().require(any_of=())
+
+
+def test_a_guard_at_the_app_keeps_nobody_from_signing_in(
+    database_from_template: Copies, monkeypatch: pytest.MonkeyPatch, house: House
+) -> None:
+    auth = Auth()
+    app = FastAPI(dependencies=[auth.require()])
+    app.include_router(auth.router, prefix="/auth")
+    house.user()
+    with TestClient(app) as client:
+        form = {"username": "ann@example.com", "password": PASSWORD}
+        answer = client.post("/auth/login", data=form, headers=headers("an.old.token"))
+        assert answer.status_code == 200
+        assert client.get("/auth/me").status_code == 401
+
+
+def test_a_key_may_be_sent_by_the_scheme_that_challenges_name(house: House) -> None:
+    key = house.key(house.user())
+    sent = {"Authorization": f"ApiKey {key}"}
+    assert house.client.get("/who", headers=sent).json()["method"] == "api_key"
+    token = {"Authorization": f"ApiKey {house.token()}"}
+    assert house.client.get("/who", headers=token).status_code == 401
+
+
+@pytest.mark.parametrize("space", [b"\xa0", b"\x85", b"\x0b", b"\x1c"])
+def test_what_only_python_takes_for_white_space_is_no_white_space(
+    house: House, space: bytes
+) -> None:
+    house.user()
+    value = b"Bearer " + space + house.token().encode()
+    assert house.client.get("/who", headers=[(b"authorization", value)]).status_code == 401
+
+
+def test_the_spellings_of_one_token_are_remembered_once(house: House) -> None:
+    """Or a client could push everybody else out of the memory with one of its own."""
+    house.user()
+    token = house.token()
+    for spaces in range(1, 30):
+        sent = {"Authorization": "Bearer" + " " * spaces + token}
+        assert house.client.get("/who", headers=sent).status_code == 200
+    assert len(house.services.resolver._remembered) == 1
+
+
+def test_a_locked_owner_cannot_sign_in(time: ManualClock, house: House) -> None:
+    """And the answer is that to a wrong password."""
+    house.user()
+    set_user(house, locked_until=time.now() + timedelta(minutes=10))
+    locked = house.login()
+    assert (locked.status_code, locked.json()) == (401, house.login(password="wrong one").json())
+    time.advance(timedelta(minutes=10))
+    assert house.login().status_code == 200

@@ -148,8 +148,11 @@ class ApiKeys:
     async def revoke(self, id: uuid.UUID, *, owner: uuid.UUID | None = None, actor: str) -> None:
         """End a key, at once; NotFound for another's key when `owner` is given."""
         async with self._database.session() as session:
-            row = await _existing(session, id, owner)
+            row = await _existing(session, id, owner, hold=True)
             if row.revoked_at is not None:
+                # Just now, perhaps, by somebody who still waits for it to hold.
+                await session.rollback()
+                await self._revocations.settled()
                 return
             row.revoked_at = self._clock.now()
             session.add(row)
@@ -256,8 +259,10 @@ def _gone(owner: uuid.UUID) -> NotFound:
     return NotFound(f"there is no user {owner} any more")
 
 
-async def _existing(session: AsyncSession, id: uuid.UUID, owner: uuid.UUID | None) -> ApiKey:
-    row = await session.get(ApiKey, id)
+async def _existing(
+    session: AsyncSession, id: uuid.UUID, owner: uuid.UUID | None, *, hold: bool = False
+) -> ApiKey:
+    row = await session.get(ApiKey, id, with_for_update=hold or None)
     if row is None or (owner is not None and row.user_id != owner):
         raise NotFound(f"there is no API key {id}")
     return row

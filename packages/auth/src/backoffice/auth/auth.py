@@ -62,7 +62,7 @@ class Auth:
     def require(
         self,
         *permissions: str,
-        any_of: tuple[str, ...] = (),
+        any_of: tuple[str, ...] | None = None,
         fresh: timedelta | None = None,
         mfa: bool = False,
         verified: bool = False,
@@ -95,7 +95,7 @@ class Auth:
     def optional(
         self,
         *permissions: str,
-        any_of: tuple[str, ...] = (),
+        any_of: tuple[str, ...] | None = None,
         fresh: timedelta | None = None,
         mfa: bool = False,
         verified: bool = False,

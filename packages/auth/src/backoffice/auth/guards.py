@@ -1,10 +1,11 @@
 """Guards: what a route asks of its caller, as one dependency of FastAPI."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Annotated
+from typing import Any, TypeVar
 
-from fastapi import Depends, Response
+from fastapi import Response
 from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 
@@ -17,16 +18,32 @@ from backoffice.auth.websockets import answer
 from backoffice.core import Forbidden, InvalidInput, Refusal, SetupError, Singleton
 from backoffice.core.dependencies import NAMED
 
+#: How far the clocks of two machines may be apart.
+SKEW = timedelta(minutes=1)
 METHODS: tuple[Method, ...] = ("jwt", "api_key", "session")
 
-_ApiKey = Annotated[None, Depends(schemes.api_key)]
+
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+_PUBLIC = "__backoffice_public__"
+
+
+def public(endpoint: Endpoint) -> Endpoint:
+    """Mark what strangers must reach though a guard stands at the app, such as signing in."""
+    setattr(endpoint, _PUBLIC, True)
+    return endpoint
+
+
+def is_public(connection: HTTPConnection) -> bool:
+    """Whether the connection's route is marked so."""
+    endpoint = getattr(connection.scope.get("route"), "endpoint", None)
+    return bool(getattr(endpoint, _PUBLIC, False))
 
 
 class Guard(SecurityBase):
     """The caller of a route, who must hold what it asks for.
 
-    It is FastAPI's own kind of security scheme, so that a route with a guard solves one dependency
-    and describes both schemes.
+    It is FastAPI's own kind of security scheme, so that a route with a guard solves one dependency:
+    each further one, if it only described another scheme, would cost a tenth of a bare request.
     """
 
     def __init__(
@@ -34,7 +51,7 @@ class Guard(SecurityBase):
         services: Singleton[Services],
         permissions: tuple[str, ...] = (),
         *,
-        any_of: tuple[str, ...] = (),
+        any_of: tuple[str, ...] | None = None,
         fresh: timedelta | None = None,
         mfa: bool = False,
         verified: bool = False,
@@ -44,17 +61,19 @@ class Guard(SecurityBase):
         self.model = schemes.jwt.model
         self.scheme_name = schemes.jwt.scheme_name
         self.permissions = _declared(permissions)
-        self.any_of = _declared(any_of)
-        self.fresh = fresh
+        self.any_of = _some(any_of)
+        self.fresh = _span(fresh)
         self.mfa = mfa
         self.verified = verified
         self.methods = _known(methods)
         self.optional = optional
         self._services = services
-        self._asks_more = bool(any_of or fresh or mfa or verified) or self.methods != METHODS
+        self._asks_more = (
+            bool(any_of or mfa or verified) or fresh is not None or self.methods != METHODS
+        )
         setattr(self, NAMED, (services,))
 
-    async def __call__(self, connection: HTTPConnection, _: _ApiKey) -> Principal | None:
+    async def __call__(self, connection: HTTPConnection) -> Principal | None:
         """The caller; refuses one who lacks something."""
         services = self._services.of(connection)
         resolver = services.resolver
@@ -85,6 +104,8 @@ class Guard(SecurityBase):
         self, services: Services, connection: HTTPConnection, resolution: Resolution
     ) -> Principal | None:
         resolver = services.resolver
+        if resolution.principal is None and is_public(connection):
+            return None
         if resolution.error is not None:
             raise resolution.error
         principal = resolution.principal
@@ -141,10 +162,10 @@ class OptionalGuard(Guard):
     """The caller, or None; a cookie whose session has ended is cleared on the way."""
 
     async def __call__(  # type: ignore[override]  # FastAPI calls it by its names
-        self, connection: HTTPConnection, response: Response, _: _ApiKey
+        self, connection: HTTPConnection, response: Response
     ) -> Principal | None:
         """The caller, or None where nothing was presented; a bad credential is refused."""
-        principal = await super().__call__(connection, None)
+        principal = await super().__call__(connection)
         if principal is None:
             services = self._services.of(connection)
             resolution = await services.resolver.resolution(connection)
@@ -154,8 +175,20 @@ class OptionalGuard(Guard):
 
 
 def _is_fresh(principal: Principal, within: timedelta, now: datetime) -> bool:
-    """A key proves nothing of its owner's presence, however new it is."""
-    return principal.method != "api_key" and now - principal.auth_time <= within
+    """A key proves nothing of its owner's presence, however new it is; nor does the future."""
+    return principal.method != "api_key" and -SKEW <= now - principal.auth_time <= within
+
+
+def _span(fresh: timedelta | None) -> timedelta | None:
+    if fresh is not None and (not isinstance(fresh, timedelta) or fresh <= timedelta(0)):
+        raise SetupError(f"fresh is a span of time above zero; got {fresh!r}")
+    return fresh
+
+
+def _some(any_of: tuple[str, ...] | None) -> tuple[str, ...]:
+    if any_of is not None and not any_of:
+        raise SetupError("any_of=() would let nobody pass; name permissions, or leave it out")
+    return _declared(any_of or ())
 
 
 def _declared(permissions: tuple[str, ...]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from sqlalchemy import Update, or_, update
 from sqlmodel import col
 
 from backoffice.auth.models import ApiKey, UserSession
-from backoffice.core import Database, Unavailable
+from backoffice.core import Database
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class LastUses:
     def note(self, kind: Used, id: uuid.UUID, moment: datetime) -> None:
         """Note a use at that moment."""
         written = self._written.get(id)
-        if written is not None and moment - written < EVERY:
+        if written is not None and abs(moment - written) < EVERY:
             return
         self._written[id] = moment
         if len(self._written) > KNOWN:
@@ -61,22 +61,24 @@ class LastUses:
         while True:
             await self._news.wait()
             await anyio.sleep(GATHER)
+            self._news = anyio.Event()
             with anyio.CancelScope(shield=True):
                 await self.flush()
 
     async def flush(self) -> None:
         """Write what was noted by now; where that fails, it is logged and lost."""
-        pending, self._pending, self._news = self._pending, {}, anyio.Event()
-        if not pending:
+        if not self._pending:
             return
+        pending, self._pending = self._pending, {}
         try:
             async with self._database.session() as session:
                 # In one order: of two processes that write the same ones, none waits for ever.
                 for id, (kind, moment) in sorted(pending.items()):
                     await session.exec(_statement(kind, id, moment))
                 await session.commit()
-        except Unavailable:
-            log.warning("the last use of %d credentials could not be noted", len(pending))
+        except Exception:
+            # Whatever it is (a standby that takes no writes): the app goes on without the notes.
+            log.exception("the last use of %d credentials could not be noted", len(pending))
 
 
 def _statement(kind: Used, id: uuid.UUID, moment: datetime) -> Update:

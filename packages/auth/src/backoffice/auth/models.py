@@ -4,9 +4,18 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column, ForeignKeyConstraint, Index, PrimaryKeyConstraint, false
+from sqlalchemy import (
+    JSON,
+    Column,
+    ColumnElement,
+    ForeignKeyConstraint,
+    Index,
+    PrimaryKeyConstraint,
+    false,
+    or_,
+)
 from sqlalchemy import UniqueConstraint as Unique
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field, SQLModel, col
 
 
 def _id() -> Any:
@@ -35,6 +44,11 @@ class User(SQLModel, table=True):
     is_service: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     #: Until then no credential of the account is good.
     locked_until: datetime | None = None
+
+
+def unlocked(moment: datetime) -> ColumnElement[bool]:
+    """What holds of a user whose credentials are good at that moment, but for being active."""
+    return or_(col(User.locked_until).is_(None), col(User.locked_until) <= moment)
 
 
 class Role(SQLModel, table=True):

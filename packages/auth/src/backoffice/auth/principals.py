@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import func
-from sqlmodel import col, or_, select
+from sqlmodel import col, select
 
 from backoffice.auth import audit
 from backoffice.auth.credentials import digest
-from backoffice.auth.models import ApiKey, RolePermission, User, UserRole, UserSession
+from backoffice.auth.models import ApiKey, RolePermission, User, UserRole, UserSession, unlocked
 from backoffice.auth.permissions import EVERYTHING, grants, intersection
 from backoffice.auth.sessions import BROWSER
 from backoffice.core import Clock, Database
@@ -125,13 +125,10 @@ class Principals:
         return grouped.values()
 
     async def _rows(self, query: Any) -> list[Any]:
-        unlocked = or_(
-            col(User.locked_until).is_(None), col(User.locked_until) <= self._clock.now()
-        )
         query = (
             query.outerjoin(UserRole, col(UserRole.user_id) == col(User.id))
             .outerjoin(RolePermission, col(RolePermission.role_id) == col(UserRole.role_id))
-            .where(col(User.is_active), unlocked)
+            .where(col(User.is_active), unlocked(self._clock.now()))
         )
         async with self._database.session() as opened:
             return list((await opened.exec(query)).all())

@@ -222,8 +222,7 @@ class Resolver:
         one, other = (each.principal for each in good)
         if not self._same_principal or one.id != other.id:
             raise self._ambiguous("Send one credential: a token or an API key, not both.")
-        both = replace(one, permissions=intersection(one.permissions, other.permissions))
-        return Resolution(both, together=(one, other))
+        return Resolution(_lesser(one, other), together=(one, other))
 
     def _check_terms(self, connection: HTTPConnection, good: list[Good]) -> None:
         if not all(self._terms.permits(each.key, connection) for each in good if each.key):
@@ -232,9 +231,11 @@ class Resolver:
     async def _explicit(self, connection: HTTPConnection, name: bytes, value: bytes) -> Good:
         if name == SUBPROTOCOL_HEADER:
             return await self._of_ticket(connection, value)
-        digest = _digest(name, value)
-        known = await self._known(digest)
-        return known or await self._loaded(digest, self._checked(_text(name, value)))
+        text = _text(name, value)
+        # By one spelling: the memory is not to be filled with the ways to write one token.
+        spelled = b"Bearer " + text.encode() if name == AUTHORIZATION else value
+        digest = _digest(name, spelled)
+        return await self._known(digest) or await self._loaded(digest, self._checked(text))
 
     def _checked(self, text: str) -> Load:
         """How to load it, once all is right that the credential itself can tell."""
@@ -362,6 +363,19 @@ def _presented(connection: HTTPConnection) -> list[tuple[bytes, bytes]]:
     return found + tickets
 
 
+def _lesser(one: Principal, other: Principal) -> Principal:
+    """What two credentials of one account permit together: what both do."""
+    scopes = [each.scopes for each in (one, other) if each.scopes is not None]
+    return replace(
+        one,
+        permissions=intersection(one.permissions, other.permissions),
+        scopes=None if not scopes else intersection(scopes[0], scopes[-1]),
+        auth_time=min(one.auth_time, other.auth_time),
+        mfa=one.mfa and other.mfa,
+        manages_credentials=one.manages_credentials and other.manages_credentials,
+    )
+
+
 def _digest(name: bytes, value: bytes) -> bytes:
     """By the header's name as well: what is good in one place is not good in another."""
     return hashlib.sha256(name + b" " + value).digest()
@@ -375,6 +389,10 @@ def _text(name: bytes, value: bytes) -> str:
             raise NotGood("not an API key")
         return text
     scheme, _, credential = text.partition(" ")
-    if scheme.lower() != "bearer" or not credential.strip():
+    # Only spaces: Python takes \xa0, \x85 and \x1c for white space as well.
+    credential = credential.strip(" ")
+    if scheme.lower() == "apikey" and credential.startswith(API_KEY):
+        return credential
+    if scheme.lower() != "bearer" or not credential:
         raise NotGood("scheme")
-    return credential.strip()
+    return credential

@@ -20,22 +20,31 @@ from datetime import datetime
 from typing import cast
 
 from sqlalchemy import delete, func, insert, text
+from sqlalchemy.orm.exc import StaleDataError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backoffice.auth.models import Revocation
-from backoffice.core import Clock, Database
+from backoffice.core import Clock, Conflict, Database, Unavailable
 
 #: Rows kept: a process that has missed more forgets everybody.
 KEPT = 1000
+#: How long everybody waits for a database that hangs; seconds.
+PATIENCE = 5.0
+#: uvloop counts in whole milliseconds, and wakes up to one of them too early; seconds.
+EARLY = 0.002
 #: Serialises the numbering on PostgreSQL: the ASCII codes of "bo.revoc".
 LOCK = 0x626F2E7265766F63
 _HOLD = text("SELECT pg_advisory_xact_lock(:key)")
+_PATIENCE = text(f"SET LOCAL lock_timeout = '{PATIENCE:g}s'")
 
 #: Whom a change is about.
 Whom = uuid.UUID | None
 #: As when a role changes, which many may hold.
 EVERYBODY: Whom = None
+#: A number, and when it was given.
+Mark = tuple[int, datetime | None]
+NONE: Mark = (0, None)
 
 
 class Revocations:
@@ -49,7 +58,7 @@ class Revocations:
         #: Grows whenever something is taken away: what was loaded before may be outdated.
         self.generation = 0
         self._forget: list[Callable[[Whom], None]] = []
-        self._seen: int | None = None
+        self._seen: Mark | None = None
         self._trusted_until = 0.0
         self._asking: asyncio.Task[None] | None = None
 
@@ -62,6 +71,7 @@ class Revocations:
 
         On return no process answers by what was before.
         """
+        await _written(session)
         await _numbered(session, whom, self._clock.now(), self._database.dialect)
         await session.commit()
         await self.settled()
@@ -69,7 +79,7 @@ class Revocations:
     async def settled(self) -> None:
         """Wait until what is committed by now holds everywhere."""
         self._trusted_until = 0.0
-        await asyncio.sleep(self.lag)
+        await asyncio.sleep(self.lag + EARLY)
 
     @property
     def fresh(self) -> bool:
@@ -93,29 +103,51 @@ class Revocations:
 
     async def _ask(self) -> None:
         began = time.monotonic()
-        async with self._database.session() as session:
-            if self._seen is None:
-                newest = select(func.coalesce(func.max(Revocation.number), 0))
-                self._seen = (await session.exec(newest)).one()
-            else:
-                query = (
-                    select(Revocation.number, Revocation.user_id)
-                    .where(col(Revocation.number) > self._seen)
-                    .order_by(col(Revocation.number))
-                )
-                self._apply(list((await session.exec(query)).all()))
+        try:
+            async with asyncio.timeout(PATIENCE), self._database.session() as session:
+                await self._hear(session)
+        except TimeoutError:
+            raise Unavailable(
+                "The database does not answer; try again in a moment.",
+                code="database_unavailable",
+                headers={"Retry-After": "5"},
+            ) from None
         self._trusted_until = began + self.lag
 
-    def _apply(self, changes: list[tuple[int, Whom]]) -> None:
-        if not changes:
+    async def _hear(self, session: AsyncSession) -> None:
+        rows = select(Revocation.number, Revocation.at, Revocation.user_id)
+        if self._seen is None:
+            newest = rows.order_by(col(Revocation.number).desc()).limit(1)
+            self._seen = next((each[:2] for each in await session.exec(newest)), NONE)
+        else:
+            # With the last one seen: where it is gone, or another has its number, numbers
+            # were lost, as with a standby that takes over.
+            since = rows.where(col(Revocation.number) >= self._seen[0])
+            found = await session.exec(since.order_by(col(Revocation.number)))
+            self._apply(self._seen, list(found.all()))
+
+    def _apply(self, seen: Mark, changes: list[tuple[int, datetime, Whom]]) -> None:
+        marks = [(number, at) for number, at, _ in changes]
+        if marks == ([] if seen == NONE else [seen]):
             return
         self.generation += 1
-        missed = self._seen is None or changes[0][0] != self._seen + 1
-        whom = {None} if missed else {each for _, each in changes}
+        missed = marks[0][0] != 1 if seen == NONE else marks[:1] != [seen]
+        whom = {None} if missed else {each for number, _, each in changes if number > seen[0]}
         for each in whom:
             for forget in self._forget:
                 forget(each)
-        self._seen = changes[-1][0]
+        self._seen = marks[-1] if marks else NONE
+
+
+async def _written(session: AsyncSession) -> None:
+    """Every row is held before the numbering is: of two commits, none waits for the other's rows
+    while the other waits for its number."""
+    try:
+        await session.flush()
+    except StaleDataError:
+        raise Conflict(
+            "Somebody else has changed this just now; try again.", code="changed_meanwhile"
+        ) from None
 
 
 async def _numbered(session: AsyncSession, whom: Whom, moment: datetime, dialect: str) -> None:
@@ -125,7 +157,9 @@ async def _numbered(session: AsyncSession, whom: Whom, moment: datetime, dialect
     SQLite has one writer at a time by itself.
     """
     if dialect == "postgresql":
-        await (await session.connection()).execute(_HOLD, {"key": LOCK})
+        connection = await session.connection()
+        await connection.execute(_PATIENCE)
+        await connection.execute(_HOLD, {"key": LOCK})
     last = select(func.coalesce(func.max(Revocation.number), 0)).scalar_subquery()
     made = await session.exec(
         insert(Revocation)

@@ -4,7 +4,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterable
 
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -38,7 +38,9 @@ class Roles:
             session.add(role)
             await _flushed(session, role)
             _allow(session, role, permissions)
-            await self._changed(session, role, "created", actor)
+            event = RoleChanged(actor=actor, subject=audit.role(role.name), change="created")
+            await self._events.emit(event, session)
+            await session.commit()
         return role
 
     async def find(self, name: str) -> Role:
@@ -100,6 +102,9 @@ class Roles:
                 changes += await _set_permissions(session, role, permissions)
             if changes:
                 await self._changed(session, role, ", ".join(changes), actor)
+        if not changes:
+            # It may be so since just now, by somebody who still waits for it to hold.
+            await self._revocations.settled()
         return role
 
     async def delete(self, id: uuid.UUID, *, actor: str) -> None:
@@ -112,6 +117,7 @@ class Roles:
     async def grant(self, user_id: uuid.UUID, name: str, *, actor: str) -> bool:
         """Give a user a role; False if they hold it already."""
         async with self._database.session() as session:
+            await hold(session, user_id)
             role_id = (await _named(session, name)).id
             try:
                 added = await self.add_to(session, user_id, name, actor=actor)
@@ -139,6 +145,7 @@ class Roles:
     async def revoke(self, user_id: uuid.UUID, name: str, *, actor: str) -> bool:
         """Take a role from a user; False if they do not hold it."""
         async with self._database.session() as session:
+            await hold(session, user_id)
             taken = await self.take_from(session, user_id, name, actor=actor)
             await self._revocations.commit(session, user_id)
         return taken
@@ -160,6 +167,7 @@ class Roles:
         self, session: AsyncSession, user_id: uuid.UUID, names: Iterable[str], *, actor: str
     ) -> None:
         """Let a user hold exactly these roles, in the transaction given."""
+        await hold(session, user_id)
         held, wanted = set(await _names_of(session, user_id)), set(names)
         for name in sorted(wanted - held):
             await self.add_to(session, user_id, name, actor=actor)
@@ -199,6 +207,16 @@ class Roles:
                 f"somebody else has changed the role {name!r} just now; try again",
                 code="role_changed_meanwhile",
             ) from None
+
+
+async def hold(session: AsyncSession, user_id: uuid.UUID) -> None:
+    """Of two who change the roles of one user at once, the second sees what the first has done."""
+    if session.get_bind().dialect.name == "sqlite":  # which holds the database for who writes
+        nothing = update(User).where(col(User.id) == user_id).values(is_active=User.is_active)
+        await session.exec(nothing.execution_options(synchronize_session=False))
+        return
+    row = select(User.id).where(User.id == user_id)
+    await session.exec(row.with_for_update(key_share=True))
 
 
 async def _names_of(session: AsyncSession, user_id: uuid.UUID) -> list[str]:

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import update
-from sqlmodel import col, or_, select
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import HTTPConnection
 
 from backoffice.auth import audit
 from backoffice.auth.credentials import REFRESH, Seal
 from backoffice.auth.events import SignedOut, TokenReused
-from backoffice.auth.models import User, UserSession
+from backoffice.auth.models import User, UserSession, unlocked
 from backoffice.auth.revocations import Revocations
 from backoffice.auth.settings import AuthSettings
 from backoffice.auth.tokens import AccessTokens
@@ -164,6 +164,9 @@ class Sessions:
             if row is None or (owner is not None and row.user_id != owner):
                 raise NotFound(f"there is no session {id}")
             if not await self._ended(session, id):
+                # Just now, perhaps, by somebody who still waits for it to hold.
+                await session.rollback()
+                await self._revocations.settled()
                 return
             event = SignedOut(
                 actor=actor,
@@ -184,6 +187,8 @@ class Sessions:
         async with self._database.session() as session:
             row = await session.get(UserSession, id)
         if row is None or row.ended_at is not None:
+            if row is not None:
+                await self._revocations.settled()
             return False
         await self.end(id, actor=audit.user(row.user_id), client=client)
         return True
@@ -237,10 +242,17 @@ class Sessions:
             await self._events.emit(event, session)
             await self._revocations.commit(session, id)
 
+    async def hold_all(self, session: AsyncSession, user_id: uuid.UUID) -> None:
+        """Hold a user's sessions in the order in which last uses are written: of two who do, none
+        waits for ever."""
+        ids = select(UserSession.id).where(UserSession.user_id == user_id)
+        await session.exec(ids.order_by(col(UserSession.id)).with_for_update())
+
     async def end_all(
         self, session: AsyncSession, user_id: uuid.UUID, keep: uuid.UUID | None = None
     ) -> None:
         """End every session of a user but `keep`, in the transaction given."""
+        await self.hold_all(session, user_id)
         ended = (
             update(UserSession)
             .where(col(UserSession.user_id) == user_id, col(UserSession.ended_at).is_(None))
@@ -302,11 +314,11 @@ class Sessions:
 async def _with_active_owner(
     session: AsyncSession, id: uuid.UUID, moment: datetime
 ) -> UserSession | None:
-    unlocked = or_(col(User.locked_until).is_(None), col(User.locked_until) <= moment)
     found = await session.exec(
         select(UserSession)
         .join(User, col(User.id) == col(UserSession.user_id))
-        .where(UserSession.id == id, UserSession.kind == TOKEN, col(User.is_active), unlocked)
+        .where(UserSession.id == id, UserSession.kind == TOKEN, col(User.is_active))
+        .where(unlocked(moment))
         .where(col(User.is_service).is_(False))
     )
     return found.one_or_none()

@@ -14,6 +14,7 @@ from fastapi_users.schemas import BaseUserCreate
 from pydantic import Field
 from sqlalchemy import func, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm.exc import StaleDataError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import Request
@@ -27,7 +28,7 @@ from backoffice.auth.events import (
     UserCreated,
     UserDeleted,
 )
-from backoffice.auth.models import User
+from backoffice.auth.models import User, unlocked
 from backoffice.auth.passwords import Passwords
 from backoffice.auth.revocations import Revocations
 from backoffice.auth.roles import Roles
@@ -96,11 +97,15 @@ class UserTable(BaseUserDatabase[User, uuid.UUID]):
         await self.session.flush()
 
     async def _flushed(self, user: User) -> User:
+        id = user.id
         try:
             await self.session.flush()
         except IntegrityError:
             await self.session.rollback()
             raise exceptions.UserAlreadyExists from None
+        except StaleDataError:
+            await self.session.rollback()
+            raise NotFound(f"there is no user {id} any more") from None
         return user
 
 
@@ -155,6 +160,7 @@ class UserManager(UUIDIDMixin, BaseUserManager[User, uuid.UUID]):
             update(User)
             .where(col(User.id) == user.id, col(User.hashed_password) == stored)
             .where(col(User.is_active), col(User.is_service).is_(False))
+            .where(unlocked(self._clock.now()))
             .values(hashed_password=better or stored)
             .execution_options(synchronize_session=False)
         )
@@ -376,6 +382,7 @@ class Users:
         """Delete an account with its sessions and keys; Conflict for the last superuser."""
         async with self._database.session() as session:
             user = await _existing(session, id)
+            await self._sessions.hold_all(session, id)  # which go with the account
             async with _superuser_left(session, user):
                 await self.manager(session).delete(user)
             event = UserDeleted(actor=actor, subject=audit.user(id))

@@ -107,6 +107,8 @@ class Database:
                 "pool_size": self._pool_size,
                 "pool_timeout": self._timeout,
                 "pool_pre_ping": True,
+                # A database's own default may be stricter, and then refuses what races.
+                "isolation_level": "READ COMMITTED",
                 "connect_args": {"connect_timeout": max(2, round(self._timeout))},
             }
         return options
@@ -221,6 +223,7 @@ def _driver_errors(url: URL) -> Iterator[None]:
 #: What SQLite says when it, and not the statement, is at fault.
 _SQLITE_FAULTS = ("locked", "unable to open", "disk", "readonly", "busy")
 _UNDEFINED_TABLE = "42P01"
+_READ_ONLY = "25006"
 
 
 @contextmanager
@@ -244,13 +247,18 @@ def _unavailable() -> Iterator[None]:
 
 
 def _does_not_answer(error: DBAPIError | PoolTimeoutError) -> bool:
-    if isinstance(error, PoolTimeoutError | InterfaceError):
+    if isinstance(error, PoolTimeoutError | InterfaceError) or _takes_no_writes(error):
         return True
     if not isinstance(error, OperationalError):
         return False
     # SQLite calls a mistyped statement an operational error too: that one is a programmer's.
     sqlite = isinstance(error.orig, sqlite3.Error)
     return not sqlite or any(fault in str(error.orig) for fault in _SQLITE_FAULTS)
+
+
+def _takes_no_writes(error: DBAPIError) -> bool:
+    """A standby, while it takes over."""
+    return getattr(error.orig, "sqlstate", None) == _READ_ONLY
 
 
 def _lacks_table(error: DBAPIError | PoolTimeoutError) -> bool:

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from backoffice.auth.routes import api_keys, keys, me, sessions, sign_in, tickets, tokens
 from backoffice.auth.routes.private import PrivateRoute
 from backoffice.core import singletons
+from backoffice.core.routes import SelectiveRouter
 
 if TYPE_CHECKING:
     from backoffice.auth.auth import Auth
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
 
 def account_router(auth: "Auth") -> APIRouter:
     """A router with the routes of every feature, which brings the services' lifespan."""
-    router = APIRouter(tags=["auth"], lifespan=singletons(auth.services), route_class=PrivateRoute)
+    router = SelectiveRouter(
+        tags=["auth"], lifespan=singletons(auth.services), route_class=PrivateRoute
+    )
     for feature in (sign_in, me, sessions, tokens, api_keys, tickets, keys):
         feature.add(router, auth)
     return router

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request, Response
 
+from backoffice.auth.guards import public
 from backoffice.auth.rotation import PUBLISHED_FOR
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def add(router: APIRouter, auth: "Auth") -> None:
             304: {"description": "The keys are those that the client has"},
         },
     )
+    @public
     async def jwks(request: Request) -> Response:
         """The public keys by which access tokens verify; none while a secret signs them."""
         services = auth.services.of(request)

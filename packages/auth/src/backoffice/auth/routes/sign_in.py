@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 from fastapi import APIRouter, Form, Request, Response
 
+from backoffice.auth.guards import public
 from backoffice.auth.origin import same_origin
 from backoffice.auth.principals import Principal
 from backoffice.auth.routes.answers import person
@@ -30,6 +31,7 @@ def add(router: APIRouter, auth: "Auth") -> None:
     signed_in = auth.require()
 
     @router.post("/register", status_code=202)
+    @public
     async def register(request: Request, body: Registration) -> Accepted:
         """Create an account; the answer is the same whether the address is free or taken."""
         found = services.of(request)
@@ -41,6 +43,7 @@ def add(router: APIRouter, auth: "Auth") -> None:
         return Accepted(message="If the address was free, it has an account now: sign in.")
 
     @router.post("/login")
+    @public
     async def login(
         request: Request,
         username: Annotated[str, Form(max_length=320)],
@@ -54,6 +57,7 @@ def add(router: APIRouter, auth: "Auth") -> None:
         return Tokens(**vars(found.sessions.tokens(session)))
 
     @router.post("/login/cookie", status_code=204)
+    @public
     async def login_by_cookie(
         request: Request,
         response: Response,
@@ -74,6 +78,7 @@ def add(router: APIRouter, auth: "Auth") -> None:
         found.cookie.set(response, request, found.sessions.cookie(session))
 
     @router.post("/refresh")
+    @public
     async def refresh(request: Request, body: Refresh) -> Tokens:
         """Exchange a refresh token for a new pair; the old one is spent."""
         found = services.of(request)

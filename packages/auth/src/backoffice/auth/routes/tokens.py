@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Form, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
+from backoffice.auth.guards import public
 from backoffice.auth.introspection import INTROSPECT
 from backoffice.auth.routes.private import PrivateRoute
 from backoffice.auth.schemas import TokenStatus
@@ -77,6 +78,7 @@ def add(router: APIRouter, auth: "Auth") -> None:
         return TokenStatus(**await services.of(request).introspection.of(token))
 
     @own.post("/revoke", responses=_REFUSED, response_class=Response)
+    @public
     async def revoke(
         request: Request,
         token: Annotated[str, Depends(_presented)],
