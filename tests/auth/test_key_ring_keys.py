@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from backoffice.auth import jwk
-from backoffice.auth.jws import InvalidToken, encoded
+from backoffice.auth.jws import InvalidToken, decoded, encoded
 from backoffice.auth.key_forms import is_key_text, is_roca
 from backoffice.auth.key_ring import KeyRing, RingKey
 from backoffice.auth.signing_keys import SigningKey
@@ -164,6 +164,10 @@ def changed(name: str, **members: Any) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not ...}
 
 
+def ec_bytes(member: str) -> bytes:
+    return decoded(jwk.private(KEYS["ES256"])[member])
+
+
 def other_half(name: str, member: str) -> str:
     value: str = jwk.private(SigningKey.generated(name))[member]
     return value
@@ -206,6 +210,8 @@ BAD: list[tuple[str, Callable[[], dict[str, Any]]]] = [
     ("point at infinity", lambda: changed("ES256", x=encoded(bytes(32)), y=encoded(bytes(32)))),
     ("x too short", lambda: changed("ES256", x=encoded(b"\1" * 31))),
     ("x too long", lambda: changed("ES256", x=encoded(bytes(1) + b"\1" * 32))),
+    ("x with a zero before it", lambda: changed("ES256", x=encoded(b"\0" + ec_bytes("x")))),
+    ("d with a zero before it", lambda: changed("ES256", d=encoded(b"\0" + ec_bytes("d")))),
     ("d of another key", lambda: changed("ES256", d=other_half("ES256", "d"))),
     ("d zero", lambda: changed("ES256", d=encoded(bytes(32)))),
     ("d beyond the order", lambda: changed("ES256", d=encoded(b"\xff" * 32))),
