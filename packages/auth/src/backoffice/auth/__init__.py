@@ -26,6 +26,7 @@ from backoffice.auth.principals import Principal
 from backoffice.auth.routes.private import PrivateRoute
 from backoffice.auth.services import Services
 from backoffice.auth.settings import AuthSettings
+from backoffice.auth.users import UserManager
 
 __all__ = [
     "ApiKey",
@@ -55,5 +56,6 @@ __all__ = [
     "UserChanged",
     "UserCreated",
     "UserDeleted",
+    "UserManager",
     "UserSession",
 ]

@@ -15,6 +15,7 @@ from backoffice.auth.principals import Method
 from backoffice.auth.routes import account_router
 from backoffice.auth.services import Services, opened
 from backoffice.auth.settings import AuthSettings
+from backoffice.auth.users import UserManager
 from backoffice.core import (
     Callers,
     Clock,
@@ -46,11 +47,15 @@ _Limiter = Annotated[Limiter, Depends(limiter)]
 class Auth:
     """Sign-in by JWT, API key or session cookie, for an app that includes `auth.router`.
 
-    Settings come from `BACKOFFICE_AUTH__...` when the app starts, unless given here.
+    Settings come from `BACKOFFICE_AUTH__...` when the app starts, unless given here. `manager` is a
+    subclass of UserManager with hooks of one's own.
     """
 
-    def __init__(self, settings: AuthSettings | None = None) -> None:
+    def __init__(
+        self, settings: AuthSettings | None = None, *, manager: type[UserManager] = UserManager
+    ) -> None:
         self._settings = settings
+        self._manager = manager
         self._listeners = Listeners()
         #: The settings of the running app.
         self.settings: Singleton[AuthSettings] = singleton(self._found)
@@ -182,7 +187,9 @@ class Auth:
             callers: _Callers,
             limiter: _Limiter,
         ) -> AsyncIterator[Services]:
-            async with opened(core, own, database, events, clock, limiter) as services:
+            async with opened(
+                core, own, database, events, clock, limiter, self._manager
+            ) as services:
                 events.within(AuthEvent)(audit.AuditLog(clock).record)
                 events.attach(self._listeners)
                 callers.register(_identified_by(services), _permitted_by(services))

@@ -24,7 +24,7 @@ from backoffice.auth.sign_in import SignIn
 from backoffice.auth.standing import Standing
 from backoffice.auth.tickets import Tickets
 from backoffice.auth.tokens import AccessTokens
-from backoffice.auth.users import Users
+from backoffice.auth.users import UserManager, Users
 from backoffice.auth.websockets import WebSockets
 from backoffice.core import Clock, Database, Events, Settings
 from backoffice.ratelimit import Limiter
@@ -64,6 +64,7 @@ async def opened(
     events: Events,
     clock: Clock,
     limiter: Limiter,
+    manager: type[UserManager],
 ) -> AsyncIterator[Services]:
     """The services on this database; their threads end with the run."""
     passwords = Passwords(settings.password_min_length)
@@ -76,7 +77,7 @@ async def opened(
                 database, events, clock, settings, tokens, revocations, core.secrets()
             )
             roles = Roles(database, events, revocations)
-            users = Users(database, events, clock, passwords, sessions, roles, revocations)
+            users = Users(database, events, clock, passwords, sessions, roles, revocations, manager)
             keys = ApiKeys(database, events, clock, revocations, settings)
             cookie = SessionCookie(settings)
             principals = Principals(database, clock)

@@ -61,6 +61,7 @@ class SignIn:
                 session=str(row.id),
             )
             await self._events.emit(event, session)
+            await manager.on_after_login(user)
             await session.commit()
         return user, row
 

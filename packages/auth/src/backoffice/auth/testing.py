@@ -199,6 +199,7 @@ def _users(services: Services) -> Users:
         services.sessions,
         services.roles,
         services.revocations,
+        services.users.manager_type,
     )
 
 

@@ -110,7 +110,13 @@ class UserTable(BaseUserDatabase[User, uuid.UUID]):
 
 
 class UserManager(UUIDIDMixin, BaseUserManager[User, uuid.UUID]):
-    """fastapi-users' manager, with the hashing taken off the event loop."""
+    """fastapi-users' manager, with the hashing taken off the event loop.
+
+    Those who come from fastapi-users bring their hooks in a subclass: `Auth(manager=...)`. Each is
+    called within the transaction of what it is about, without a request, and refuses it by what it
+    raises: `validate_password`, `on_after_register`, `on_after_login`, `on_after_update`,
+    `on_before_delete`, `on_after_delete`.
+    """
 
     user_db: UserTable
     password_helper: Passwords
@@ -123,11 +129,18 @@ class UserManager(UUIDIDMixin, BaseUserManager[User, uuid.UUID]):
         """Refuse a weak password with the reason."""
         self.password_helper.check(password, user.email)
 
+    async def checked(self, password: str, user: Any) -> None:
+        """`validate_password`, whose refusal is InvalidInput, however a subclass raises it."""
+        try:
+            await self.validate_password(password, user)
+        except exceptions.InvalidPasswordException as error:
+            raise InvalidInput(str(error.reason), code="invalid_password") from None
+
     async def create(
         self, user_create: BaseUserCreate, safe: bool = False, request: Request | None = None
     ) -> User:
         """Create a user. The password is hashed even if the address is taken: same cost."""
-        await self.validate_password(user_create.password, user_create)
+        await self.checked(user_create.password, user_create)
         fields = _fields(user_create, safe)
         fields["hashed_password"] = await self.password_helper.hashed(fields.pop("password"))
         if await self.user_db.get_by_email(user_create.email) is not None:
@@ -169,7 +182,7 @@ class UserManager(UUIDIDMixin, BaseUserManager[User, uuid.UUID]):
     async def _update(self, user: User, update_dict: dict[str, Any]) -> User:
         if (password := update_dict.pop("password", None)) is not None:
             _check_person(user)
-            await self.validate_password(password, user)
+            await self.checked(password, user)
             update_dict["hashed_password"] = await self.password_helper.hashed(password)
             update_dict["password_changed_at"] = self._clock.now()
         return await super()._update(user, update_dict)
@@ -187,7 +200,10 @@ class Users:
         sessions: Sessions,
         roles: Roles,
         revocations: Revocations,
+        manager: type[UserManager] = UserManager,
     ) -> None:
+        #: With whose hooks accounts are made and changed.
+        self.manager_type = manager
         self._revocations = revocations
         self._database = database
         self._events = events
@@ -198,7 +214,7 @@ class Users:
 
     def manager(self, session: AsyncSession) -> UserManager:
         """fastapi-users' manager within this transaction."""
-        return UserManager(session, self._passwords, self._clock)
+        return self.manager_type(session, self._passwords, self._clock)
 
     async def register(self, email: str, password: str, client: Client) -> None:
         """Create an account for a stranger; says nothing if the address is taken."""
@@ -293,7 +309,7 @@ class Users:
         async with self._database.session() as session:
             user = await _existing(session, id)
             await session.commit()
-            hashed = await self._new_hash(user, password)
+            hashed = await self._new_hash(session, user, password)
             await self._store_password(session, user, hashed, actor=actor, keep=None)
 
     async def change_password(
@@ -304,7 +320,7 @@ class Users:
             user = await _existing(session, id)
             await session.commit()
             # Hashed before the proof, which holds the user's row: nobody waits for the hashing.
-            hashed = await self._new_hash(user, new)
+            hashed = await self._new_hash(session, user, new)
             if not await self.manager(session).right_password(user, current):
                 subject = audit.user(id)
                 await self._events.emit(SignInFailed(actor=subject, subject=subject), session)
@@ -312,9 +328,9 @@ class Users:
                 raise InvalidInput("The current password is not right.", code="invalid_credentials")
             await self._store_password(session, user, hashed, actor=audit.user(id), keep=keep)
 
-    async def _new_hash(self, user: User, password: str) -> str:
+    async def _new_hash(self, session: AsyncSession, user: User, password: str) -> str:
         _check_person(user)
-        self._passwords.check(password, user.email)
+        await self.manager(session).checked(password, user)
         return await self._passwords.hashed(password)
 
     async def _store_password(
@@ -328,6 +344,7 @@ class Users:
     ) -> None:
         fields = {"hashed_password": hashed, "password_changed_at": self._clock.now()}
         await UserTable(session).update(user, fields)
+        await self.manager(session).on_after_update(user, _told(fields))
         await self._sessions.end_all(session, user.id, keep)
         event = PasswordChanged(actor=actor, subject=audit.user(user.id))
         await self._events.emit(event, session)
@@ -369,6 +386,7 @@ class Users:
             if changed.get("is_active") is False:
                 await self._sessions.end_all(session, id)
             if changed:
+                await self.manager(session).on_after_update(user, _told(changed))
                 event = UserChanged(
                     actor=actor, subject=audit.user(id), fields=tuple(sorted(changed))
                 )
@@ -388,6 +406,11 @@ class Users:
             event = UserDeleted(actor=actor, subject=audit.user(id))
             await self._events.emit(event, session)
             await self._revocations.commit(session, id)
+
+
+def _told(fields: dict[str, Any]) -> dict[str, Any]:
+    """What a hook is told of a change: no password, and no hash."""
+    return {name: value for name, value in fields.items() if "password" not in name}
 
 
 def _fields(user_create: BaseUserCreate, safe: bool) -> dict[str, Any]:
