@@ -60,8 +60,7 @@ class RingWatch:
         while True:
             await asyncio.sleep(EVERY)
             try:
-                # A file system that hangs does not keep the app from ending.
-                await to_thread.run_sync(self.look, limiter=self._thread, abandon_on_cancel=True)
+                await to_thread.run_sync(self.look, limiter=self._thread)
             except Exception:
                 # Whatever it is, a watch that ends would leave a revoked key in force.
                 log.exception("the key ring could not be looked at")
