@@ -154,8 +154,11 @@ def test_a_session_of_tokens_ends_at_its_absolute_lifetime(time: ManualClock, ho
     """Refreshing does not prolong it, and no access token outlives it."""
     house.user()
     pair = house.login().json()
-    time.advance(house.services.settings.refresh_lifetime - timedelta(seconds=1))
-    pair = house.client.post("/auth/refresh", json={"refresh_token": pair["refresh_token"]}).json()
+    ends = time.now() + house.services.settings.refresh_lifetime
+    while time.now() < ends - timedelta(seconds=1):
+        time.move_to(min(time.now() + timedelta(days=10), ends - timedelta(seconds=1)))
+        spent = {"refresh_token": pair["refresh_token"]}
+        pair = house.client.post("/auth/refresh", json=spent).json()
     assert house.get("/who", token=pair["access_token"]).status_code == 200
     time.advance(1)
     assert house.get("/who", token=pair["access_token"]).status_code == 401

@@ -115,7 +115,9 @@ class _Connection(SMTP):
 
     def abort(self) -> None:
         """Break off."""
-        self._writer.transport.abort()
+        # Python 3.11.2 breaks on aborting one that TLS has closed already.
+        if not self._writer.transport.is_closing():
+            self._writer.transport.abort()
 
     @property
     def _server(self) -> SMTPServer:
