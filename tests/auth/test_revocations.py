@@ -249,6 +249,7 @@ def test_where_the_database_cannot_be_asked_nobody_is_let_in(
         raise Unavailable("gone", code="database_unavailable")
 
     monkeypatch.setattr(Database, "session", gone)
+    monkeypatch.setattr(Database, "read", gone)
     times.sleep(house.services.revocations.lag)
     assert house.get("/who", token).status_code == 503
     assert house.get("/who", "not.a.token").status_code == 401

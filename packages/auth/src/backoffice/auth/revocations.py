@@ -19,6 +19,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import cast
 
+import sqlalchemy
 from sqlalchemy import delete, func, insert, text
 from sqlalchemy.orm.exc import StaleDataError
 from sqlmodel import col, select
@@ -104,8 +105,8 @@ class Revocations:
     async def _ask(self) -> None:
         began = time.monotonic()
         try:
-            async with asyncio.timeout(PATIENCE), self._database.session() as session:
-                await self._hear(session)
+            async with asyncio.timeout(PATIENCE):
+                await self._hear()
         except TimeoutError:
             raise Unavailable(
                 "The database does not answer; try again in a moment.",
@@ -114,17 +115,20 @@ class Revocations:
             ) from None
         self._trusted_until = began + self.lag
 
-    async def _hear(self, session: AsyncSession) -> None:
-        rows = select(Revocation.number, Revocation.at, Revocation.user_id)
+    async def _hear(self) -> None:
+        rows = sqlalchemy.select(
+            col(Revocation.number), col(Revocation.at), col(Revocation.user_id)
+        )
         if self._seen is None:
             newest = rows.order_by(col(Revocation.number).desc()).limit(1)
-            self._seen = next((each[:2] for each in await session.exec(newest)), NONE)
+            found = await self._database.read(newest)
+            self._seen = (found[0][0], found[0][1]) if found else NONE
         else:
             # With the last one seen: where it is gone, or another has its number, numbers
             # were lost, as with a standby that takes over.
             since = rows.where(col(Revocation.number) >= self._seen[0])
-            found = await session.exec(since.order_by(col(Revocation.number)))
-            self._apply(self._seen, list(found.all()))
+            changes = await self._database.read(since.order_by(col(Revocation.number)))
+            self._apply(self._seen, [(number, at, whom) for number, at, whom in changes])
 
     def _apply(self, seen: Mark, changes: list[tuple[int, datetime, Whom]]) -> None:
         marks = [(number, at) for number, at, _ in changes]

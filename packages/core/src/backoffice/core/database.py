@@ -2,7 +2,7 @@
 
 import logging
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import cached_property, partial
 from typing import Annotated, Any
@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import aiosqlite
 import anyio
 from fastapi import Depends
-from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy import Engine, Executable, create_engine, event, text
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import (
     ArgumentError,
@@ -71,6 +71,15 @@ class Database:
         with _unavailable():
             async with self._sessions() as opened:
                 yield opened
+
+    # Any: SQLAlchemy 2.0 and 2.1 name the types of a row differently.
+    async def read(self, statement: Executable) -> Sequence[Any]:
+        """The rows of one SELECT; on PostgreSQL two round trips less than in a session."""
+        with _unavailable():
+            async with self.engine.connect() as connection:
+                if self.dialect == "postgresql":  # no BEGIN, and no ROLLBACK
+                    await connection.execution_options(isolation_level="AUTOCOMMIT")
+                return (await connection.execute(statement)).all()
 
     @cached_property
     def sync_engine(self) -> Engine:
