@@ -19,7 +19,7 @@ from backoffice.admin.settings import AdminSettings
 from backoffice.admin.site import Site
 from backoffice.admin.transactions import Transactions
 from backoffice.auth import Auth
-from backoffice.core import SetupError, Singleton, reads, singleton, singletons
+from backoffice.core import SetupError, Singleton, reads, singletons
 from backoffice.core.settings import load
 from backoffice.core.settings import settings as core_settings
 
@@ -43,7 +43,7 @@ class Admin:
         self._auth = auth
         self._given = settings
         #: The settings of the running app.
-        self.settings: Singleton[AdminSettings] = singleton(self._opened)
+        self.settings: Singleton[AdminSettings] = Singleton(self._opened, "admin_settings")
         self.site = Site(_views([model_admin(each) for each in models]))
         #: `app.include_router(admin.router, prefix="/admin")`.
         self.router: APIRouter = self._router()

@@ -58,7 +58,7 @@ class Auth:
         self._manager = manager
         self._listeners = Listeners()
         #: The settings of the running app.
-        self.settings: Singleton[AuthSettings] = singleton(self._found)
+        self.settings: Singleton[AuthSettings] = Singleton(self._found, "auth_settings")
         #: The services of the running app, for packages above and for commands.
         self.services: Singleton[Services] = self._services()
         #: `app.include_router(auth.router, prefix="/auth")`.
