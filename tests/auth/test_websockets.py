@@ -417,6 +417,11 @@ class TestTicket:
         token = street.token()
         one, other = street.ticket(token=token), street.ticket(token=token)
         for given in (
+            {
+                "token": token,
+                "key": street.key(user),
+                "subprotocols": offer(street.ticket(token=token)),
+            },
             {"token": token, "subprotocols": offer(one)},
             {"subprotocols": [*offer(other), *offer(street.ticket(token=token))]},
             {"key": street.key(user), "subprotocols": offer(street.ticket(token=token))},

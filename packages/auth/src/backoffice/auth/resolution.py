@@ -219,8 +219,8 @@ class Resolver:
             return good[0].resolution
         if len({name for name, _ in presented}) < len(presented):
             raise self._ambiguous("Send each header once.")
-        one, other = (each.principal for each in good)
-        if not self._same_principal or one.id != other.id:
+        one, other, *more = (each.principal for each in good)
+        if more or not self._same_principal or one.id != other.id:
             raise self._ambiguous("Send one credential: a token or an API key, not both.")
         return Resolution(_lesser(one, other), together=(one, other))
 
