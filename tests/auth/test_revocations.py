@@ -317,6 +317,16 @@ class TestNumbers:
         await asyncio.gather(*(revocations.refresh() for _ in range(200)))
         assert len([each for each in asked if "backoffice_revocation" in each]) == 1
 
+    async def test_no_question_outlives_the_run(self, database: Database) -> None:
+        """It would hold a connection that nobody closes any more."""
+        revocations = Revocations(database, Clock(), 0.25)
+        async with revocations.listening():
+            asker = asyncio.create_task(revocations.refresh())
+            await asyncio.sleep(0)
+            asker.cancel()
+        assert revocations._asking is not None
+        assert revocations._asking.done()
+
 
 class TestRemembered:
     """The memory is bounded, and holds no text."""

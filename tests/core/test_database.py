@@ -1,10 +1,8 @@
 """The database: one engine per run, and sessions that keep what was promised."""
 
 import logging
-import threading
 from typing import Annotated
 
-import anyio.to_thread
 import pytest
 from fastapi import Depends, FastAPI
 from fastapi.testclient import TestClient
@@ -98,10 +96,6 @@ async def test_a_database_that_does_not_answer_is_unavailable(
         assert refused.value.status_code == 503
         assert "hunter2" not in caplog.text
         await database.close()
-    # aiosqlite's thread of the failed connection reports to this loop once more.
-    for thread in threading.enumerate():
-        if thread.name.endswith("(_connection_worker_thread)"):
-            await anyio.to_thread.run_sync(thread.join)
 
 
 async def test_routes_take_a_session_of_either_kind(

@@ -15,7 +15,8 @@ Both measure spans on their own clock alone: no two clocks need to agree.
 import asyncio
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import cast
 
@@ -66,6 +67,16 @@ class Revocations:
     def on_change(self, forget: Callable[[Whom], None]) -> None:
         """Call this for everybody from whom something was taken, by whatever process."""
         self._forget.append(forget)
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[None]:
+        """Ask meanwhile; no question is under way afterwards, when the database closes."""
+        try:
+            yield
+        finally:
+            if self._asking is not None:
+                self._asking.cancel()
+                await asyncio.wait([self._asking])
 
     async def commit(self, session: AsyncSession, whom: Whom) -> None:
         """Commit a change that takes something from somebody; comes back when it holds.

@@ -71,7 +71,11 @@ async def opened(
     revocations = Revocations(database, clock, settings.revocation_lag.total_seconds())
     last_uses = LastUses(database)
     with closing(passwords):
-        async with opened_ring(core, settings) as ring, last_uses.writing():
+        async with (
+            opened_ring(core, settings) as ring,
+            revocations.listening(),
+            last_uses.writing(),
+        ):
             tokens = _access_tokens(ring, settings, clock)
             sessions = Sessions(
                 database, events, clock, settings, tokens, revocations, core.secrets()
