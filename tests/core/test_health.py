@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Annotated, Any
 
 import anyio
@@ -229,6 +229,12 @@ async def test_a_check_that_hangs_is_not_asked_again_before_it_comes_back(
     assert asked == [1]
 
 
+async def test_a_check_that_was_cancelled_is_not_well() -> None:
+    """By the look before, or within what it awaits: either way it has no answer."""
+    (found,) = await examined(checked(asyncio.CancelledError()))
+    assert (found.well, found.message) == (False, "the check was cancelled")
+
+
 async def test_what_needs_a_stopped_singleton_is_unwell_too() -> None:
     @singleton
     async def worker() -> AsyncIterator[str]:
@@ -257,6 +263,56 @@ async def test_what_a_test_put_in_place_is_not_asked() -> None:
         async with Run() as run:
             await run.open(part)
             assert await health(run) == []
+
+
+@pytest.mark.parametrize("way", ["override", "dependency_overrides"])
+async def test_what_is_well_with_a_fake_does_not_ask_what_the_fake_stands_for(way: str) -> None:
+    @singleton
+    def account(number: int) -> int:
+        return number
+
+    @singleton
+    async def shop(account: Annotated[int, Depends(account)]) -> int:
+        return account
+
+    @shop.health
+    async def check(account: int) -> None:
+        assert account == 7
+
+    app = FastAPI()
+    if way == "dependency_overrides":
+        app.dependency_overrides[account] = lambda: 7
+    with account.override(7) if way == "override" else nullcontext():
+        async with Run(app) as run:
+            await run.open(shop)
+            assert [each.well for each in await health(run)] == [True]
+
+
+async def test_what_needs_a_fake_that_stopped_is_unwell_too() -> None:
+    @singleton
+    async def worker() -> str:
+        return "worker"
+
+    async def fake() -> AsyncIterator[str]:
+        async def work() -> None:
+            raise ConnectionError
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(work)
+            yield "fake"
+
+    @singleton
+    async def shop(worker: Annotated[str, Depends(worker)]) -> str:
+        return worker
+
+    app = FastAPI()
+    app.dependency_overrides[worker] = fake
+    async with Run(app) as run:
+        await run.open(shop)
+        for _ in range(5):
+            await anyio.wait_all_tasks_blocked()
+        found = {each.name: each.message for each in await health(run)}
+    assert found["shop"] == "needs fake, which has stopped"
 
 
 def shop(*wanted: Singleton[Any], permits: Any = None) -> FastAPI:

@@ -112,7 +112,9 @@ class Readiness:
             task.cancel()
             message = f"no answer within {check.timeout:g} s"
             return Health(name, False, check.required, seconds, message)
-        error = None if task.cancelled() else task.exception()
+        if task.cancelled():  # by the look before, or by what it awaited
+            return Health(name, False, check.required, seconds, "the check was cancelled")
+        error = task.exception()
         return Health(name, error is None, check.required, seconds, _message(error), error)
 
     def _note(self, status: Status, found: list[Health]) -> None:
@@ -141,7 +143,10 @@ def _message(error: BaseException | None) -> str:
 
 
 def _dead_needs(run: Run, each: Singleton[Any]) -> list[Singleton[Any]]:
-    return [need for need in plan(each) if need is not each and need in run.stopped]
+    # As the run opened it: what was put in place of a singleton, and not what that one needs.
+    given = run.values.keys() - run.seconds.keys()
+    needs = plan(each, given=given, replaced=run.replaced.at_start)
+    return [need for need in needs if need is not each and need in run.stopped]
 
 
 def _dead(run: Run, name: str, each: Singleton[Any]) -> Health:
