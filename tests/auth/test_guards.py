@@ -11,6 +11,7 @@ from sqlalchemy import update
 
 from backoffice.auth import Auth, Principal
 from backoffice.auth.models import User, UserSession
+from backoffice.auth.remembered import EVERYBODY
 from backoffice.core import SetupError
 from backoffice.core.testing import ManualClock
 from tests.auth.conftest import PASSWORD, House, built, create_tables, headers
@@ -38,7 +39,7 @@ def set_user(house: House, **values: Any) -> None:
     async def change() -> None:
         async with house.services.database.session() as session:
             await session.exec(update(User).values(values))
-            await house.services.revocations.commit(session, None)
+            await house.services.revocations.commit(session, EVERYBODY)
 
     house.call(change())
 
@@ -47,7 +48,7 @@ def set_sessions(house: House, **values: Any) -> None:
     async def change() -> None:
         async with house.services.database.session() as session:
             await session.exec(update(UserSession).values(values))
-            await house.services.revocations.commit(session, None)
+            await house.services.revocations.commit(session, EVERYBODY)
 
     house.call(change())
 

@@ -13,7 +13,7 @@ from sqlmodel import col, select
 
 from backoffice.auth import remembered as remembering
 from backoffice.auth.models import Revocation, User
-from backoffice.auth.remembered import Remembered
+from backoffice.auth.remembered import EVERYBODY, Remembered
 from backoffice.auth.revocations import KEPT, Revocations
 from backoffice.auth.sessions import Client
 from backoffice.core import Clock, Database, Unavailable
@@ -333,25 +333,36 @@ class TestRemembered:
 
     def test_those_not_used_for_longest_are_forgotten_first(self) -> None:
         memory: Remembered[str] = Remembered(2)
-        owner, now = uuid.uuid4(), Clock().now()
+        now = Clock().now()
         for name in (b"one", b"two"):
-            memory.put(name, name.decode(), owner=owner, expires_at=None)
+            memory.put(name, name.decode(), owner=uuid.uuid4(), expires_at=None)
         assert memory.get(b"one", now) == "one"
-        memory.put(b"three", "three", owner=owner, expires_at=None)
+        memory.put(b"three", "three", owner=uuid.uuid4(), expires_at=None)
         assert [memory.get(each, now) for each in (b"one", b"two", b"three")] == [
             "one",
             None,
             "three",
         ]
 
+    def test_no_owner_pushes_out_what_others_have(self) -> None:
+        memory: Remembered[str] = Remembered(50)
+        ann, bob, now = uuid.uuid4(), uuid.uuid4(), Clock().now()
+        memory.put(b"bob's", "bob", owner=bob, expires_at=None)
+        for number in range(100):
+            memory.put(bytes([number]), "ann", owner=ann, expires_at=None)
+        assert memory.get(b"bob's", now) == "bob"
+        kept = [number for number in range(100) if bytes([number]) in memory]
+        assert kept == [95, 96, 97, 98, 99]
+
     def test_an_owner_is_forgotten_with_all_they_have(self) -> None:
-        memory: Remembered[str] = Remembered(10)
+        memory: Remembered[str] = Remembered(20)
         ann, bob = uuid.uuid4(), uuid.uuid4()
         for owner in (ann, bob):
             memory.put(owner.bytes, "x", owner=owner, expires_at=None)
+        memory.put(b"another of ann's", "x", owner=ann, expires_at=None)
         memory.forget(ann)
-        assert (ann.bytes in memory, bob.bytes in memory) == (False, True)
-        memory.forget(None)
+        assert (ann.bytes in memory, bob.bytes in memory, len(memory)) == (False, True, 1)
+        memory.forget(EVERYBODY)
         assert len(memory) == 0
 
     def test_it_gives_nothing_that_has_run_out(self) -> None:

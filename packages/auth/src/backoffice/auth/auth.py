@@ -120,7 +120,6 @@ class Auth:
                 mfa=mfa,
                 verified=verified,
                 methods=methods,
-                optional=True,
             )
         )
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from fastapi import Response
 from fastapi.security.base import SecurityBase
@@ -46,6 +46,9 @@ class Guard(SecurityBase):
     each further one, if it only described another scheme, would cost a tenth of a bare request.
     """
 
+    #: Whether nobody may call as well.
+    optional: ClassVar[bool] = False
+
     def __init__(
         self,
         services: Singleton[Services],
@@ -56,7 +59,6 @@ class Guard(SecurityBase):
         mfa: bool = False,
         verified: bool = False,
         methods: tuple[Method, ...] = METHODS,
-        optional: bool = False,
     ) -> None:
         self.model = schemes.jwt.model
         self.scheme_name = schemes.jwt.scheme_name
@@ -66,11 +68,7 @@ class Guard(SecurityBase):
         self.mfa = mfa
         self.verified = verified
         self.methods = _known(methods)
-        self.optional = optional
         self._services = services
-        self._asks_more = (
-            bool(any_of or mfa or verified) or fresh is not None or self.methods != METHODS
-        )
         setattr(self, NAMED, (services,))
 
     async def __call__(self, connection: HTTPConnection) -> Principal | None:
@@ -103,27 +101,30 @@ class Guard(SecurityBase):
     def _judged(
         self, services: Services, connection: HTTPConnection, resolution: Resolution
     ) -> Principal | None:
-        resolver = services.resolver
-        if resolution.principal is None and is_public(connection):
-            return None
-        if resolution.error is not None:
-            raise resolution.error
         principal = resolution.principal
         if principal is None:
-            if self.optional:
-                return None
-            raise resolver.nobody(connection, resolution)
-        if self.permissions and not principal.can(*self.permissions):
-            raise self._lacks(resolver, self.permissions, principal)
-        if self._asks_more:
-            self._check(resolver, principal)
-            self._check_fresh(principal, services.clock.now())
+            self._check_nobody(services, connection, resolution)
+            return None
+        self._check(services.resolver, principal)
+        if self.fresh is not None:
+            _check_fresh(principal, self.fresh, services.clock.now())
         return principal
+
+    def _check_nobody(
+        self, services: Services, connection: HTTPConnection, resolution: Resolution
+    ) -> None:
+        """Where nobody was found: refused, unless the route takes strangers."""
+        if is_public(connection):
+            return
+        if resolution.error is not None:
+            raise resolution.error
+        if not self.optional:
+            raise services.resolver.nobody(connection, resolution)
 
     def _check(self, resolver: Resolver, principal: Principal) -> None:
         """The order tells a caller first what no other step of theirs can mend."""
-        if not principal.can(*self.permissions):
-            raise self._lacks(resolver, self.permissions, principal)
+        if self.permissions and not principal.can(*self.permissions):
+            raise _lacks(resolver, self.permissions, principal)
         if principal.method not in self.methods:
             raise Forbidden(
                 f"This takes {' or '.join(self.methods)}, not {principal.method}.",
@@ -131,35 +132,17 @@ class Guard(SecurityBase):
                 methods=list(self.methods),
             )
         if self.any_of and not any(map(principal.can, self.any_of)):
-            raise self._lacks(resolver, self.any_of, principal)
+            raise _lacks(resolver, self.any_of, principal)
         if self.verified and not principal.verified:
             raise Forbidden("Confirm your e-mail address first.", code="not_verified")
         if self.mfa and not principal.mfa:
             raise Forbidden("This needs your second factor.", code="mfa_required")
 
-    def _check_fresh(self, principal: Principal, now: datetime) -> None:
-        if self.fresh is not None and not _is_fresh(principal, self.fresh, now):
-            seconds = int(self.fresh.total_seconds())
-            raise Forbidden(
-                f"Prove again who you are: this needs a sign-in within {seconds} seconds.",
-                code="not_fresh",
-                max_age=seconds,
-            )
-
-    def _lacks(
-        self, resolver: Resolver, wanted: tuple[str, ...], principal: Principal
-    ) -> Forbidden:
-        missing = " ".join(each for each in wanted if not principal.can(each))
-        return Forbidden(
-            f"This needs the permission {missing}.",
-            code="insufficient_scope",
-            headers=resolver.challenge("insufficient_scope", missing),
-            scope=missing,
-        )
-
 
 class OptionalGuard(Guard):
     """The caller, or None; a cookie whose session has ended is cleared on the way."""
+
+    optional = True
 
     async def __call__(  # type: ignore[override]  # FastAPI calls it by its names
         self, connection: HTTPConnection, response: Response
@@ -174,9 +157,25 @@ class OptionalGuard(Guard):
         return principal
 
 
-def _is_fresh(principal: Principal, within: timedelta, now: datetime) -> bool:
+def _check_fresh(principal: Principal, within: timedelta, now: datetime) -> None:
     """A key proves nothing of its owner's presence, however new it is; nor does the future."""
-    return principal.method != "api_key" and -SKEW <= now - principal.auth_time <= within
+    if principal.method == "api_key" or not -SKEW <= now - principal.auth_time <= within:
+        seconds = int(within.total_seconds())
+        raise Forbidden(
+            f"Prove again who you are: this needs a sign-in within {seconds} seconds.",
+            code="not_fresh",
+            max_age=seconds,
+        )
+
+
+def _lacks(resolver: Resolver, wanted: tuple[str, ...], principal: Principal) -> Forbidden:
+    missing = " ".join(each for each in wanted if not principal.can(each))
+    return Forbidden(
+        f"This needs the permission {missing}.",
+        code="insufficient_scope",
+        headers=resolver.challenge("insufficient_scope", missing),
+        scope=missing,
+    )
 
 
 def _span(fresh: timedelta | None) -> timedelta | None:

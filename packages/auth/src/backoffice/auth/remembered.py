@@ -5,10 +5,16 @@ import uuid
 from collections import OrderedDict, defaultdict
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 P = TypeVar("P")
 
+#: Whom something was taken from.
+Whom = uuid.UUID | None
+#: As when a role changes, which many may hold.
+EVERYBODY: Final = None
+#: One owner's share of what is remembered: nobody is to push out all others by keys of their own.
+SHARE = 10
 #: A change made around the app's services, by hand in the database, is seen after this; seconds.
 RELOAD_AFTER = 10.0
 
@@ -28,13 +34,16 @@ class Entry(Generic[P]):
 class Remembered(Generic[P]):
     """At most `size` of them, by digest: the text of no credential is kept.
 
-    Those not used for longest are forgotten first.
+    Those not used for longest are forgotten first; of an owner who has more than a tenth of the
+    size, those that were loaded first.
     """
 
     def __init__(self, size: int) -> None:
         self._size = size
+        self._of_one = max(1, size // SHARE)
         self._entries: OrderedDict[bytes, Entry[P]] = OrderedDict()
-        self._of_owner: dict[uuid.UUID, set[bytes]] = defaultdict(set)
+        # Of each owner in the order of loading; a set would have none.
+        self._of_owner: dict[uuid.UUID, dict[bytes, None]] = defaultdict(dict)
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -61,13 +70,16 @@ class Remembered(Generic[P]):
         """Remember it."""
         reload_at = time.monotonic() + RELOAD_AFTER
         self._entries[digest] = Entry(value, owner, expires_at, reload_at)
-        self._of_owner[owner].add(digest)
+        held = self._of_owner[owner]
+        held[digest] = None
+        if len(held) > self._of_one:
+            self._drop(next(iter(held)))
         while len(self._entries) > self._size:
             self._drop(next(iter(self._entries)))
 
-    def forget(self, owner: uuid.UUID | None) -> None:
-        """Forget all of one owner, or of everybody."""
-        if owner is None:
+    def forget(self, owner: Whom) -> None:
+        """Forget all of one owner, or of EVERYBODY."""
+        if owner is EVERYBODY:
             self._entries.clear()
             self._of_owner.clear()
             return
@@ -77,6 +89,6 @@ class Remembered(Generic[P]):
     def _drop(self, digest: bytes) -> None:
         entry = self._entries.pop(digest)
         held = self._of_owner[entry.owner]
-        held.discard(digest)
+        del held[digest]
         if not held:
             del self._of_owner[entry.owner]

@@ -35,7 +35,7 @@ from backoffice.auth.models import ApiKey, UserSession
 from backoffice.auth.origin import needs_same_origin, permitted
 from backoffice.auth.permissions import intersection
 from backoffice.auth.principals import Method, Principal, Principals
-from backoffice.auth.remembered import Remembered
+from backoffice.auth.remembered import EVERYBODY, Remembered
 from backoffice.auth.revocations import Revocations
 from backoffice.auth.sessions import BROWSER, TOKEN, Sessions
 from backoffice.auth.standing import Standing
@@ -261,7 +261,7 @@ class Resolver:
         """What is remembered, unless it was verified by other keys than those of now."""
         if self._tokens.generation != self._verified_by:
             self._verified_by = self._tokens.generation
-            self._remembered.forget(None)
+            self._remembered.forget(EVERYBODY)
         return self._remembered
 
     async def _loaded(self, digest: bytes, load: Load) -> Good:

@@ -14,7 +14,6 @@ Both measure spans on their own clock alone: no two clocks need to agree.
 
 import asyncio
 import time
-import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -27,6 +26,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backoffice.auth.models import Revocation
+from backoffice.auth.remembered import EVERYBODY, Whom
 from backoffice.core import Clock, Conflict, Database, Unavailable
 
 #: Rows kept: a process that has missed more forgets everybody.
@@ -40,10 +40,6 @@ LOCK = 0x626F2E7265766F63
 _HOLD = text("SELECT pg_advisory_xact_lock(:key)")
 _PATIENCE = text(f"SET LOCAL lock_timeout = '{PATIENCE:g}s'")
 
-#: Whom a change is about.
-Whom = uuid.UUID | None
-#: As when a role changes, which many may hold.
-EVERYBODY: Whom = None
 #: A number, and when it was given.
 Mark = tuple[int, datetime | None]
 NONE: Mark = (0, None)
@@ -147,7 +143,7 @@ class Revocations:
             return
         self.generation += 1
         missed = marks[0][0] != 1 if seen == NONE else marks[:1] != [seen]
-        whom = {None} if missed else {each for number, _, each in changes if number > seen[0]}
+        whom = {EVERYBODY} if missed else {each for number, _, each in changes if number > seen[0]}
         for each in whom:
             for forget in self._forget:
                 forget(each)

@@ -13,7 +13,8 @@ from backoffice.auth import audit
 from backoffice.auth.events import RoleChanged, RoleGranted, RoleRevoked
 from backoffice.auth.models import Role, RolePermission, User, UserRole
 from backoffice.auth.permissions import EVERYTHING, parsed
-from backoffice.auth.revocations import EVERYBODY, Revocations
+from backoffice.auth.remembered import EVERYBODY
+from backoffice.auth.revocations import Revocations
 from backoffice.core import Conflict, Database, Events, InvalidInput, NotFound
 
 _NAME_LENGTH, _DESCRIPTION_LENGTH = 64, 500

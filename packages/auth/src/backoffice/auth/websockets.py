@@ -27,7 +27,8 @@ from starlette.websockets import WebSocket
 from backoffice.auth.channels import Channels
 from backoffice.auth.permissions import intersection
 from backoffice.auth.principals import Principal
-from backoffice.auth.revocations import Revocations, Whom
+from backoffice.auth.remembered import EVERYBODY, Whom
+from backoffice.auth.revocations import Revocations
 from backoffice.auth.standing import Stand, Standing
 from backoffice.auth.tokens import AccessTokens
 from backoffice.core import Clock, Refusal, Unavailable
@@ -62,7 +63,7 @@ class Watched:
 
     def is_of(self, whom: Whom) -> bool:
         """Whether they, or everybody, opened it."""
-        return whom is None or self.principals[0].id == whom
+        return whom is EVERYBODY or self.principals[0].id == whom
 
     def fault(self, stands: Mapping[UUID, Stand], now: datetime) -> str | None:
         """Why it is to be closed; None if it stands."""

@@ -1,14 +1,7 @@
 """What several routes of accounts say alike."""
 
-from starlette.responses import Response
-
 from backoffice.auth.principals import Principal
 from backoffice.core import Forbidden
-
-
-def no_store(response: Response) -> None:
-    """Keep an answer that holds a secret out of every cache (ASVS 14.3.2)."""
-    response.headers["Cache-Control"] = "no-store"
 
 
 def person(who: Principal) -> Principal:

@@ -4,10 +4,10 @@ import uuid
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request
 
 from backoffice.auth.principals import Principal
-from backoffice.auth.routes.answers import no_store, person
+from backoffice.auth.routes.answers import person
 from backoffice.auth.schemas import KeyCreated, KeyOut, KeyRotated, NewKey, Rotation
 
 if TYPE_CHECKING:
@@ -27,20 +27,18 @@ def add(router: APIRouter, auth: "Auth") -> None:
 
     @router.post("/api-keys", status_code=201)
     async def create_api_key(
-        request: Request, response: Response, body: NewKey, who: Annotated[Principal, signed_in]
+        request: Request, body: NewKey, who: Annotated[Principal, signed_in]
     ) -> KeyCreated:
         """Make a key that acts for the caller; its text is in this answer and nowhere else."""
         found = services.of(request)
         person(who)
         owner = await found.users.get(who.id)
         key, text = await found.keys.create(owner, **dict(body), actor=who.name, by=who)
-        no_store(response)
         return KeyCreated.with_text(key, text)
 
     @router.post("/api-keys/{id}/rotate", status_code=201)
     async def rotate_api_key(
         request: Request,
-        response: Response,
         id: uuid.UUID,
         body: Rotation,
         who: Annotated[Principal, signed_in],
@@ -51,7 +49,6 @@ def add(router: APIRouter, auth: "Auth") -> None:
         old, key, text = await services.of(request).keys.rotate(
             id, overlap=overlap, owner=who.id, actor=who.name, by=who
         )
-        no_store(response)
         return KeyRotated.of_both(old, key, text)
 
     @router.delete("/api-keys/{id}", status_code=204)

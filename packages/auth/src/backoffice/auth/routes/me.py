@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request
 
 from backoffice.auth.principals import Principal
-from backoffice.auth.routes.answers import no_store, person
+from backoffice.auth.routes.answers import person
 from backoffice.auth.schemas import Me, PasswordChange
 from backoffice.auth.sessions import Client
 
@@ -19,10 +19,9 @@ def add(router: APIRouter, auth: "Auth") -> None:
     signed_in = auth.require()
 
     @router.get("/me")
-    async def me(request: Request, response: Response, who: Annotated[Principal, signed_in]) -> Me:
+    async def me(request: Request, who: Annotated[Principal, signed_in]) -> Me:
         """The caller's account and what they may do, by this credential."""
         user = await services.of(request).users.get(who.id)
-        no_store(response)
         return Me.of(user, who.method, who.permissions)
 
     @router.post("/me/password", status_code=204)
