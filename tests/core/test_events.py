@@ -393,3 +393,27 @@ async def test_a_handler_does_not_run_in_the_context_of_who_commits(database: Da
         with events.override(Events()):
             await sell(found, database, "Dune")
     assert given == [found]
+
+
+async def test_what_is_no_change_of_the_database_is_told_at_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    heard: list[str] = []
+    async with told(Patience()) as events:
+
+        @events.within(Sold)
+        async def refuse(event: Sold, session: AsyncSession) -> None:
+            raise AssertionError
+
+        @events.on(Sold)
+        async def fail(event: Sold) -> None:
+            raise ValueError
+
+        @events.on(Sold)
+        async def hear(event: Sold) -> None:
+            heard.append(event.title)
+
+        events.announce(Sold(title="Dune"))
+        await events.delivered()
+    assert heard == ["Dune"]
+    assert "a listener of event failed" in caplog.text

@@ -8,6 +8,7 @@ from backoffice.core.singletons import singleton
 
 Identify = Callable[[HTTPConnection], Awaitable[str | None]]
 Permits = Callable[[HTTPConnection, str], Awaitable[bool]]
+Find = Callable[[str], Awaitable[str | None]]
 
 
 class Callers:
@@ -16,21 +17,35 @@ class Callers:
     def __init__(self) -> None:
         self._identify: list[Identify] = []
         self._permits: list[Permits] = []
+        self._find: list[Find] = []
 
-    def register(self, identify: Identify, permits: Permits | None = None) -> None:
+    def register(
+        self, identify: Identify, permits: Permits | None = None, find: Find | None = None
+    ) -> None:
         """Ask these too.
 
         `identify` gives a stable name such as `user:42`, or None if it cannot; `permits` says
-        whether the caller holds a permission, and may refuse a credential that is not good.
+        whether the caller holds a permission, and may refuse a credential that is not good;
+        `find` gives the name of whom an operator means by an address or an id.
         """
         self._identify.append(identify)
         if permits is not None:
             self._permits.append(permits)
+        if find is not None:
+            self._find.append(find)
 
     async def name(self, connection: HTTPConnection) -> str | None:
         """The caller's name, or None for one that nobody knows."""
         for identify in self._identify:
             found = await identify(connection)
+            if found is not None:
+                return found
+        return None
+
+    async def find(self, written: str) -> str | None:
+        """The name of the caller whom an operator means; None where nobody knows them."""
+        for find in self._find:
+            found = await find(written)
             if found is not None:
                 return found
         return None

@@ -211,6 +211,13 @@ class Events(Listeners):
             await handler(event, session)
         self._after_commit(event, session.sync_session)
 
+    def announce(self, event: Event) -> None:
+        """Tell the handlers of what is no change of the database: those of `on`, at once.
+
+        Handlers `within` are not told: there is no transaction that they could refuse.
+        """
+        self._tell(event)
+
     async def delivered(self) -> None:
         """Return once all handlers have heard what was committed, and what came of that.
 
