@@ -1,4 +1,4 @@
-"""The audit log: every event of accounts, in the transaction in which it happened."""
+"""The audit log: what happens to accounts and limits, in the transaction in which it happened."""
 
 from dataclasses import asdict
 from uuid import UUID
@@ -8,6 +8,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backoffice.auth.events import AuthEvent
 from backoffice.auth.models import AuditEntry
 from backoffice.core import Clock
+from backoffice.ratelimit.events import LimitChanged
 
 #: Actor of what nobody signed in did.
 NOBODY = ""
@@ -34,7 +35,7 @@ class AuditLog:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
-    async def record(self, event: AuthEvent, session: AsyncSession) -> None:
+    async def record(self, event: AuthEvent | LimitChanged, session: AsyncSession) -> None:
         """Add the event to the log; it is there once the session commits."""
         data = asdict(event)
         session.add(

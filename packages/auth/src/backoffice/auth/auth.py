@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, FastAPI, params
 from starlette.requests import HTTPConnection, Request
@@ -10,6 +11,7 @@ from starlette.requests import HTTPConnection, Request
 from backoffice.auth import audit
 from backoffice.auth.events import AuthEvent
 from backoffice.auth.guards import METHODS, Guard, OptionalGuard
+from backoffice.auth.limits import policies as own_policies
 from backoffice.auth.openapi import Described
 from backoffice.auth.principals import Method
 from backoffice.auth.routes import account_router
@@ -21,7 +23,9 @@ from backoffice.core import (
     Clock,
     Database,
     Events,
+    InvalidInput,
     Listeners,
+    NotFound,
     Settings,
     Singleton,
     callers,
@@ -35,6 +39,8 @@ from backoffice.core import (
 from backoffice.core.events import E, Handler, HandlerWithin
 from backoffice.core.settings import load
 from backoffice.ratelimit import Limiter, limiter
+from backoffice.ratelimit.events import LimitChanged
+from backoffice.ratelimit.policies import Policies, policies
 
 _Core = Annotated[Settings, Depends(settings)]
 _Database = Annotated[Database, Depends(database)]
@@ -42,6 +48,7 @@ _Events = Annotated[Events, Depends(events)]
 _Clock = Annotated[Clock, Depends(clock)]
 _Callers = Annotated[Callers, Depends(callers)]
 _Limiter = Annotated[Limiter, Depends(limiter)]
+_Policies = Annotated[Policies, Depends(policies)]
 
 
 class Auth:
@@ -185,13 +192,19 @@ class Auth:
             clock: _Clock,
             callers: _Callers,
             limiter: _Limiter,
+            policies: _Policies,
         ) -> AsyncIterator[Services]:
             async with opened(
                 core, own, database, events, clock, limiter, self._manager
             ) as services:
-                events.within(AuthEvent)(audit.AuditLog(clock).record)
+                record = audit.AuditLog(clock).record
+                events.within(AuthEvent)(record)
+                events.within(LimitChanged)(record)
                 events.attach(self._listeners)
-                callers.register(_identified_by(services), _permitted_by(services))
+                callers.register(
+                    _identified_by(services), _permitted_by(services), _found_by(services)
+                )
+                policies.register(*own_policies(own))
                 yield services
 
         return services
@@ -216,3 +229,22 @@ def _permitted_by(services: Services) -> Callable[[HTTPConnection, str], Awaitab
         return resolution.principal is not None and resolution.principal.can(permission)
 
     return permits
+
+
+def _found_by(services: Services) -> Callable[[str], Awaitable[str | None]]:
+    async def find(written: str) -> str | None:
+        """The account with that address or id."""
+        try:
+            id = _id(written) or (await services.users.find(written)).id
+            return audit.user((await services.users.get(id)).id)
+        except (NotFound, InvalidInput):
+            return None
+
+    return find
+
+
+def _id(written: str) -> UUID | None:
+    try:
+        return UUID(written)
+    except ValueError:
+        return None

@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 
+from backoffice.auth.key_terms import COUNTED_AS
 from backoffice.auth.sessions import Client
 from backoffice.auth.settings import AuthSettings
 from backoffice.ratelimit import Limit, Limiter, limits
+from backoffice.ratelimit.policies import BY_ADDRESS, Policy
 
-_GUESS = "auth.guess"
+_SIGN_IN, _REGISTER, _GUESS = "auth.sign-in", "auth.register", "auth.guess"
+_BY = "address"
 
 
 class Limits:
@@ -20,11 +23,11 @@ class Limits:
 
     async def sign_in(self, client: Client) -> None:
         """Count a try at a password, of whatever kind, by the client's network."""
-        await self._spend("auth.sign-in", self._sign_in, client)
+        await self._spend(_SIGN_IN, self._sign_in, client)
 
     async def register(self, client: Client) -> None:
         """Count an account created."""
-        await self._spend("auth.register", self._register, client)
+        await self._spend(_REGISTER, self._register, client)
 
     async def may_guess(self, client: Client) -> None:
         """Refuse who has presented too many tokens that were not good; counts nothing."""
@@ -36,3 +39,19 @@ class Limits:
 
     async def _spend(self, name: str, wanted: Sequence[Limit], client: Client) -> None:
         await self._limiter.enforce(name, client.network, wanted)
+
+
+def policies(settings: AuthSettings) -> list[Policy]:
+    """What is limited here, for `backoffice limits`."""
+    by_address = {
+        _SIGN_IN: settings.sign_in_limit,
+        _REGISTER: settings.register_limit,
+        _GUESS: settings.guess_limit,
+    }
+    return [
+        Policy(name=COUNTED_AS, limits=(), counted="API key, by its own limit", keys={"key": "{}"}),
+        *(
+            Policy(name=name, limits=tuple(map(str, limits(written))), counted=_BY, keys=BY_ADDRESS)
+            for name, written in by_address.items()
+        ),
+    ]
