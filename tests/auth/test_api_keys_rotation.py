@@ -227,15 +227,6 @@ def test_pruning_deletes_what_ended_long_ago_and_nothing_else(
     assert expired.id not in {each.id for each in rows(house, ApiKey)}
 
 
-def test_a_rotated_key_takes_no_place_from_another(three_each: None, house: House) -> None:
-    user = house.user()
-    for _ in range(3):
-        house.key(user)
-    [first, *_] = rows(house, ApiKey)
-    assert rotated(house, str(first.id)).status_code == 201
-    assert house.post("/auth/api-keys", house.token(), json={"name": "x"}).status_code == 409
-
-
 def test_a_key_that_is_gone_leaves_its_predecessor_as_it_was(house: House) -> None:
     user, keys = house.user(), house.services.keys
     key, _ = house.call(keys.create(user, "x", actor="test"))

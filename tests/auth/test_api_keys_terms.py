@@ -321,6 +321,21 @@ class TestNumber:
         made = house.post("/auth/api-keys", house.token(), json={"name": "x"})
         assert made.status_code == 201
 
+    def test_those_that_go_on_beside_a_successor_count(
+        self, two_each: None, time: ManualClock, house: House
+    ) -> None:
+        user = house.user()
+        keys, rotate = house.services.keys, house.services.keys.rotate
+        old, _ = house.call(keys.create(user, "one", actor="test"))
+        _, new, _ = house.call(rotate(old.id, overlap=timedelta(hours=1), actor="test"))
+        path = f"/auth/api-keys/{new.id}/rotate"
+        refusal = house.post(path, house.token(), json={"overlap_seconds": 60})
+        assert (refusal.status_code, refusal.json()["detail"]["code"]) == (409, "too_many_keys")
+        [kept] = [each for each in house.call(keys.of_user(user.id)) if each.id == new.id]
+        assert (kept.successor_id, kept.expires_at) == (None, None)
+        # One that leaked can be replaced in any case: its successor takes its place.
+        assert house.post(path, house.token(), json={"overlap_seconds": 0}).status_code == 201
+
 
 def with_secret_of(key: str, other: str) -> str:
     """A well-formed key of the one's id and the other's secret."""

@@ -174,6 +174,12 @@ class TestTwoCredentials:
         assert lenient.client.get("/books", headers=both).status_code == 200
         assert lenient.client.post("/books", headers=both).status_code == 403
 
+    def test_they_count_as_the_token_whichever_comes_first(self, lenient: House) -> None:
+        user = lenient.user()
+        both = list(headers(lenient.token(), lenient.key(user)).items())
+        for sent in (both, both[::-1]):
+            assert lenient.client.get("/who", headers=sent).json()["method"] == "jwt"
+
     def test_two_accounts_are_refused(self, lenient: House) -> None:
         ann, bob = lenient.user(), lenient.user("bob@example.com")
         both = headers(lenient.token(ann.email), lenient.key(bob))

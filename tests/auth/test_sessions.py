@@ -249,6 +249,18 @@ class TestList:
         refused = house.client.delete(path, headers=headers(key=key))
         assert (refused.status_code, refused.json()["detail"]["code"]) == (403, "sign_in_required")
 
+    @pytest.mark.parametrize("managing", [False, True])
+    @pytest.mark.parametrize("path", ["/auth/logout", "/auth/logout-all"])
+    def test_a_key_is_told_that_it_has_no_session_to_end(
+        self, house: House, path: str, managing: bool
+    ) -> None:
+        key, token = house.key(house.user(), manages_credentials=managing), house.token()
+        refused = house.post(path, key=key).json()["detail"]
+        assert (refused["code"], refused["methods"]) == ("method_not_accepted", ["jwt", "session"])
+        assert house.post(path).status_code == 401
+        assert alive(house, token=token)
+        assert alive(house, key=key)
+
 
 class TestReauthentication:
     """`POST /reauthenticate`."""
@@ -363,7 +375,10 @@ class TestReauthentication:
         key = house.key(house.user(), manages_credentials=managing)
         assert house.post("/auth/reauthenticate", json=self.right).status_code == 401
         refused = house.post("/auth/reauthenticate", json=self.right, key=key)
-        assert (refused.status_code, refused.json()["detail"]["code"]) == (403, "sign_in_required")
+        assert (refused.status_code, refused.json()["detail"]["code"]) == (
+            403,
+            "method_not_accepted",
+        )
 
     def test_a_cookie_from_another_site_raises_nobody(self, house: House) -> None:
         house.user()

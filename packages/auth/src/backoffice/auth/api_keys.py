@@ -20,6 +20,7 @@ from backoffice.auth.permissions import grants, parsed
 from backoffice.auth.principals import Principal
 from backoffice.auth.revocations import Revocations
 from backoffice.auth.roles import permissions_of
+from backoffice.auth.row_locks import hold_users
 from backoffice.auth.settings import AuthSettings
 from backoffice.core import Clock, Conflict, Database, Events, InvalidInput, NotFound
 
@@ -83,7 +84,10 @@ class ApiKeys:
             _check_scopes(row.scopes, await permissions_of(session, owner))
             if (maker := await Maker.of(session, by)) is not None:
                 maker.bind(row)
-            await self._add(session, row)
+            await _hold(session, owner.id)
+            session.add(row)
+            await _flush(session, row.user_id)
+            await self._check_number(session, row)
             event = ApiKeyCreated(actor=actor, subject=audit.user(owner.id), key=str(row.id))
             await self._events.emit(event, session)
             await session.commit()
@@ -101,8 +105,8 @@ class ApiKeys:
         """The key as it goes on for `overlap`, its successor and, this once, that one's text.
 
         The successor has the same owner and terms, and lives as long as the key was to. Conflict
-        if the key has ended or has a successor: of any number at once, one makes it. NotFound for
-        another's key when `owner` is given.
+        if the key has ended or has a successor: of any number at once, one makes it; or if both
+        would be more than an owner may have. NotFound for another's key when `owner` is given.
         """
         if not _AT_ONCE <= overlap <= self._settings.key_overlap:
             raise InvalidInput(
@@ -124,7 +128,9 @@ class ApiKeys:
             await _hold(session, old.user_id)
             await self._succeed(session, old, row.id, moment, overlap)
             session.add(row)
-            await _flush(session, old.user_id)
+            await _flush(session, row.user_id)
+            if overlap:
+                await self._check_number(session, row)
             event = ApiKeyRotated(
                 actor=actor,
                 subject=audit.user(old.user_id),
@@ -176,21 +182,17 @@ class ApiKeys:
         running = key.expires_at is None or key.expires_at > self._clock.now()
         return key.revoked_at is None and running
 
-    async def _add(self, session: AsyncSession, row: ApiKey) -> None:
-        """Counted after the write, which on SQLite holds the database; on PostgreSQL the owner's
-        row is held before: two at once cannot both be the last one."""
-        await _hold(session, row.user_id)
-        session.add(row)
-        await _flush(session, row.user_id)
+    async def _check_number(self, session: AsyncSession, row: ApiKey) -> None:
+        """After the write of this one, whose owner is held: two cannot both be the last."""
         count = (
             select(func.count())
             .select_from(ApiKey)
-            .where(ApiKey.user_id == row.user_id, col(ApiKey.successor_id).is_(None))
-            .where(*_alive_at(row.created_at))
+            .where(ApiKey.user_id == row.user_id, *_alive_at(row.created_at))
         )
         if (await session.exec(count)).one() > self._settings.keys_per_owner:
             raise Conflict(
-                f"this account has {self._settings.keys_per_owner} API keys already; revoke one",
+                f"this account has {self._settings.keys_per_owner} API keys already, with those "
+                "that go on beside a successor; revoke one, or rotate without an overlap",
                 code="too_many_keys",
             )
 
@@ -243,8 +245,7 @@ def _alive_at(moment: datetime) -> tuple[ColumnElement[bool], ...]:
 
 
 async def _hold(session: AsyncSession, owner: uuid.UUID) -> None:
-    held = select(User.id).where(User.id == owner).with_for_update(key_share=True)
-    if (await session.exec(held)).one_or_none() is None:
+    if not await hold_users(session, col(User.id) == owner):
         raise _gone(owner)
 
 

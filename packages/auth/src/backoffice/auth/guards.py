@@ -127,7 +127,7 @@ class Guard(SecurityBase):
             raise _lacks(resolver, self.permissions, principal)
         if principal.method not in self.methods:
             raise Forbidden(
-                f"This takes {' or '.join(self.methods)}, not {principal.method}.",
+                f"This takes {' or '.join(self.methods)}, not {principal.method}: send that.",
                 code="method_not_accepted",
                 methods=list(self.methods),
             )

@@ -219,7 +219,10 @@ class Resolver:
             return good[0].resolution
         if len({name for name, _ in presented}) < len(presented):
             raise self._ambiguous("Send each header once.")
-        one, other, *more = (each.principal for each in good)
+        # A token before a key: what both are accepted as does not hang on the order of headers.
+        one, other, *more = sorted(
+            (each.principal for each in good), key=lambda each: each.method == "api_key"
+        )
         if more or not self._same_principal or one.id != other.id:
             raise self._ambiguous("Send one credential: a token or an API key, not both.")
         return Resolution(_lesser(one, other), together=(one, other))

@@ -4,7 +4,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterable
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -15,6 +15,7 @@ from backoffice.auth.models import Role, RolePermission, User, UserRole
 from backoffice.auth.permissions import EVERYTHING, parsed
 from backoffice.auth.remembered import EVERYBODY
 from backoffice.auth.revocations import Revocations
+from backoffice.auth.row_locks import hold_users
 from backoffice.core import Conflict, Database, Events, InvalidInput, NotFound
 
 _NAME_LENGTH, _DESCRIPTION_LENGTH = 64, 500
@@ -118,7 +119,7 @@ class Roles:
     async def grant(self, user_id: uuid.UUID, name: str, *, actor: str) -> bool:
         """Give a user a role; False if they hold it already."""
         async with self._database.session() as session:
-            await hold(session, user_id)
+            await hold_users(session, col(User.id) == user_id)
             role_id = (await _named(session, name)).id
             try:
                 added = await self.add_to(session, user_id, name, actor=actor)
@@ -146,7 +147,7 @@ class Roles:
     async def revoke(self, user_id: uuid.UUID, name: str, *, actor: str) -> bool:
         """Take a role from a user; False if they do not hold it."""
         async with self._database.session() as session:
-            await hold(session, user_id)
+            await hold_users(session, col(User.id) == user_id)
             taken = await self.take_from(session, user_id, name, actor=actor)
             await self._revocations.commit(session, user_id)
         return taken
@@ -168,7 +169,7 @@ class Roles:
         self, session: AsyncSession, user_id: uuid.UUID, names: Iterable[str], *, actor: str
     ) -> None:
         """Let a user hold exactly these roles, in the transaction given."""
-        await hold(session, user_id)
+        await hold_users(session, col(User.id) == user_id)
         held, wanted = set(await _names_of(session, user_id)), set(names)
         for name in sorted(wanted - held):
             await self.add_to(session, user_id, name, actor=actor)
@@ -208,16 +209,6 @@ class Roles:
                 f"somebody else has changed the role {name!r} just now; try again",
                 code="role_changed_meanwhile",
             ) from None
-
-
-async def hold(session: AsyncSession, user_id: uuid.UUID) -> None:
-    """Of two who change the roles of one user at once, the second sees what the first has done."""
-    if session.get_bind().dialect.name == "sqlite":  # which holds the database for who writes
-        nothing = update(User).where(col(User.id) == user_id).values(is_active=User.is_active)
-        await session.exec(nothing.execution_options(synchronize_session=False))
-        return
-    row = select(User.id).where(User.id == user_id)
-    await session.exec(row.with_for_update(key_share=True))
 
 
 async def _names_of(session: AsyncSession, user_id: uuid.UUID) -> list[str]:

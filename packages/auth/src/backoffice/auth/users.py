@@ -29,9 +29,11 @@ from backoffice.auth.events import (
     UserDeleted,
 )
 from backoffice.auth.models import User, unlocked
+from backoffice.auth.password_policy import personal
 from backoffice.auth.passwords import Passwords
 from backoffice.auth.revocations import Revocations
 from backoffice.auth.roles import Roles
+from backoffice.auth.row_locks import hold_users
 from backoffice.auth.sessions import Client, Sessions
 from backoffice.core import Clock, Conflict, Database, Events, InvalidInput, NotFound
 
@@ -127,7 +129,7 @@ class UserManager(UUIDIDMixin, BaseUserManager[User, uuid.UUID]):
 
     async def validate_password(self, password: str, user: Any) -> None:
         """Refuse a weak password with the reason."""
-        self.password_helper.check(password, user.email)
+        await self.password_helper.check(password, personal(user))
 
     async def checked(self, password: str, user: Any) -> None:
         """`validate_password`, whose refusal is InvalidInput, however a subclass raises it."""
@@ -432,13 +434,11 @@ async def _existing(session: AsyncSession, id: uuid.UUID) -> User:
 async def _superuser_left(session: AsyncSession, user: User) -> AsyncIterator[None]:
     """Conflict if what is done within leaves no active superuser.
 
-    Counted after the write, which on SQLite holds the database; on PostgreSQL the rows are held
-    before: of two who take each other's place at once, the second sees what the first has done.
+    All of them are held before: two may take each other's place at once.
     """
     matters = user.is_superuser and user.is_active
     if matters:
-        rows = select(User.id).where(col(User.is_superuser), col(User.is_active))
-        await session.exec(rows.order_by(col(User.id)).with_for_update())
+        await hold_users(session, col(User.is_superuser), col(User.is_active), for_deletion=True)
     yield
     if matters and await _active_superusers(session) == 0:
         raise Conflict(

@@ -4,7 +4,16 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
 
-from backoffice.auth.routes import api_keys, keys, me, sessions, sign_in, tickets, tokens
+from backoffice.auth.routes import (
+    api_keys,
+    keys,
+    me,
+    own_session,
+    sessions,
+    sign_in,
+    tickets,
+    tokens,
+)
 from backoffice.auth.routes.private import PrivateRoute
 from backoffice.core import singletons
 from backoffice.core.routes import SelectiveRouter
@@ -18,6 +27,6 @@ def account_router(auth: "Auth") -> APIRouter:
     router = SelectiveRouter(
         tags=["auth"], lifespan=singletons(auth.services), route_class=PrivateRoute
     )
-    for feature in (sign_in, me, sessions, tokens, api_keys, tickets, keys):
+    for feature in (sign_in, own_session, me, sessions, tokens, api_keys, tickets, keys):
         feature.add(router, auth)
     return router

@@ -1,0 +1,22 @@
+"""Rows that a transaction holds: of two who change what hangs on them at once, the second sees
+what the first has done."""
+
+from sqlalchemy import ColumnExpressionArgument, update
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backoffice.auth.models import User
+
+
+async def hold_users(
+    session: AsyncSession, *which: ColumnExpressionArgument[bool], for_deletion: bool = False
+) -> int:
+    """Hold these users until the transaction ends, in one order; how many there are."""
+    if session.get_bind().dialect.name == "sqlite":  # which holds the database for who writes
+        nothing = update(User).where(*which).values(is_active=User.is_active)
+        done = await session.exec(nothing.execution_options(synchronize_session=False))
+        return int(done.rowcount)
+    rows = select(User.id).where(*which).order_by(col(User.id))
+    # Whoever only refers to a user, as a new session does, need not wait, unless the user goes.
+    held = await session.exec(rows.with_for_update(key_share=not for_deletion))
+    return len(held.all())
