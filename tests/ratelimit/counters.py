@@ -7,8 +7,8 @@ from typing import Protocol
 import redis
 
 from backoffice.core.testing import ManualClock
-from backoffice.ratelimit import Limit, MemoryStore
-from backoffice.ratelimit.limiter import Store
+from backoffice.ratelimit import Charge, Limit, MemoryStore
+from backoffice.ratelimit.charges import Store
 from backoffice.ratelimit.redis import RedisStore
 
 
@@ -64,10 +64,6 @@ async def spend(
     counters: Counters, limits: Sequence[Limit], cost: int = 1, caller: str = "ada"
 ) -> tuple[bool, list[int]]:
     """One check of these limits; whether it was allowed, and what is left of each."""
-    keys = [f"{{{caller}}}:{limit}" for limit in limits]
-    allowed, backlogs = await counters.store.spend(keys, limits, cost)
-    left = [
-        (limit.capacity - backlog) // limit.emission
-        for limit, backlog in zip(limits, backlogs, strict=True)
-    ]
-    return allowed, left
+    charges = [Charge(f"{{{caller}}}:{limit}", limit, cost) for limit in limits]
+    verdict = await counters.store.charge(charges)
+    return verdict.allowed, [each.remaining for each in verdict.standings]

@@ -4,9 +4,9 @@ from backoffice.ratelimit import Decision, Limit, Standing, limits
 from backoffice.ratelimit.headers import fields
 
 
-def standing(written: str, spent: int) -> Standing:
+def standing(written: str, spent: int, wait: int = 0) -> Standing:
     (limit,) = limits(written)
-    return Standing(limit, spent * limit.emission)
+    return Standing(limit, limit.burst - spent, wait, spent * limit.emission)
 
 
 def test_an_allowed_request_is_told_what_is_left() -> None:
@@ -23,7 +23,7 @@ def test_a_spent_limit_says_when_the_next_unit_comes() -> None:
 
 
 def test_a_refused_cost_says_when_it_fits() -> None:
-    decision = Decision("GET /", False, 5, (standing("20/minute", 17),))
+    decision = Decision("GET /", False, 5, (standing("20/minute", 17, wait=6_000_000),))
     assert fields([decision])["RateLimit"] == '"20/minute";r=3;t=6'
 
 
@@ -35,7 +35,7 @@ def test_a_burst_above_the_limit_is_not_promised() -> None:
 
 def test_a_window_below_a_second_is_told_as_one() -> None:
     limit = Limit(count=5, period=500_000, burst=5)
-    decision = Decision("GET /", True, 1, (Standing(limit, 100_000),))
+    decision = Decision("GET /", True, 1, (Standing(limit, 4, 0, 100_000),))
     assert fields([decision]) == {
         "RateLimit-Policy": '"5/500000 microseconds";q=5;w=1',
         "RateLimit": '"5/500000 microseconds";r=4;t=1',

@@ -6,11 +6,12 @@ import redis
 import redis.asyncio
 
 from backoffice.core import SetupError, Unavailable
-from backoffice.ratelimit import Limiter, MemoryStore, limits
+from backoffice.ratelimit import Charge, Limiter, MemoryStore, limits
 from backoffice.ratelimit.redis import RedisStore
 from tests.ratelimit.fallible_redis import FallibleRedis, losing_answers
 
 FIVE = limits("5/minute")
+ONE_OF_FIVE = [Charge("{ada}", FIVE[0])]
 
 pytestmark = pytest.mark.anyio
 
@@ -122,19 +123,19 @@ async def test_a_limit_that_was_tightened_recovers_in_its_own_time(redis_url: st
     """Nobody is locked out for the day that the old limit would have taken."""
     store = RedisStore(redis_url, timeout=5)
     minute, day = limits("1/minute", "1/day")
-    await store.spend(["{ada}"], [day], 1)
-    _, (backlog,) = await store.spend(["{ada}"], [minute], 1)
+    await store.charge([Charge("{ada}", day)])
+    verdict = await store.charge([Charge("{ada}", minute)])
     await store.close()
-    assert backlog == minute.capacity
+    assert verdict.standings[0].reset == minute.capacity
 
 
 async def test_a_value_that_is_not_ours_is_read_as_unspent(redis_url: str) -> None:
     store = RedisStore(redis_url, timeout=5)
     with redis.Redis.from_url(redis_url) as client:
         client.set("{ada}", "scribble")
-    allowed, _ = await store.spend(["{ada}"], FIVE, 1)
+    verdict = await store.charge(ONE_OF_FIVE)
     await store.close()
-    assert allowed
+    assert verdict.allowed
 
 
 async def test_more_callers_than_connections_wait_and_none_fails(redis_url: str) -> None:
@@ -174,15 +175,15 @@ async def test_a_hung_redis_is_given_up_in_time_and_taken_up_again(
 async def test_a_check_whose_answer_was_lost_is_not_sent_again(redis_url: str) -> None:
     """Redis may have counted it: a second time would spend twice."""
     real = RedisStore(redis_url, timeout=5)
-    await real.spend(["{ada}"], FIVE, 1)
+    await real.charge(ONE_OF_FIVE)
     async with losing_answers(redis_url, of=b"EVALSHA") as url:
         cut = RedisStore(url, timeout=5)
         with pytest.raises(Unavailable):
-            await cut.spend(["{ada}"], FIVE, 1)
+            await cut.charge(ONE_OF_FIVE)
         await cut.close()
-    _, (backlog,) = await real.spend(["{ada}"], FIVE, 0)
+    verdict = await real.charge(ONE_OF_FIVE, "look")
     await real.close()
-    assert FIVE[0].emission < backlog <= 2 * FIVE[0].emission
+    assert verdict.standings[0].remaining == 3
 
 
 async def test_an_address_that_is_none_is_a_setup_error() -> None:

@@ -1,7 +1,8 @@
 """Rate limits as dependencies: in memory by default, in Redis for many processes."""
 
 from backoffice.ratelimit.addresses import client_address, client_network
-from backoffice.ratelimit.decisions import Decision, Standing
+from backoffice.ratelimit.charges import Charge, Standing, Verdict
+from backoffice.ratelimit.decisions import Decision
 from backoffice.ratelimit.dependencies import RateLimit
 from backoffice.ratelimit.limiter import Limiter, limiter
 from backoffice.ratelimit.limits import Limit, limits
@@ -9,6 +10,7 @@ from backoffice.ratelimit.memory import MemoryStore
 from backoffice.ratelimit.settings import RateLimitSettings, ratelimit_settings
 
 __all__ = [
+    "Charge",
     "Decision",
     "Limit",
     "Limiter",
@@ -16,6 +18,7 @@ __all__ = [
     "RateLimit",
     "RateLimitSettings",
     "Standing",
+    "Verdict",
     "client_address",
     "client_network",
     "limiter",

@@ -18,9 +18,16 @@ How = Literal["look", "spend", "settle"]
 class Charge:
     """`cost` units of `limit`, counted under `key`.
 
-    A `shadow` charge refuses nobody: it is spent where it fits and the others are. `holder` names
-    who holds a place of a limit of concurrency; it takes one place, at a cost of 0 it keeps it for
-    another lease, and at a cost of -1 it gives it back.
+    A `shadow` charge refuses nobody: it is spent where it fits and the others are. A cost of 0
+    asks whether one unit would pass, and spends nothing.
+
+    `holder` names who holds a place of a limit of concurrency, and takes one place at most.
+    Settled at a cost of 0 it keeps the place for another lease (or takes one anew, if its lease
+    had ended and a place is free; else the standing has a wait); at a cost below 0 it gives the
+    place back.
+
+    `age` goes with what is given back: microseconds since it was spent. What has come back by
+    itself in that time, or was spent in a window that is over, is not given back again.
     """
 
     key: str
@@ -28,14 +35,16 @@ class Charge:
     cost: int = 1
     shadow: bool = False
     holder: str = ""
+    age: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
     """Where a caller stands with one limit after a check; times in microseconds.
 
-    `remaining` units could be spent now; in `wait` the cost that was asked for could be; in
-    `reset` the limit is wholly unspent.
+    `remaining` units could be spent now; in `reset` the limit is wholly unspent. `wait` is 0 where
+    the cost that was asked for fitted, a shadow's too; else it could be spent in that time. A cost
+    above what the limit allows at once never can: its wait ends when the limit is unspent.
     """
 
     limit: Limit
@@ -43,6 +52,13 @@ class Standing:
     wait: int
     reset: int
     shadow: bool = False
+
+    @property
+    def next(self) -> int:
+        """Until one more unit can be spent, at the latest; 0 while some remain."""
+        if self.remaining:
+            return 0
+        return self.reset - self.limit.capacity + self.limit.emission
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,27 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from backoffice.core import TooManyRequests
-from backoffice.ratelimit.limits import Limit
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Where a caller stands with one limit after a check.
-
-    `backlog` is the time, in microseconds, until the limit is wholly unspent.
-    """
-
-    limit: Limit
-    backlog: int
-
-    @property
-    def remaining(self) -> int:
-        """Units that could be spent now."""
-        return (self.limit.capacity - self.backlog) // self.limit.emission
-
-    def wait(self, cost: int = 1) -> int:
-        """Microseconds until `cost` units could be spent."""
-        return max(0, self.backlog + cost * self.limit.emission - self.limit.capacity)
+from backoffice.ratelimit.charges import Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,28 +24,28 @@ class Decision:
     @property
     def remaining(self) -> int | None:
         """Units left under the tightest limit; None when the store did not answer."""
-        return min((each.remaining for each in self.standings), default=None)
+        return min((each.remaining for each in self._binding), default=None)
 
     @property
     def refused_by(self) -> tuple[Standing, ...]:
         """The limits that stand in the way; empty when allowed."""
         if self.allowed:
             return ()
-        return tuple(each for each in self.standings if each.wait(self._asked))
+        return tuple(each for each in self._binding if each.wait)
 
     @property
     def possible(self) -> bool:
         """Whether waiting can help: false where the cost is above what a limit allows at once."""
-        return all(self._asked <= each.limit.burst for each in self.standings)
+        return all(self.cost <= each.limit.burst for each in self._binding)
 
     @property
     def retry_after(self) -> int:
         """Seconds, rounded up, until the same check would pass; 0 when it did."""
-        return max((seconds(each.wait(self._asked)) for each in self.refused_by), default=0)
+        return max((seconds(each.wait) for each in self.refused_by), default=0)
 
     @property
-    def _asked(self) -> int:
-        return max(self.cost, 1)
+    def _binding(self) -> tuple[Standing, ...]:
+        return tuple(each for each in self.standings if not each.shadow)
 
     def refusal(self, fields: Mapping[str, str] | None = None) -> TooManyRequests:
         """The error that answers a caller who was refused, with these header fields besides."""
@@ -75,7 +55,7 @@ class Decision:
             "violated-policies": [str(each.limit) for each in self.refused_by]
         }
         if not self.possible:
-            most = min(each.limit.burst for each in self.standings)
+            most = min(each.limit.burst for each in self._binding)
             message = f"This costs more than the {most} that are allowed at once; ask for less."
             return TooManyRequests(message, headers=headers, **violated)
         after = self.retry_after

@@ -5,7 +5,8 @@ Both are lists of RFC 9651: one member per limit, named alike in both.
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from backoffice.ratelimit.decisions import Decision, Standing, seconds
+from backoffice.ratelimit.charges import Standing
+from backoffice.ratelimit.decisions import Decision, seconds
 
 
 def fields(decisions: Sequence[Decision]) -> dict[str, str]:
@@ -23,13 +24,11 @@ def _named(decisions: Iterable[Decision]) -> Iterator[tuple[str, Standing, int]]
     """Each limit with a name of its own and the seconds that a refused caller must wait for it."""
     seen: dict[str, int] = {}
     for decision in decisions:
-        asked = 0 if decision.allowed else max(decision.cost, 1)
         for each in decision.standings:
             text = str(each.limit)
             times = seen[text] = seen.get(text, 0) + 1
             name = text if times == 1 else f"{text}#{times}"
-            # A limit that does not stand in the way has no wait.
-            yield name, each, seconds(each.wait(min(asked, each.limit.burst)))
+            yield name, each, seconds(each.wait) if decision.possible else 0
 
 
 def _policy(name: str, standing: Standing) -> str:
@@ -46,4 +45,4 @@ def _quota(name: str, standing: Standing, wait: int) -> str:
     limit = standing.limit
     available = min(standing.remaining, limit.count)
     spread = seconds(available * limit.emission)
-    return f'"{name}";r={available};t={wait or max(spread, seconds(standing.wait()))}'
+    return f'"{name}";r={available};t={wait or max(spread, seconds(standing.next))}'

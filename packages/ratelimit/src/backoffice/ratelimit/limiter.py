@@ -3,14 +3,15 @@
 import base64
 import hashlib
 from collections.abc import AsyncIterator, Sequence
-from typing import Annotated, Protocol
+from typing import Annotated
 
 from fastapi import Depends
 
 from backoffice.core import Clock, InvalidInput, Settings, SetupError, singleton
 from backoffice.core import clock as app_clock
 from backoffice.core import settings as app_settings
-from backoffice.ratelimit.decisions import Decision, Standing
+from backoffice.ratelimit.charges import Charge, Store
+from backoffice.ratelimit.decisions import Decision
 from backoffice.ratelimit.headers import fields
 from backoffice.ratelimit.limits import Limit
 from backoffice.ratelimit.memory import MemoryStore
@@ -18,21 +19,6 @@ from backoffice.ratelimit.settings import RateLimitSettings, ratelimit_settings
 
 #: In a key; a longer one is kept as its digest, which is as long.
 LONGEST_NAME = 22
-
-
-class Store(Protocol):
-    """Where limits are counted."""
-
-    async def spend(
-        self, keys: Sequence[str], limits: Sequence[Limit], cost: int
-    ) -> tuple[bool, list[int]]:
-        """Spend `cost` of every limit, or of none; the limits' backlogs in microseconds."""
-
-    async def ping(self) -> None:
-        """Raise Unavailable when the store does not answer."""
-
-    async def close(self) -> None:
-        """Let go of what the store holds."""
 
 
 class Limiter:
@@ -54,11 +40,10 @@ class Limiter:
         """
         if cost < 0:
             raise InvalidInput("This would cost less than nothing.", code="negative_cost")
-        # What is more than any limit allows at once is refused, however much more it is.
-        counted = min(cost, max(limit.burst for limit in limits) + 1)
-        allowed, backlogs = await self._store.spend(self._keys(name, key, limits), limits, counted)
-        standings = tuple(map(Standing, limits, backlogs))
-        return Decision(name, allowed, cost, standings)
+        keys = self._keys(name, key, limits)
+        charges = [Charge(*each, cost) for each in zip(keys, limits, strict=True)]
+        verdict = await self._store.charge(charges)
+        return Decision(name, verdict.allowed, cost, verdict.standings)
 
     async def enforce(
         self, name: str, key: str, limits: Sequence[Limit], cost: int = 1

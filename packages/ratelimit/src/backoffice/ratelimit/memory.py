@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 from backoffice.core import Clock
-from backoffice.ratelimit.limits import Limit
+from backoffice.ratelimit.charges import Charge, How, Standing, Verdict
 
 
 class MemoryStore:
@@ -19,37 +19,38 @@ class MemoryStore:
     def __len__(self) -> int:
         return len(self._drained)
 
-    async def spend(
-        self, keys: Sequence[str], limits: Sequence[Limit], cost: int
-    ) -> tuple[bool, list[int]]:
-        """Spend `cost` of every limit, or of none; its backlogs in microseconds.
-
-        Nothing here awaits, so that no other check comes in between.
-        """
-        now, asked = round(self._clock.monotonic() * 1_000_000), max(cost, 1)
-        backlogs, after = [], []
-        allowed = True
-        for key, limit in zip(keys, limits, strict=True):
-            backlog = self._backlog(key, limit, now)
-            then = backlog + asked * limit.emission
-            allowed = allowed and then <= limit.capacity
-            backlogs.append(backlog)
-            after.append(then)
-        if not allowed or cost == 0:
-            return allowed, backlogs
-        for key, backlog in zip(keys, after, strict=True):
-            self._drained[key] = now + backlog
+    async def charge(self, charges: Sequence[Charge], how: How = "spend") -> Verdict:
+        """Judge the charges together. Nothing here awaits, so that no other comes in between."""
+        now = round(self._clock.monotonic() * 1_000_000)
+        before = [self._backlog(each, now) for each in charges]
+        waits = [_wait(each, backlog) for each, backlog in zip(charges, before, strict=True)]
+        allowed = how == "settle" or not any(
+            wait for each, wait in zip(charges, waits, strict=True) if not each.shadow
+        )
+        standings = []
+        for each, backlog, wait in zip(charges, before, waits, strict=True):
+            left = backlog
+            if allowed and how != "look" and each.cost and (how == "settle" or not wait):
+                left = max(backlog + each.cost * each.limit.emission, 0)
+                self._drained[each.key] = now + left
+            remaining = max((each.limit.capacity - left) // each.limit.emission, 0)
+            standings.append(Standing(each.limit, remaining, wait, left, each.shadow))
         while len(self._drained) > self._size:
             self._drained.popitem(last=False)
-        return True, after
+        return Verdict(allowed, tuple(standings))
 
-    def _backlog(self, key: str, limit: Limit, now: int) -> int:
-        drained = self._drained.get(key)
+    async def reset(self, keys: Sequence[str]) -> None:
+        """Forget what was spent under these keys."""
+        for key in keys:
+            self._drained.pop(key, None)
+
+    def _backlog(self, charge: Charge, now: int) -> int:
+        drained = self._drained.get(charge.key)
         if drained is None:
             return 0
         # Whoever comes again, refused or not, is not forgotten for newcomers.
-        self._drained.move_to_end(key)
-        return min(max(drained - now, 0), limit.capacity)
+        self._drained.move_to_end(charge.key)
+        return max(drained - now, 0)
 
     async def ping(self) -> None:
         """A process can always reach its own memory."""
@@ -57,3 +58,10 @@ class MemoryStore:
     async def close(self) -> None:
         """Forget every counter."""
         self._drained.clear()
+
+
+def _wait(charge: Charge, backlog: int) -> int:
+    limit, asked = charge.limit, max(charge.cost, 1)
+    if asked > limit.burst:
+        return max(backlog, 1)
+    return max(backlog + asked * limit.emission - limit.capacity, 0)

@@ -14,11 +14,11 @@ from redis.exceptions import NoScriptError, RedisError
 from redis.maint_notifications import MaintNotificationsConfig
 
 from backoffice.core import SetupError, Unavailable
-from backoffice.ratelimit.limits import Limit
+from backoffice.ratelimit.charges import Charge, How, Standing, Verdict
 
 log = logging.getLogger(__name__)
 
-SCRIPT = files(__package__).joinpath("spend.lua").read_text("utf-8")
+SCRIPT = files(__package__).joinpath("charge.lua").read_text("utf-8")
 DIGEST = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
 
 
@@ -53,20 +53,15 @@ class RedisStore:
         # Any: redis-py leaves its replies untyped.
         self._execute: Callable[..., Awaitable[Any]] = self._redis.execute_command
 
-    async def spend(
-        self, keys: Sequence[str], limits: Sequence[Limit], cost: int
-    ) -> tuple[bool, list[int]]:
-        """Spend `cost` of every limit, or of none; its backlogs in microseconds.
+    async def charge(self, charges: Sequence[Charge], how: How = "spend") -> Verdict:
+        """Judge the charges in one step; raises Unavailable when Redis does not answer in time."""
+        keys, arguments = [each.key for each in charges], _arguments(charges, how)
+        (reply,) = await self._ask("EVALSHA", DIGEST, len(keys), *keys, *arguments)
+        return _verdict(charges, reply)
 
-        Raises Unavailable when Redis does not answer in time.
-        """
-        asked = max(cost, 1)
-        arguments = [1 if cost else 0]
-        for limit in limits:
-            arguments += (asked * limit.emission, limit.capacity)
-        reply = await self._ask("EVALSHA", DIGEST, len(keys), *keys, *arguments)
-        allowed, *backlogs = reply
-        return bool(allowed), backlogs
+    async def reset(self, keys: Sequence[str]) -> None:
+        """Forget what was spent under these keys."""
+        await self._ask("DEL", *keys)
 
     async def ping(self) -> None:
         """Ask Redis for an answer; raises Unavailable when none comes."""
@@ -106,3 +101,21 @@ class RedisStore:
             log.warning("limits: Redis answers again")
         else:
             log.error("limits: Redis does not answer (%s: %s)", type(error).__name__, error)
+
+
+def _arguments(charges: Sequence[Charge], how: How) -> list[str | int]:
+    arguments: list[str | int] = [len(charges), how]
+    for each in charges:
+        # What is more than the limit allows at once is refused, however much more it is.
+        cost = each.cost if how == "settle" else min(each.cost, each.limit.burst + 1)
+        own = (each.limit.emission, each.limit.capacity)
+        arguments += ("spread", int(each.shadow), cost, *own, each.holder or each.age)
+    return arguments
+
+
+def _verdict(charges: Sequence[Charge], reply: Sequence[int]) -> Verdict:
+    standings = []
+    for each, at in zip(charges, range(1, len(reply), 3), strict=True):
+        remaining, wait, reset = reply[at : at + 3]
+        standings.append(Standing(each.limit, remaining, wait, reset, each.shadow))
+    return Verdict(bool(reply[0]), tuple(standings))
