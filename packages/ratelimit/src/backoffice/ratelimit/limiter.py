@@ -3,11 +3,12 @@
 import base64
 import hashlib
 from collections.abc import AsyncIterator, Sequence
+from time import perf_counter
 from typing import Annotated
 
 from fastapi import Depends
 
-from backoffice.core import Clock, InvalidInput, Settings, SetupError, singleton
+from backoffice.core import Clock, InvalidInput, Settings, SetupError, Unavailable, singleton
 from backoffice.core import clock as app_clock
 from backoffice.core import settings as app_settings
 from backoffice.ratelimit.charges import Charge, Store
@@ -15,7 +16,11 @@ from backoffice.ratelimit.decisions import Decision
 from backoffice.ratelimit.headers import fields
 from backoffice.ratelimit.limits import Limit
 from backoffice.ratelimit.memory import MemoryStore
+from backoffice.ratelimit.overrides import Overrides
+from backoffice.ratelimit.overrides import overrides as run_overrides
 from backoffice.ratelimit.settings import RateLimitSettings, ratelimit_settings
+from backoffice.ratelimit.watch import Watch
+from backoffice.ratelimit.watch import watch as run_watch
 
 #: In a key; a longer one is kept as its digest, which is as long.
 LONGEST_NAME = 22
@@ -25,11 +30,19 @@ class Limiter:
     """Checks limits in a store: `await limiter.check("login", address, limits("5/minute"))`."""
 
     def __init__(
-        self, store: Store, *, namespace: str = "backoffice", headers: bool = True
+        self,
+        store: Store,
+        *,
+        namespace: str = "backoffice",
+        headers: bool = True,
+        overrides: Overrides | None = None,
+        watch: Watch | None = None,
     ) -> None:
         self._store = store
         self._namespace = namespace
         self._headers = headers
+        self._overrides = overrides or Overrides()
+        self._watch = watch
 
     async def check(self, name: str, key: str, limits: Sequence[Limit], cost: int = 1) -> Decision:
         """Spend `cost` units of every limit in one round trip, or of none; cost 0 only looks.
@@ -40,10 +53,20 @@ class Limiter:
         """
         if cost < 0:
             raise InvalidInput("This would cost less than nothing.", code="negative_cost")
+        caller, started = _digest(key), perf_counter()
+        limits = self._overrides.limits(name, caller) or limits
         keys = self._keys(name, key, limits)
         charges = [Charge(*each, cost) for each in zip(keys, limits, strict=True)]
-        verdict = await self._store.charge(charges)
-        return Decision(name, verdict.allowed, cost, verdict.standings)
+        try:
+            verdict = await self._store.charge(charges)
+        except Unavailable:
+            if self._watch is not None:
+                self._watch.unavailable([name], perf_counter() - started)
+            raise
+        decision = Decision(name, verdict.allowed, cost, verdict.standings)
+        if self._watch is not None:
+            self._watch.checked([decision], [caller], perf_counter() - started)
+        return decision
 
     async def enforce(
         self, name: str, key: str, limits: Sequence[Limit], cost: int = 1
@@ -84,11 +107,19 @@ async def limiter(
     settings: Annotated[Settings, Depends(app_settings)],
     own: Annotated[RateLimitSettings, Depends(ratelimit_settings)],
     clock: Annotated[Clock, Depends(app_clock)],
+    overrides: Annotated[Overrides, Depends(run_overrides)],
+    watch: Annotated[Watch, Depends(run_watch)],
 ) -> AsyncIterator[Limiter]:
     """The app's limiter: in Redis where BACKOFFICE_REDIS_URL is set, else in this process."""
     store = _store(settings, own, clock)
     try:
-        yield Limiter(store, namespace=own.namespace, headers=own.headers)
+        yield Limiter(
+            store,
+            namespace=own.namespace,
+            headers=own.headers,
+            overrides=overrides,
+            watch=watch,
+        )
     finally:
         await store.close()
 

@@ -1,0 +1,113 @@
+"""Who watches the limits of a run: its counters, its events, and the span of a trace."""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastapi import Depends
+
+from backoffice.core import Clock, Events, clock, events, singleton
+from backoffice.ratelimit.charges import Standing
+from backoffice.ratelimit.decisions import Decision
+from backoffice.ratelimit.events import LimitRefused, Refusals
+from backoffice.ratelimit.metrics import LimitMetrics, Outcome, limit_metrics
+
+#: Of a limit's units, in percent: with fewer left it is nearly spent.
+NEAR = 20
+
+POLICY = "backoffice.ratelimit.policy"
+OUTCOME = "backoffice.ratelimit.outcome"
+REMAINING = "backoffice.ratelimit.remaining"
+
+#: From what a trace should show last to what it should show first.
+_PRESSING: tuple[Outcome, ...] = ("allowed", "near", "shadow", "local", "unavailable", "refused")
+
+
+class Watch:
+    """Is told of every check; what comes of that never changes an answer."""
+
+    def __init__(self, metrics: LimitMetrics, events: Events, clock: Clock) -> None:
+        self._metrics = metrics
+        self._events = events
+        self._refusals = Refusals(clock.monotonic)
+
+    def checked(
+        self,
+        decisions: Sequence[Decision],
+        callers: Sequence[str],
+        seconds: float,
+        *,
+        local: bool = False,
+    ) -> None:
+        """Note the checks of one round trip; `callers` are the digests that they counted."""
+        self._metrics.took(seconds)
+        found: list[tuple[Outcome, Decision]] = []
+        for decision, caller in zip(decisions, callers, strict=True):
+            outcome = outcome_of(decision, local=local)
+            if outcome is not None:
+                self._metrics.count(decision.name, outcome)
+                found.append((outcome, decision))
+            if outcome in ("refused", "shadow"):
+                self._tell(decision, caller)
+        _trace(found)
+
+    def unavailable(self, policies: Sequence[str], seconds: float) -> None:
+        """Note that these could not be checked, whatever became of the caller."""
+        self._metrics.took(seconds)
+        for each in policies:
+            self._metrics.count(each, "unavailable")
+        _trace([("unavailable", Decision(each, True, 0, ())) for each in policies])
+
+    def _tell(self, decision: Decision, caller: str) -> None:
+        for each in (*decision.refused_by, *filter(_shaded, decision.standings)):
+            if self._refusals.first(decision.name, each.limit, caller):
+                told = LimitRefused(
+                    policy=decision.name, limit=str(each.limit), shadow=each.shadow, caller=caller
+                )
+                self._events.announce(told)
+
+
+def outcome_of(decision: Decision, *, local: bool = False) -> Outcome | None:
+    """What a check came to; None where another one, made together with it, was refused."""
+    if not decision.standings:
+        return "unavailable"
+    if not decision.allowed:
+        return "refused" if decision.refused_by else None
+    if local:
+        return "local"
+    if any(map(_shaded, decision.standings)):
+        return "shadow"
+    return "near" if any(map(_nearly_spent, decision.standings)) else "allowed"
+
+
+def _shaded(standing: Standing) -> bool:
+    return standing.shadow and standing.wait > 0
+
+
+def _nearly_spent(standing: Standing) -> bool:
+    return 100 * standing.remaining < NEAR * standing.limit.burst
+
+
+def _trace(found: Sequence[tuple[Outcome, Decision]]) -> None:
+    # Where nothing has imported OpenTelemetry, no span records.
+    trace: Any = sys.modules.get("opentelemetry.trace")
+    if trace is None or not found:
+        return
+    span = trace.get_current_span()
+    if not span.is_recording():
+        return
+    outcome, decision = max(found, key=lambda each: _PRESSING.index(each[0]))
+    span.set_attribute(POLICY, decision.name)
+    span.set_attribute(OUTCOME, outcome)
+    if (remaining := decision.remaining) is not None:
+        span.set_attribute(REMAINING, remaining)
+
+
+@singleton
+def watch(
+    metrics: Annotated[LimitMetrics, Depends(limit_metrics)],
+    events: Annotated[Events, Depends(events)],
+    clock: Annotated[Clock, Depends(clock)],
+) -> Watch:
+    """The watch of this run's limits."""
+    return Watch(metrics, events, clock)
