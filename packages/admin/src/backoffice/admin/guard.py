@@ -23,8 +23,8 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backoffice.admin.settings import AdminSettings
-from backoffice.admin.visits import Visit, begin, inner_path, root
-from backoffice.auth import Principal, Services
+from backoffice.admin.visits import ENTER, Visit, begin, inner_path, root
+from backoffice.auth import Principal, Services, refusals
 from backoffice.auth.resolution import Resolution
 from backoffice.auth.sessions import Client
 from backoffice.core import Forbidden, Refusal, Singleton, Unauthenticated
@@ -89,7 +89,9 @@ class Guard:
             return _turned_away(request, services, resolution)
         if inner_path(request) == LOGOUT:
             return None
-        return await self._refuse(request, Forbidden("You may not enter the admin."))
+        refusal = Forbidden("You may not enter the admin.", scope=ENTER)
+        refusals.note(request, refusal, visit.known)
+        return await self._refuse(request, refusal)
 
     def _begun(self, request: Request, services: Services, principal: Principal | None) -> Visit:
         visit = Visit(

@@ -90,7 +90,7 @@ class Site(BaseAdmin):
 
         async def endpoint(request: Request) -> Response:
             if guarded and request.method not in SAFE_METHODS:
-                visit_of(request).check(await sent_form(request))
+                visit_of(request).check(request, await sent_form(request))
             return await handler(self, request)
 
         return Route(path, endpoint, methods=list(methods or ("GET",)))

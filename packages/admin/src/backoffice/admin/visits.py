@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 
 from backoffice.admin.settings import AdminSettings
-from backoffice.auth import Principal, Services
+from backoffice.auth import Principal, Services, refusals
 from backoffice.auth.credentials import derived_key
 from backoffice.auth.csrf import FIELD
 from backoffice.auth.sessions import Client
@@ -66,9 +66,13 @@ class Visit:
         # The guard lets nobody in but by a session cookie.
         return cast(UUID, self.principal.session_id)
 
-    def check(self, form: FormData) -> None:
+    def check(self, request: HTTPConnection, form: FormData) -> None:
         """Refuse a form that does not carry the token of this session."""
-        self.services.csrf.check(self._session, form.get(FIELD))
+        try:
+            self.services.csrf.check(self._session, form.get(FIELD))
+        except Forbidden as refusal:
+            refusals.note(request, refusal, self.known)
+            raise
 
 
 def begin(request: HTTPConnection, visit: Visit) -> None:

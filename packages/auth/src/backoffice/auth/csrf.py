@@ -10,8 +10,10 @@ from collections.abc import Sequence
 
 from starlette.requests import HTTPConnection, Request
 
+from backoffice.auth import refusals
 from backoffice.auth.credentials import Seal
 from backoffice.auth.origin import same_origin
+from backoffice.auth.principals import Principal
 from backoffice.auth.resolution import Resolver
 from backoffice.core import Forbidden
 
@@ -60,6 +62,13 @@ class Csrf:
         if resolution.error is not None:
             raise resolution.error
         who = resolution.principal
+        try:
+            await self._check_sent(request, who)
+        except Forbidden as refusal:
+            refusals.note(request, refusal, who)
+            raise
+
+    async def _check_sent(self, request: Request, who: Principal | None) -> None:
         if who is None and not same_origin(request):
             raise Forbidden("This form was not sent by a page of this site.", code="csrf_failed")
         if who is not None and who.method == "session":

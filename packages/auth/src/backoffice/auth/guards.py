@@ -9,7 +9,7 @@ from fastapi import Response
 from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 
-from backoffice.auth import schemes
+from backoffice.auth import refusals, schemes
 from backoffice.auth.permissions import parsed
 from backoffice.auth.principals import Method, Principal
 from backoffice.auth.resolution import Resolution, Resolver
@@ -105,9 +105,13 @@ class Guard(SecurityBase):
         if principal is None:
             self._check_nobody(services, connection, resolution)
             return None
-        self._check(services.resolver, principal)
-        if self.fresh is not None:
-            _check_fresh(principal, self.fresh, services.clock.now())
+        try:
+            self._check(services.resolver, principal)
+            if self.fresh is not None:
+                _check_fresh(principal, self.fresh, services.clock.now())
+        except Forbidden as refusal:
+            refusals.note(connection, refusal, principal)
+            raise
         return principal
 
     def _check_nobody(

@@ -26,6 +26,7 @@ from typing import ClassVar
 
 from starlette.requests import HTTPConnection
 
+from backoffice.auth import refusals
 from backoffice.auth.api_keys import ApiKeys
 from backoffice.auth.cookies import SessionCookie
 from backoffice.auth.credentials import API_KEY, api_key_prefix
@@ -60,7 +61,14 @@ class InvalidRequest(Refusal):
 
 
 class NotGood(Exception):
-    """A credential is not good; the reason is for the log, never for the client."""
+    """A credential is not good; the reason is for the log, never for the client.
+
+    `who` is whose it was, where that is beyond doubt.
+    """
+
+    def __init__(self, reason: str, who: Principal | None = None) -> None:
+        super().__init__(reason)
+        self.who = who
 
 
 @dataclass(frozen=True)
@@ -209,7 +217,7 @@ class Resolver:
             good = [await self._explicit(connection, name, value) for name, value in presented]
             self._check_terms(connection, good)
         except NotGood as reason:
-            raise self._invalid(str(reason)) from reason
+            raise self._invalid(connection, reason) from reason
         now = self._clock.now()
         for each in good:
             if each.key is not None:
@@ -218,18 +226,20 @@ class Resolver:
         if len(good) == 1:
             return good[0].resolution
         if len({name for name, _ in presented}) < len(presented):
-            raise self._ambiguous("Send each header once.")
+            raise self._ambiguous(connection, "Send each header once.")
         # A token before a key: what both are accepted as does not hang on the order of headers.
         one, other, *more = sorted(
             (each.principal for each in good), key=lambda each: each.method == "api_key"
         )
         if more or not self._same_principal or one.id != other.id:
-            raise self._ambiguous("Send one credential: a token or an API key, not both.")
+            message = "Send one credential: a token or an API key, not both."
+            raise self._ambiguous(connection, message)
         return Resolution(_lesser(one, other), together=(one, other))
 
     def _check_terms(self, connection: HTTPConnection, good: list[Good]) -> None:
-        if not all(self._terms.permits(each.key, connection) for each in good if each.key):
-            raise NotGood("key used from outside its networks")
+        for each in good:
+            if each.key is not None and not self._terms.permits(each.key, connection):
+                raise NotGood("key used from outside its networks", each.principal)
 
     async def _explicit(self, connection: HTTPConnection, name: bytes, value: bytes) -> Good:
         if name == SUBPROTOCOL_HEADER:
@@ -289,7 +299,7 @@ class Resolver:
             raise NotGood("unknown key")
         principal, key = found
         if not self._keys.alive(key):
-            raise NotGood("key revoked or expired")
+            raise NotGood("key revoked or expired", principal)
         return Good(principal, key.expires_at, key)
 
     async def _of_ticket(self, connection: HTTPConnection, value: bytes) -> Good:
@@ -307,7 +317,8 @@ class Resolver:
     async def _of_cookie(self, connection: HTTPConnection, value: str) -> Resolution:
         id = self._sessions.of_cookie(value)
         if id is None:
-            raise self._invalid("cookie", self._cookie.clearing(connection))
+            reason = NotGood("cookie")
+            raise self._invalid(connection, reason, self._cookie.clearing(connection))
         digest = _digest(b"cookie", value.encode())
         try:
             good = await self._known(digest) or await self._loaded(
@@ -316,9 +327,11 @@ class Resolver:
         except NotGood:
             return Resolution(stale_cookie=True)
         if needs_same_origin(connection) and not permitted(connection, self._trusted_origins):
-            raise Forbidden(
+            refusal = Forbidden(
                 "This change was not asked for by a page of this site.", code="csrf_failed"
             )
+            refusals.note(connection, refusal, good.principal)
+            raise refusal
         self._use(good, self._clock.now())
         return good.resolution
 
@@ -330,8 +343,10 @@ class Resolver:
 
     async def _of_session(self, id: uuid.UUID, method: Method) -> tuple[Principal, UserSession]:
         found = await self._principals.of_session(id, method)
-        if found is None or not self._sessions.alive(found[1]):
+        if found is None:
             raise NotGood("session")
+        if not self._sessions.alive(found[1]):
+            raise NotGood("session", found[0])
         return found
 
     def _use(self, good: Good, now: datetime) -> None:
@@ -341,17 +356,25 @@ class Resolver:
         elif principal.session_id is not None:
             self._last_uses.note(UserSession, principal.session_id, now)
 
-    def _invalid(self, reason: str, headers: dict[str, str] | None = None) -> Unauthenticated:
+    def _invalid(
+        self, connection: HTTPConnection, reason: NotGood, headers: dict[str, str] | None = None
+    ) -> Unauthenticated:
         """One body for every cause; the reason is for the log."""
-        log.info("credential refused: %s", reason)
+        log.info(
+            "credential refused: %s",
+            reason,
+            extra=refusals.circumstances(connection, reason.who),
+        )
         return Unauthenticated(
             "The credential is not good: wrong, expired or revoked.",
             code="invalid_token",
             headers={**self.challenge("invalid_token"), **(headers or {})},
         )
 
-    def _ambiguous(self, message: str) -> InvalidRequest:
-        return InvalidRequest(message, headers=self.challenge("invalid_request"))
+    def _ambiguous(self, connection: HTTPConnection, message: str) -> InvalidRequest:
+        refusal = InvalidRequest(message, headers=self.challenge("invalid_request"))
+        refusals.note(connection, refusal, None)
+        return refusal
 
 
 def _presented(connection: HTTPConnection) -> list[tuple[bytes, bytes]]:

@@ -100,14 +100,14 @@ def _tell(scope: Scope, answer: _Answer) -> None:
         "request",
         extra={
             "method": scope["method"],
-            "route": _template(scope),
+            "route": route_template(scope),
             "status": answer.status or 500,
             "duration_ms": answer.milliseconds(),
         },
     )
 
 
-def _template(scope: Scope) -> str | None:
+def route_template(scope: Scope) -> str | None:
     """The matched route's template within its app, such as `/books/{id}`; None without a route."""
     route: Any = scope.get("route")
     # The route of an included router knows its own prefix only; FastAPI keeps the whole beside it.

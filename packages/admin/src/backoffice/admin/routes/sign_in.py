@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from backoffice.admin.guard import LOGIN, next_page
 from backoffice.admin.site import Site
 from backoffice.admin.visits import Visit, root, sent_form, visit_of
+from backoffice.auth import refusals
 from backoffice.auth.models import UserSession
 from backoffice.auth.origin import same_origin
 from backoffice.auth.sessions import BROWSER
@@ -23,7 +24,9 @@ async def login(site: Site, request: Request) -> Response:
             return RedirectResponse(next_page(request), HTTPStatus.SEE_OTHER)
         return _form(site, request)
     if not same_origin(request):
-        raise Forbidden("This was not sent by the sign-in page.", code="csrf_failed")
+        refusal = Forbidden("This was not sent by the sign-in page.", code="csrf_failed")
+        refusals.note(request, refusal, None)
+        raise refusal
     form = await sent_form(request)
     email, password = (_text(form.get(each)) for each in ("email", "password"))
     try:

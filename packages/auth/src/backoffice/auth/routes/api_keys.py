@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Request
 
 from backoffice.auth.principals import Principal
-from backoffice.auth.routes.answers import person
+from backoffice.auth.routes.answers import check_manages
 from backoffice.auth.schemas import KeyCreated, KeyOut, KeyRotated, NewKey, Rotation
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def add(router: APIRouter, auth: "Auth") -> None:
     @router.get("/api-keys")
     async def api_keys(request: Request, who: Annotated[Principal, signed_in]) -> list[KeyOut]:
         """The caller's keys, without their secrets."""
-        person(who)
+        check_manages(request, who)
         return [KeyOut.of(each) for each in await services.of(request).keys.of_user(who.id)]
 
     @router.post("/api-keys", status_code=201)
@@ -31,7 +31,7 @@ def add(router: APIRouter, auth: "Auth") -> None:
     ) -> KeyCreated:
         """Make a key that acts for the caller; its text is in this answer and nowhere else."""
         found = services.of(request)
-        person(who)
+        check_manages(request, who)
         owner = await found.users.get(who.id)
         key, text = await found.keys.create(owner, **dict(body), actor=who.name, by=who)
         return KeyCreated.with_text(key, text)
@@ -44,7 +44,7 @@ def add(router: APIRouter, auth: "Auth") -> None:
         who: Annotated[Principal, signed_in],
     ) -> KeyRotated:
         """Replace one of the caller's keys; the old one goes on for the overlap."""
-        person(who)
+        check_manages(request, who)
         overlap = timedelta(seconds=body.overlap_seconds)
         old, key, text = await services.of(request).keys.rotate(
             id, overlap=overlap, owner=who.id, actor=who.name, by=who
@@ -56,5 +56,5 @@ def add(router: APIRouter, auth: "Auth") -> None:
         request: Request, id: uuid.UUID, who: Annotated[Principal, signed_in]
     ) -> None:
         """Revoke one of the caller's keys, at once."""
-        person(who)
+        check_manages(request, who)
         await services.of(request).keys.revoke(id, owner=who.id, actor=who.name)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Request
 
 from backoffice.auth.principals import Principal
-from backoffice.auth.routes.answers import person
+from backoffice.auth.routes.answers import check_manages
 from backoffice.auth.schemas import Me, PasswordChange
 from backoffice.auth.sessions import Client
 
@@ -29,7 +29,7 @@ def add(router: APIRouter, auth: "Auth") -> None:
         request: Request, body: PasswordChange, who: Annotated[Principal, signed_in]
     ) -> None:
         """Change one's password, knowing the current one; every other session ends."""
-        person(who)
+        check_manages(request, who)
         found = services.of(request)
         await found.limits.sign_in(Client.of(request))
         await found.users.change_password(

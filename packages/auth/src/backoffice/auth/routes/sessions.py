@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Request
 
 from backoffice.auth.principals import Principal
-from backoffice.auth.routes.answers import person
+from backoffice.auth.routes.answers import check_manages
 from backoffice.auth.schemas import SessionOut
 from backoffice.auth.sessions import Client
 
@@ -22,14 +22,14 @@ def add(router: APIRouter, auth: "Auth") -> None:
     @router.get("/sessions")
     async def sessions(request: Request, who: Annotated[Principal, signed_in]) -> list[SessionOut]:
         """The caller's sessions that are alive, newest first."""
-        person(who)
+        check_manages(request, who)
         alive = await services.of(request).sessions.of_user(who.id)
         return [SessionOut.of(each, who.session_id) for each in alive]
 
     @router.delete("/sessions", status_code=204)
     async def end_other_sessions(request: Request, who: Annotated[Principal, signed_in]) -> None:
         """End every session of the caller but this one."""
-        person(who)
+        check_manages(request, who)
         await services.of(request).sessions.end_all_of(
             who.id, actor=who.name, client=Client.of(request), keep=who.session_id
         )
@@ -39,7 +39,7 @@ def add(router: APIRouter, auth: "Auth") -> None:
         request: Request, id: uuid.UUID, who: Annotated[Principal, signed_in]
     ) -> None:
         """End one of the caller's sessions."""
-        person(who)
+        check_manages(request, who)
         await services.of(request).sessions.end(
             id, actor=who.name, client=Client.of(request), owner=who.id
         )

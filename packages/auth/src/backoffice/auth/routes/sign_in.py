@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Form, Request, Response
 
+from backoffice.auth import refusals
 from backoffice.auth.guards import public
 from backoffice.auth.origin import same_origin
 from backoffice.auth.schemas import MAX_PASSWORD_TEXT, Accepted, Registration, Tokens
@@ -57,7 +58,9 @@ def add(router: APIRouter, auth: "Auth") -> None:
         For pages of this very site: another one could sign somebody in under its own account.
         """
         if not same_origin(request):
-            raise Forbidden("This was not sent by a page of this site.", code="csrf_failed")
+            refusal = Forbidden("This was not sent by a page of this site.", code="csrf_failed")
+            refusals.note(request, refusal, None)
+            raise refusal
         found = services.of(request)
         client = Client.of(request)
         await found.limits.sign_in(client)
