@@ -4,6 +4,7 @@ Data goes to stdout, talk to stderr. Exit codes: 0 done, 1 refused, 2 wrong usag
 pending, 4 not found, 5 conflict, 6 database or network.
 """
 
+import getpass
 import json
 import logging
 import secrets as random
@@ -77,6 +78,14 @@ class Command:
     def say(self, text: str) -> None:
         """Tell the person at the terminal, on stderr."""
         typer.echo(text, err=True)
+
+
+def operator() -> str:
+    """How the audit log names who is typing: `cli:<name of the account on this machine>`."""
+    try:
+        return f"cli:{getpass.getuser()}"[:128]
+    except (KeyError, OSError):
+        return "cli:"
 
 
 def _cell(value: Any) -> str:

@@ -32,7 +32,7 @@ def client_address(connection: HTTPConnection) -> str:
 
 def client_network(connection: HTTPConnection) -> str:
     """What to count a stranger by: the IPv4 address, or the /64 that one IPv6 customer is given."""
-    return _network(client_address(connection))
+    return network_of(client_address(connection))
 
 
 def _believed(peer: str, forwarded: Sequence[str], trusted: Sequence[IPNetwork]) -> str:
@@ -76,7 +76,8 @@ def _shown(peer: str) -> str:
     return peer if address is None else str(address)
 
 
-def _network(text: str) -> str:
+def network_of(text: str) -> str:
+    """What an address is counted by."""
     address = _parsed(text)
     if not isinstance(address, IPv6Address):
         return text

@@ -1,6 +1,5 @@
 """What the groups of accounts share: the services of the app, and who is typing."""
 
-import getpass
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -8,7 +7,9 @@ import typer
 
 from backoffice.auth.services import Services
 from backoffice.core import NotFound, Run
-from backoffice.core.command import Command
+from backoffice.core.command import Command, operator
+
+__all__ = ["operator", "within_app"]
 
 T = TypeVar("T")
 
@@ -25,11 +26,3 @@ def within_app(context: typer.Context, work: Callable[[Services], Awaitable[T]])
         return await work(services)
 
     return Command.of(context).run(run_it)
-
-
-def operator() -> str:
-    """How the audit log names who is typing: `cli:<name of the account on this machine>`."""
-    try:
-        return f"cli:{getpass.getuser()}"[:128]
-    except (KeyError, OSError):
-        return "cli:"
