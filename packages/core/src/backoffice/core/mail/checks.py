@@ -1,16 +1,20 @@
 """What `backoffice doctor` says of mail."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from ipaddress import ip_address
 
 from backoffice.core.checks import Finding, Level
 from backoffice.core.dependencies import declared
 from backoffice.core.mail.errors import MailUnavailable
 from backoffice.core.mail.mailer import mailer
+from backoffice.core.mail.outbox import outbox
 from backoffice.core.mail.settings import Submission, mail_settings
 from backoffice.core.singletons import Run, plan
 
-CHECK = "mail"
+CHECK, OUTBOX = "mail", "outbox"
+#: A worker that lives has looked long before.
+LATE = timedelta(minutes=10)
 ADVICE = "set BACKOFFICE_MAIL__URL to smtp://user:password@host:587"
 
 
@@ -31,6 +35,28 @@ async def mail_checks(run: Run) -> AsyncIterator[Finding]:
         yield await _reached(run, f"goes to {destination}, and to nobody's mailbox", "warning")
     else:
         yield _unset(run)
+
+
+async def outbox_checks(run: Run) -> AsyncIterator[Finding]:
+    """Whether what stands in the outbox gets out of it."""
+    box = await run.open(outbox)
+    late, dead = await box.overdue(LATE), await box.given_up()
+    if late:
+        yield Finding(
+            OUTBOX,
+            "warning",
+            f"{late} messages should have been tried {int(LATE.total_seconds() // 60)} minutes ago",
+            "run the app with BACKOFFICE_MAIL__WORKER, or `backoffice mail work`",
+        )
+    if dead:
+        yield Finding(
+            OUTBOX,
+            "warning",
+            f"{dead} messages were given up",
+            "`backoffice mail list --state dead` says why, `backoffice mail retry` sends them",
+        )
+    if not (late or dead):
+        yield Finding(OUTBOX, "ok", "nothing is late, and nothing was given up")
 
 
 async def _reached(run: Run, message: str, level: Level) -> Finding:

@@ -1,6 +1,7 @@
 """Where mail goes: `BACKOFFICE_MAIL__...`."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -11,7 +12,15 @@ from pydantic_settings import SettingsConfigDict
 
 from backoffice.core.errors import BackofficeError
 from backoffice.core.mail.messages import parsed
-from backoffice.core.settings import PackageSettings, Seconds, Unit, Url, configuration, load
+from backoffice.core.settings import (
+    PackageSettings,
+    Seconds,
+    Span,
+    Unit,
+    Url,
+    configuration,
+    load,
+)
 from backoffice.core.singletons import singleton
 
 FORMS = (
@@ -56,6 +65,19 @@ class MailSettings(PackageSettings):
 
     connections: Annotated[int, Unit("connections")] = Field(default=4, ge=1, le=100)
     """Connections to the SMTP server by each process at a time; whoever finds none free waits."""
+
+    templates: Annotated[Path | None, Unit("directory")] = None
+    """Templates of your own, which replace ours file by file, as `verify.html`."""
+
+    worker: bool = True
+    """Whether the app sends what its outbox holds; not, where `backoffice mail work` does."""
+
+    attempts: Annotated[int, Unit("attempts")] = Field(default=30, ge=1, le=1000)
+    """How often a message of the outbox is tried, the last ones an hour apart, before it is given
+    up: 30 attempts take a day."""
+
+    keep: Span = Field(default=timedelta(days=7), gt=timedelta(), le=timedelta(days=3650))
+    """How long the outbox remembers what was sent, without what it said, and what was given up."""
 
     @field_validator("url")
     @classmethod

@@ -12,7 +12,8 @@ class SentMail(Sequence["Message"]):
     """The messages that a running app has sent, oldest first; none has left this process.
 
     Whoever looks at them waits until every listener has heard what was committed before, since
-    listeners send mail. Raises SetupError where the app's mailer does not keep what it sends.
+    listeners send mail, and until the outbox has nothing more to send. Raises SetupError where the
+    app's mailer does not keep what it sends.
     """
 
     def __init__(self, app: "RunningApp") -> None:
@@ -43,7 +44,15 @@ class SentMail(Sequence["Message"]):
 
     def _sent(self) -> tuple["Message", ...]:
         len(self._app.events)
+        self._drain()
         return self._mailer.sent
+
+    def _drain(self) -> None:
+        from backoffice.core.mail.worker import mail_worker
+
+        worker = self._app.run.values.get(mail_worker)
+        if worker is not None and worker.working:
+            self._app.call(worker.drained())
 
     @property
     def _mailer(self) -> "Mailer":

@@ -1,0 +1,207 @@
+"""The outbox: mail that is written in the transaction of what it tells, and sent after it.
+
+A change that is rolled back tells nobody; one that is committed is told, whatever crashes next.
+`worker.py` sends what stands here.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+from anyio import to_thread
+from fastapi import Depends
+from sqlalchemy import ColumnElement, Insert, and_, func, or_, select, update
+from sqlalchemy import event as sqlalchemy_events
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from backoffice.core.clock import Clock
+from backoffice.core.clock import clock as app_clock
+from backoffice.core.database import Database
+from backoffice.core.database import database as app_database
+from backoffice.core.errors import Conflict, NotFound
+from backoffice.core.mail.contexts import MailTemplate
+from backoffice.core.mail.messages import Message, parsed
+from backoffice.core.mail.models import DEAD, SENDING, SENT, WAITING, OutgoingMail
+from backoffice.core.mail.settings import MailSettings, mail_settings
+from backoffice.core.mail.templates import Templates
+from backoffice.core.singletons import singleton
+
+
+class Outbox:
+    """Takes messages within a transaction; knows what became of them."""
+
+    def __init__(
+        self, database: Database, templates: Templates, clock: Clock | None = None
+    ) -> None:
+        self._database = database
+        self._templates = templates
+        self._clock = clock or Clock()
+        #: Who wants to know that a message was committed: the worker beside it.
+        self.listeners: set[Callable[[], None]] = set()
+
+    async def add(
+        self,
+        session: AsyncSession,
+        message: Message,
+        *,
+        template: str = "",
+        until: datetime | None = None,
+    ) -> bool:
+        """Have the message sent once the session's transaction is committed, and only then.
+
+        `until` is when what it tells runs out: it is not sent after that. False where a message
+        of this id is in the outbox already, which stays as it is: adding one twice sends one.
+        """
+        connection = await session.connection()
+        row = self._row(message, template, until)
+        done = await connection.execute(_insert(connection.dialect.name, row))
+        self._tell_after_commit(session.sync_session)
+        return done.rowcount == 1
+
+    async def tell(
+        self,
+        session: AsyncSession,
+        to: str,
+        about: MailTemplate,
+        *,
+        language: str | None = None,
+        until: datetime | None = None,
+    ) -> None:
+        """`add` what the template says: `await outbox.tell(session, address, ResetMail(...))`."""
+        message = self._templates.message(about, to=to, language=language)
+        await self.add(session, message, template=about.name, until=until)
+
+    async def list(self, state: str | None = None, *, limit: int = 100) -> list[OutgoingMail]:
+        """The newest messages, without what they say."""
+        columns = [each for each in OutgoingMail.__table__.c if each.name != "content"]  # type: ignore[attr-defined]
+        statement = select(*columns).order_by(col(OutgoingMail.created_at).desc()).limit(limit)
+        if state is not None:
+            statement = statement.where(col(OutgoingMail.state) == state)
+        rows = await self._database.read(statement)
+        return [OutgoingMail(**row._mapping) for row in rows]
+
+    async def overdue(self, span: timedelta) -> int:
+        """How many messages were to be tried so long ago, and nobody has."""
+        late = col(OutgoingMail.due_at) <= self._clock.now() - span
+        open_ = col(OutgoingMail.state).in_((WAITING, SENDING))
+        return await self._count(open_ & late)
+
+    async def given_up(self) -> int:
+        """How many messages are dead."""
+        return await self._count(col(OutgoingMail.state) == DEAD)
+
+    async def _count(self, which: ColumnElement[bool]) -> int:
+        statement = select(func.count()).select_from(OutgoingMail).where(which)
+        count: int = (await self._database.read(statement))[0][0]
+        return count
+
+    async def retry(self, id: str | None = None) -> int:
+        """Try a message that is dead or waits again at once, or all those that are dead.
+
+        Gives how many. NotFound and Conflict say of one why it cannot be tried.
+        """
+        which = col(OutgoingMail.state) == DEAD
+        if id is not None:
+            which = and_(col(OutgoingMail.id) == id, col(OutgoingMail.state).in_((DEAD, WAITING)))
+        moment = self._clock.now()
+        async with self._database.session() as session:
+            count: int = (await session.exec(_again(which, moment))).rowcount
+            await session.commit()
+        if id is not None and not count:
+            raise await self._why_not(id)
+        for tell in [*self.listeners]:
+            tell()
+        return count
+
+    async def _why_not(self, id: str) -> NotFound | Conflict:
+        statement = select(OutgoingMail.state).where(col(OutgoingMail.id) == id)  # type: ignore[call-overload]
+        found = await self._database.read(statement)
+        if not found:
+            return NotFound(f"the outbox holds no message {id}; `backoffice mail list` shows them")
+        told = {SENT: "was sent", SENDING: "is being sent"}
+        why = told.get(found[0].state, "has run out: what it tells is no longer good")
+        return Conflict(f"the message {id} {why}", code="mail_settled")
+
+    def _row(self, message: Message, template: str, until: datetime | None) -> dict[str, Any]:
+        moment = self._clock.now()
+        return {
+            "id": message.id,
+            "template": template,
+            "recipient": message.to,
+            "content": content(message),
+            "state": WAITING,
+            "attempts": 0,
+            "created_at": moment,
+            "due_at": moment,
+            "expires_at": until,
+            "error": "",
+        }
+
+    def _tell_after_commit(self, session: Session) -> None:
+        if self not in session.info:
+            session.info[self] = True
+            sqlalchemy_events.listen(session, "after_commit", self._committed)
+
+    def _committed(self, session: Session) -> None:
+        # Releasing a savepoint commits nothing yet.
+        if not session.in_nested_transaction():
+            for tell in [*self.listeners]:
+                tell()
+
+
+def content(message: Message) -> dict[str, Any]:
+    """What of a message may hold secrets, as it is kept until it is sent."""
+    return {
+        "subject": message.subject,
+        "text": message.text,
+        "html": message.html,
+        "reply_to": message.reply_to,
+        "headers": dict(message.headers),
+    }
+
+
+def _insert(dialect: str, row: dict[str, Any]) -> Insert:
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    return insert(OutgoingMail).values(row).on_conflict_do_nothing(index_elements=["id"])
+
+
+def _again(which: ColumnElement[bool], moment: datetime) -> Any:
+    return (
+        update(OutgoingMail)
+        .where(which, col(OutgoingMail.content).is_not(None), unexpired(moment))
+        .values(state=WAITING, attempts=0, due_at=moment, settled_at=None)
+    )
+
+
+def unexpired(moment: datetime) -> ColumnElement[bool]:
+    """What holds of a message that still tells something good."""
+    return or_(col(OutgoingMail.expires_at).is_(None), col(OutgoingMail.expires_at) > moment)
+
+
+def site(sender: str) -> str:
+    """What templates call the app: the name in the sender's address, or its domain."""
+    found = parsed("sender", sender)
+    return found.name or found.domain
+
+
+@singleton
+async def mail_templates(
+    settings: Annotated[MailSettings, Depends(mail_settings)],
+) -> Templates:
+    """The templates of this run, every one of which can be used."""
+    return await to_thread.run_sync(
+        lambda: Templates(settings.templates, site=site(settings.sender))
+    )
+
+
+@singleton
+async def outbox(
+    database: Annotated[Database, Depends(app_database)],
+    templates: Annotated[Templates, Depends(mail_templates)],
+    clock: Annotated[Clock, Depends(app_clock)],
+) -> Outbox:
+    """The outbox of this run. A route that takes it has the worker run beside it."""
+    return Outbox(database, templates, clock)
