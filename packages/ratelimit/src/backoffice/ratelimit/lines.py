@@ -1,0 +1,273 @@
+"""The way to one server: a queue, and two connections that carry what waits in batches."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from time import monotonic
+from typing import Any
+
+from redis.exceptions import (
+    ClusterDownError,
+    InvalidResponse,
+    ReadOnlyError,
+    TryAgainError,
+)
+
+from backoffice.ratelimit.breaker import Breaker, unavailable
+from backoffice.ratelimit.exchange import (
+    Connection,
+    Parcel,
+    Request,
+    Script,
+    ask,
+    deliver,
+    parcel,
+)
+
+CONNECTIONS = 2
+LARGEST_BATCH = 200
+#: About what they carry within the deadline.
+LONGEST_QUEUE = 20 * LARGEST_BATCH
+
+#: Seconds that the probe gives a connection: it may need TLS, and nobody waits for it.
+PATIENCE = 1.0
+#: Seconds after which a deadline that has passed is looked at once more.
+SECOND_LOOK = 0.002
+
+#: By these replies a server says that it is not the one to ask, as after a failover.
+AWAY = (ReadOnlyError, ClusterDownError, TryAgainError)
+
+
+class Line:
+    """Carries requests to the server that `connect` connects to.
+
+    What waits longer than `timeout` seconds is Unavailable, and so is everything after it until
+    the server answers again.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Awaitable[Connection]],
+        script: Script,
+        timeout: float,
+    ) -> None:
+        self.timeout = timeout
+        self.script = script
+        self.breaker = Breaker(self._probe)
+        self._connect = connect
+        self._queue: deque[Request] = deque()
+        self._links: set[_Link] = set()
+        self._idle: list[asyncio.Future[None]] = []
+        self._called = False
+        self._closed = False
+        self._spare: Connection | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def send(self, request: Request) -> None:
+        """Have it carried with the next batch; raises Unavailable when that cannot be."""
+        if self.breaker.error is not None:
+            raise unavailable(self.breaker.error)
+        if self._closed or len(self._queue) >= LONGEST_QUEUE:
+            raise unavailable()
+        self._queue.append(request)
+        if not self._called:
+            self._call()
+
+    async def close(self) -> None:
+        """End what is under way, and disconnect."""
+        self._closed = True
+        await self.breaker.stop()
+        for link in self._links:
+            fail(link.batch, ConnectionError("closed"))
+        fail(self._queue, ConnectionError("closed"))
+        self._queue.clear()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._spare is not None:
+            await self._spare.disconnect()
+
+    def _call(self) -> None:
+        """Have one more connection come for what waits: at the next turn of the loop."""
+        if self._idle:
+            self._idle.pop().set_result(None)
+        elif len(self._links) < CONNECTIONS:
+            self._open_link()
+        else:
+            return
+        self._called = True
+
+    def _open_link(self) -> None:
+        link = _Link(self)
+        self._links.add(link)
+        task = asyncio.create_task(link.run())
+        link.task = task
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # What a link asks for.
+
+    async def take(self) -> list[Request]:
+        """Wait for requests, and take as many as one batch may hold."""
+        while True:
+            self._called = False
+            if batch := self._next_batch():
+                return batch
+            waiter = asyncio.get_running_loop().create_future()
+            self._idle.append(waiter)
+            await waiter
+
+    def _next_batch(self) -> list[Request]:
+        taken = [self._queue.popleft() for _ in range(min(len(self._queue), LARGEST_BATCH))]
+        if self._queue:
+            self._call()
+        # Whoever was cancelled meanwhile is not charged.
+        return [request for request in taken if not request.reply.done()]
+
+    async def connected(self) -> Connection:
+        """A new connection, or that by which the probe found that the server is back."""
+        if self._spare is not None:
+            connection, self._spare = self._spare, None
+            return connection
+        return await self._connect()
+
+    def parcels(self, batch: Sequence[Request]) -> list[Parcel]:
+        """The batch as commands."""
+        checks = [request for request in batch if not request.command]
+        others = [Parcel(each.command, [each]) for each in batch if each.command]
+        return [parcel(checks, self.script), *others] if checks else others
+
+    def answered(self, parcels: Sequence[Parcel], replies: Sequence[Any]) -> None:
+        """Give everyone theirs; raises that reply by which the server says to ask elsewhere."""
+        away: Exception | None = None
+        for each, reply in zip(parcels, replies, strict=True):
+            if isinstance(reply, AWAY):
+                away = reply
+            elif isinstance(reply, Exception):
+                self.breaker.refused(reply)
+                fail(each.requests, reply)
+            else:
+                self._hand_over(each, reply)
+        if away is not None:
+            raise away
+
+    def _hand_over(self, parcel: Parcel, reply: Any) -> None:
+        entries = reply if parcel.is_script else [reply]
+        if len(entries) != len(parcel.requests):
+            raise InvalidResponse(f"{len(entries)} entries for {len(parcel.requests)} requests")
+        for request, entry in zip(parcel.requests, entries, strict=True):
+            if not request.reply.done():
+                request.reply.set_result(entry)
+        self.breaker.answered()
+
+    def failed(self, batch: Sequence[Request], error: BaseException) -> None:
+        """The server does not answer: neither those of the batch nor those who wait."""
+        self.breaker.open(error)
+        fail(batch, error)
+        fail(self._queue, error)
+        self._queue.clear()
+
+    def expired(self, link: "_Link") -> None:
+        """The link's batch was not answered in time: it is given up, with its connection."""
+        self._links.discard(link)
+        self.failed(link.batch, TimeoutError(f"no answer within {self.timeout * 1000:g} ms"))
+        link.task.cancel()
+
+    async def _probe(self) -> None:
+        async with asyncio.timeout(PATIENCE):
+            connection = await self._connect()
+        try:
+            async with asyncio.timeout(self.timeout):
+                await ask(connection, "PING")
+        except BaseException:
+            await connection.disconnect(nowait=True)
+            raise
+        if self._spare is not None:
+            await self._spare.disconnect(nowait=True)
+        self._spare = connection
+
+
+class _Link:
+    """A connection and the task that drives it; nobody else reads or writes there.
+
+    So that a caller who gives up leaves no reply behind that the next one would take for its own.
+    """
+
+    task: asyncio.Task[None]
+
+    def __init__(self, line: Line) -> None:
+        self.batch: Sequence[Request] = ()
+        self._line = line
+        self._connection: Connection | None = None
+        self._deadline = 0.0
+        self._looked = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def run(self) -> None:
+        """Carry batches until cancelled."""
+        try:
+            while True:
+                self._begin(await self._line.take())
+                await self._carry()
+                self.batch = ()
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
+            await self._disconnect()
+
+    async def _carry(self) -> None:
+        try:
+            connection = await self._ready()
+            parcels = self._line.parcels(self.batch)
+            replies = await deliver(connection, parcels, self._line.script)
+            self._line.answered(parcels, replies)
+        except Exception as error:  # noqa: BLE001 - whoever waits must hear of anything
+            await self._disconnect()
+            self._line.failed(self.batch, error)
+
+    async def _ready(self) -> Connection:
+        connection = self._connection
+        # Closed by a restart or after an idle hour: nothing was sent, so that another may do it.
+        # And a reply that nobody asked for would be taken for the next one's.
+        if connection is None or await connection.can_read():
+            await self._disconnect()
+            connection = self._connection = await self._line.connected()
+        return connection
+
+    async def _disconnect(self) -> None:
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            await connection.disconnect(nowait=True)
+
+    def _begin(self, batch: Sequence[Request]) -> None:
+        self.batch = batch
+        self._deadline = batch[0].arrived + self._line.timeout
+        self._looked = False
+        # One timer for many batches: it is moved when it fires, not at each of them.
+        if self._timer is None:
+            self._set_timer(self._deadline - monotonic())
+
+    def _set_timer(self, seconds: float) -> None:
+        self._timer = asyncio.get_running_loop().call_later(max(seconds, 0), self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        left = self._deadline - monotonic()
+        if not self.batch:
+            return
+        if left > 0:
+            self._set_timer(left)
+        elif not self._looked:
+            # A busy loop has not read yet what may have arrived long ago: it gets the time again
+            # by which it was late.
+            self._looked = True
+            self._set_timer(min(max(-left, SECOND_LOOK), self._line.timeout))
+        else:
+            self._line.expired(self)
+
+
+def fail(requests: Sequence[Request] | deque[Request], cause: BaseException) -> None:
+    """Tell those who still wait that they were not checked."""
+    for request in requests:
+        if not request.reply.done():
+            request.reply.set_exception(unavailable(cause))
