@@ -58,7 +58,9 @@ class Standing:
         """Until one more unit can be spent, at the latest; 0 while some remain."""
         if self.remaining:
             return 0
-        return self.reset - self.limit.capacity + self.limit.emission
+        if self.limit.kind == "spread":
+            return self.reset - self.limit.capacity + self.limit.emission
+        return self.reset
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ class Decision:
     @property
     def possible(self) -> bool:
         """Whether waiting can help: false where the cost is above what a limit allows at once."""
-        return all(self.cost <= each.limit.burst for each in self._binding)
+        return all(self.cost <= each.limit.most for each in self._binding)
 
     @property
     def retry_after(self) -> int:
@@ -55,7 +55,7 @@ class Decision:
             "violated-policies": [str(each.limit) for each in self.refused_by]
         }
         if not self.possible:
-            most = min(each.limit.burst for each in self._binding)
+            most = min(each.limit.most for each in self._binding)
             message = f"This costs more than the {most} that are allowed at once; ask for less."
             return TooManyRequests(message, headers=headers, **violated)
         after = self.retry_after

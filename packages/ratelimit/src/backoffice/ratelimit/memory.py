@@ -1,67 +1,157 @@
 """Limits counted in this process."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
+from itertools import islice
+from typing import Any, NamedTuple
 
 from backoffice.core import Clock
 from backoffice.ratelimit.charges import Charge, How, Standing, Verdict
+from backoffice.ratelimit.kinds import KINDS, Kind
+
+#: How many of the longest unused counters are looked at to find one that can be forgotten.
+CANDIDATES = 8
+#: How many counters, for each limit, newcomers share when none can be forgotten.
+SHARED = 1000
+
+
+class _Counter(NamedTuple):
+    # Any: a state is its kind's alone.
+    state: Any
+    #: When the limit is wholly unspent, and, where all of it is spent, when a unit comes back.
+    unspent: int
+    freed: int
+
+
+class _Asked(NamedTuple):
+    """A charge and where it is counted."""
+
+    charge: Charge
+    kind: Kind[Any]
+    now: int
+    counters: MutableMapping[str, _Counter]
+    key: str
 
 
 class MemoryStore:
-    """Keeps at most `size` counters; where more are needed, the longest unused are forgotten."""
+    """Keeps at most `size` counters.
+
+    Where more are needed, one is forgotten that was long unused and little spent. A limit that is
+    wholly spent is never forgotten for newcomers: where there are nothing but such, newcomers are
+    counted together.
+    """
 
     def __init__(self, size: int = 100_000, clock: Clock | None = None) -> None:
         self._size = size
         self._clock = clock or Clock()
-        # For each key the time at which its limit will be wholly unspent.
-        self._drained: OrderedDict[str, int] = OrderedDict()
+        self._counters: OrderedDict[str, _Counter] = OrderedDict()
+        self._shared: dict[str, _Counter] = {}
 
     def __len__(self) -> int:
-        return len(self._drained)
+        return len(self._counters)
 
     async def charge(self, charges: Sequence[Charge], how: How = "spend") -> Verdict:
         """Judge the charges together. Nothing here awaits, so that no other comes in between."""
-        now = round(self._clock.monotonic() * 1_000_000)
-        before = [self._backlog(each, now) for each in charges]
-        waits = [_wait(each, backlog) for each, backlog in zip(charges, before, strict=True)]
-        allowed = how == "settle" or not any(
-            wait for each, wait in zip(charges, waits, strict=True) if not each.shadow
-        )
+        now = _microseconds(self._clock.monotonic())
+        asked = [self._asked(each, now) for each in charges]
+        allowed, waits, after = _judge(asked, how)
+        if allowed and how != "look":
+            for each, wait in zip(asked, waits, strict=True):
+                if not wait and _counts(each, how):
+                    self._keep(each, after[each.key], now)
         standings = []
-        for each, backlog, wait in zip(charges, before, waits, strict=True):
-            left = backlog
-            if allowed and how != "look" and each.cost and (how == "settle" or not wait):
-                left = max(backlog + each.cost * each.limit.emission, 0)
-                self._drained[each.key] = now + left
-            remaining = max((each.limit.capacity - left) // each.limit.emission, 0)
-            standings.append(Standing(each.limit, remaining, wait, left, each.shadow))
-        while len(self._drained) > self._size:
-            self._drained.popitem(last=False)
+        for each, wait in zip(asked, waits, strict=True):
+            limit = each.charge.limit
+            remaining, reset = each.kind.left(limit, _state(each), each.now)
+            standings.append(Standing(limit, remaining, wait, reset, each.charge.shadow))
         return Verdict(allowed, tuple(standings))
 
     async def reset(self, keys: Sequence[str]) -> None:
         """Forget what was spent under these keys."""
         for key in keys:
-            self._drained.pop(key, None)
-
-    def _backlog(self, charge: Charge, now: int) -> int:
-        drained = self._drained.get(charge.key)
-        if drained is None:
-            return 0
-        # Whoever comes again, refused or not, is not forgotten for newcomers.
-        self._drained.move_to_end(charge.key)
-        return max(drained - now, 0)
+            self._counters.pop(key, None)
 
     async def ping(self) -> None:
         """A process can always reach its own memory."""
 
     async def close(self) -> None:
         """Forget every counter."""
-        self._drained.clear()
+        self._counters.clear()
+        self._shared.clear()
+
+    def _asked(self, charge: Charge, now: int) -> _Asked:
+        limit, kind = charge.limit, KINDS[charge.limit.kind]
+        moment = _microseconds(self._clock.now().timestamp()) if kind.by_calendar else now
+        if charge.key in self._counters:
+            # Who comes again, refused or not, is not forgotten for newcomers.
+            self._counters.move_to_end(charge.key)
+        elif len(self._counters) >= self._size and self._forgettable(now) is None:
+            # No caller can tell with whom: the hashes of texts differ from process to process.
+            place = f"{hash(charge.key) % SHARED}:{limit}"
+            return _Asked(charge, kind, moment, self._shared, place)
+        return _Asked(charge, kind, moment, self._counters, charge.key)
+
+    def _forgettable(self, now: int) -> str | None:
+        """Of the longest unused counters that are not wholly spent, the one that is the least."""
+        found, soonest = None, 0
+        for key in tuple(islice(self._counters, CANDIDATES)):
+            counter = self._counters[key]
+            if counter.freed > now:
+                self._counters.move_to_end(key)
+            elif found is None or counter.unspent < soonest:
+                found, soonest = key, counter.unspent
+        return found
+
+    def _keep(self, asked: _Asked, state: Any, now: int) -> None:
+        kind, limit = asked.kind, asked.charge.limit
+        state = kind.kept(asked.charge, state, asked.now)
+        remaining, reset = kind.left(limit, state, asked.now)
+        if reset == 0:
+            asked.counters.pop(asked.key, None)
+            return
+        if asked.counters is self._counters and asked.key not in self._counters:
+            self._make_room(now)
+        unspent = now + reset
+        freed = 0 if remaining else now + Standing(limit, remaining, 0, reset).next
+        asked.counters[asked.key] = _Counter(state, unspent, freed)
+
+    def _make_room(self, now: int) -> None:
+        while len(self._counters) >= self._size:
+            forgotten = self._forgettable(now)
+            if forgotten is None:
+                return
+            del self._counters[forgotten]
 
 
-def _wait(charge: Charge, backlog: int) -> int:
-    limit, asked = charge.limit, max(charge.cost, 1)
-    if asked > limit.burst:
-        return max(backlog, 1)
-    return max(backlog + asked * limit.emission - limit.capacity, 0)
+def _judge(asked: Sequence[_Asked], how: How) -> tuple[bool, list[int], dict[str, Any]]:
+    """Whether all fits, how long each waits, and what each counter becomes.
+
+    A counter may be charged twice.
+    """
+    allowed, waits = True, []
+    after: dict[str, Any] = {}
+    for each in asked:
+        state = after[each.key] if each.key in after else _state(each)
+        wait = each.kind.delay(each.charge, state, each.now) if _waits(each, how) else 0
+        if not wait and _counts(each, how):
+            after[each.key] = each.kind.spent(each.charge, state, each.now)
+        allowed = allowed and (not wait or each.charge.shadow or how == "settle")
+        waits.append(wait)
+    return allowed, waits, after
+
+
+def _state(asked: _Asked) -> Any:
+    counter = asked.counters.get(asked.key)
+    return None if counter is None else counter.state
+
+
+def _waits(asked: _Asked, how: How) -> bool:
+    return how != "settle" or (asked.kind.renews and asked.charge.cost >= 0)
+
+
+def _counts(asked: _Asked, how: How) -> bool:
+    return asked.charge.cost != 0 or (asked.kind.renews and how == "settle")
+
+
+def _microseconds(seconds: float) -> int:
+    return round(seconds * 1_000_000)

@@ -15,6 +15,7 @@ from redis.maint_notifications import MaintNotificationsConfig
 
 from backoffice.core import SetupError, Unavailable
 from backoffice.ratelimit.charges import Charge, How, Standing, Verdict
+from backoffice.ratelimit.kinds import KINDS
 
 log = logging.getLogger(__name__)
 
@@ -108,8 +109,9 @@ def _arguments(charges: Sequence[Charge], how: How) -> list[str | int]:
     for each in charges:
         # What is more than the limit allows at once is refused, however much more it is.
         cost = each.cost if how == "settle" else min(each.cost, each.limit.burst + 1)
-        own = (each.limit.emission, each.limit.capacity)
-        arguments += ("spread", int(each.shadow), cost, *own, each.holder or each.age)
+        own = KINDS[each.limit.kind].parameters(each.limit)
+        mark = each.holder if each.limit.kind == "concurrent" else each.age
+        arguments += (each.limit.kind, int(each.shadow), cost, *own, mark)
     return arguments
 
 
