@@ -26,7 +26,7 @@ WHOLE_SUITE = [
 OF_AN_EXTRA = [
     "backoffice.core.testing.clients",
     "backoffice.core.testing.transport",
-    "backoffice.ratelimit.fastapi_limiter",
+    "backoffice.ratelimit.compat.pyrate",
     "backoffice.ratelimit.redis",
 ]
 GROUPS = ["users", "roles", "keys", "migrate", "doctor"]

@@ -1,17 +1,19 @@
-"""fastapi-limiter's own `RateLimiter`, on our limiter."""
+"""fastapi-limiter 0.2.0's form of `RateLimiter`, with the real package, on our limiter."""
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import fastapi_limiter.depends
+import fastapi_limiter.callback
+import fastapi_limiter.decorators
+import fastapi_limiter.identifier
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
 from fastapi.testclient import TestClient
-from fastapi_limiter.decorators import skip_limiter
 from pyrate_limiter import BucketFactory, Duration, InMemoryBucket, Limiter, Rate
 
-from backoffice.core import SetupError, singletons
-from backoffice.ratelimit.fastapi_limiter import RateLimiter
+from backoffice.core import SetupError
+from backoffice.ratelimit.compat import RateLimiter, skip_limiter
 
 
 @pytest.fixture
@@ -22,6 +24,7 @@ def twice() -> Iterator[Limiter]:
 
 
 def shop(limiter: Callable[..., Any]) -> FastAPI:
+    """An app that knows nothing of singletons."""
     router = APIRouter()
 
     @router.get("/books/{book}", dependencies=[Depends(limiter)])
@@ -29,10 +32,14 @@ def shop(limiter: Callable[..., Any]) -> FastAPI:
         return book
 
     @router.get("/health", dependencies=[Depends(limiter)])
-    @skip_limiter
+    @fastapi_limiter.decorators.skip_limiter
     async def health() -> None: ...
 
-    app = FastAPI(lifespan=singletons())
+    @router.get("/metrics", dependencies=[Depends(limiter)])
+    @skip_limiter
+    def metrics() -> None: ...
+
+    app = FastAPI()
     app.include_router(router, prefix="/shop")
     return app
 
@@ -51,6 +58,13 @@ def test_it_works_where_the_original_fails(twice: Limiter) -> None:
         ]
     assert [each.status_code for each in answers] == [200, 200, 429]
     assert answers[2].headers["Retry-After"] == "30"
+    assert answers[0].headers["RateLimit"].startswith('"2/minute";r=1;')
+
+
+def test_it_needs_no_lifespan_at_all(twice: Limiter) -> None:
+    """Not even that of the client: counts are kept as long as the event loop."""
+    client = TestClient(shop(RateLimiter(twice)))
+    assert statuses(client, "/shop/books/1") == [200]
 
 
 def test_callers_have_a_bucket_each(twice: Limiter) -> None:
@@ -62,15 +76,40 @@ def test_callers_have_a_bucket_each(twice: Limiter) -> None:
         assert statuses(client, "/shop/books/1", user="grace") == [200]
 
 
-def test_it_is_one_of_the_originals(twice: Limiter) -> None:
-    limiter = RateLimiter(limiter=twice)
-    assert isinstance(limiter, fastapi_limiter.depends.RateLimiter)
-    assert limiter.limiter is twice
+def test_a_sync_identifier_works(twice: Limiter) -> None:
+    with TestClient(shop(RateLimiter(twice, lambda request: request.headers["user"]))) as client:
+        assert statuses(client, *["/shop/books/1"] * 3, user="ada") == [200, 200, 429]
+        assert statuses(client, "/shop/books/1", user="grace") == [200]
+
+
+def test_routes_of_one_limiter_have_a_bucket_each(twice: Limiter) -> None:
+    limiter = RateLimiter(twice)
+    app = FastAPI(dependencies=[Depends(limiter)])
+    app.get("/a")(lambda: None)
+    app.get("/b")(lambda: None)
+    with TestClient(app) as client:
+        assert statuses(client, "/a", "/a", "/a", "/b") == [200, 200, 429, 200]
+
+
+def test_the_originals_own_defaults_are_ours(twice: Limiter) -> None:
+    """Its identifier would believe a forged address, its callback tells no time."""
+    limiter = RateLimiter(
+        twice,
+        fastapi_limiter.identifier.default_identifier,
+        fastapi_limiter.callback.default_callback,
+    )
+    with TestClient(shop(limiter)) as client:
+        for number in range(2):
+            client.get("/shop/books/1", headers={"X-Forwarded-For": f"1.1.1.{number}"})
+        refused = client.get("/shop/books/1", headers={"X-Forwarded-For": "1.1.1.9"})
+    assert refused.status_code == 429
+    assert refused.headers["Retry-After"] == "30"
 
 
 def test_a_skipped_route_is_skipped(twice: Limiter) -> None:
     with TestClient(shop(RateLimiter(twice))) as client:
         assert statuses(client, *["/shop/health"] * 4) == [200] * 4
+        assert statuses(client, *["/shop/metrics"] * 4) == [200] * 4
 
 
 def test_a_callback_answers_and_its_answer_says_when_to_come_back(twice: Limiter) -> None:
@@ -99,7 +138,23 @@ def test_several_rates_and_a_burst_are_read() -> None:
     )
 
 
-def test_what_cannot_be_taken_over_is_refused(twice: Limiter) -> None:
+def test_blocking_waits_for_ones_turn() -> None:
+    with Limiter(Rate(1, Duration.SECOND)) as limiter:
+        app = shop(RateLimiter(limiter, blocking=True))
+        with TestClient(app) as client:
+            began = time.monotonic()
+            assert statuses(client, *["/shop/books/1"] * 2) == [200, 200]
+            assert time.monotonic() - began >= 1
+
+
+def test_blocking_does_not_wait_for_what_takes_too_long() -> None:
+    with Limiter(Rate(1, Duration.HOUR)) as limiter:
+        app = shop(RateLimiter(limiter, blocking=True))
+        with TestClient(app) as client:
+            assert statuses(client, *["/shop/books/1"] * 2) == [200, 429]
+
+
+def test_a_limiter_whose_rates_cannot_be_read_is_refused() -> None:
     class ByName(BucketFactory):
         def wrap_item(self, name: str, weight: int = 1) -> Any: ...
 
@@ -108,5 +163,3 @@ def test_what_cannot_be_taken_over_is_refused(twice: Limiter) -> None:
 
     with pytest.raises(SetupError, match="rates of this Limiter cannot be read"):
         RateLimiter(Limiter(ByName()))
-    with pytest.raises(SetupError, match="leave it out"):
-        RateLimiter(twice, blocking=True)
