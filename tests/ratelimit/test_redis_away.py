@@ -46,7 +46,9 @@ def test_while_redis_hangs_limits_refuse_or_allow_as_each_says_and_count_again_a
         assert client.get("/closed").status_code == 200
         with fallible_redis.hung():
             assert_closed_and_open(client)
-        assert client.get("/closed").status_code == 200
+        deadline = time.monotonic() + 5
+        while client.get("/closed").status_code != 200:
+            assert time.monotonic() < deadline
 
 
 def test_a_redis_that_dies_is_noticed_and_logged_once(

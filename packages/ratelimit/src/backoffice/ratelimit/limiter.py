@@ -1,147 +1,281 @@
 """The limiter of a running app: checks limits by name and key, wherever they are counted."""
 
-import base64
-import hashlib
+import secrets
 from collections.abc import AsyncIterator, Sequence
-from time import perf_counter
-from typing import Annotated
+from contextlib import asynccontextmanager
+from time import monotonic, perf_counter
+from typing import Literal, NamedTuple
 
-from fastapi import Depends
-
-from backoffice.core import Clock, InvalidInput, Settings, SetupError, Unavailable, singleton
-from backoffice.core import clock as app_clock
-from backoffice.core import settings as app_settings
-from backoffice.ratelimit.charges import Charge, Store
+from backoffice.core import Clock, InvalidInput, SetupError, Unavailable
+from backoffice.ratelimit.charges import Charge, Store, Verdict
 from backoffice.ratelimit.decisions import Decision
-from backoffice.ratelimit.headers import fields
+from backoffice.ratelimit.headers import Headers, Version
+from backoffice.ratelimit.holdings import Holding, end
+from backoffice.ratelimit.keys import Keys, digest
+from backoffice.ratelimit.leases import Leases
 from backoffice.ratelimit.limits import Limit
-from backoffice.ratelimit.memory import MemoryStore
 from backoffice.ratelimit.overrides import Overrides
-from backoffice.ratelimit.overrides import overrides as run_overrides
-from backoffice.ratelimit.settings import RateLimitSettings, ratelimit_settings
+from backoffice.ratelimit.refusals import refusal
+from backoffice.ratelimit.refused import Refused
+from backoffice.ratelimit.reservations import Reservation
 from backoffice.ratelimit.watch import Watch
-from backoffice.ratelimit.watch import watch as run_watch
 
-#: In a key; a longer one is kept as its digest, which is as long.
-LONGEST_NAME = 22
+#: What happens while Redis does not answer. `local`: counted in this process, the limit divided by
+#: the workers. `closed`: refused with 503. `open`: let pass.
+OnError = Literal["local", "closed", "open"]
+
+
+class Check(NamedTuple):
+    """Whether `key` may spend `cost` units of what `name` limits, by these limits."""
+
+    name: str
+    key: str
+    limits: Sequence[Limit]
+    cost: int = 1
+    on_error: OnError = "local"
+    #: Counted and told, but refusing nobody.
+    shadow: bool = False
+
+
+class Judged(NamedTuple):
+    """What checks came to, what each has charged, and where."""
+
+    decisions: list[Decision]
+    charges: list[list[Charge]]
+    store: Store
+    #: When, in seconds of a clock that never goes back.
+    at: float
 
 
 class Limiter:
-    """Checks limits in a store: `await limiter.check("login", address, limits("5/minute"))`."""
+    """Checks limits in a store: `await limiter.check("login", address, limits("5/minute"))`.
+
+    `local` counts while the store does not answer; without one, that is refused.
+    """
 
     def __init__(
         self,
         store: Store,
         *,
         namespace: str = "backoffice",
-        headers: bool = True,
+        headers: Version = "draft-11",
+        legacy_headers: bool = False,
         overrides: Overrides | None = None,
         watch: Watch | None = None,
+        local: Store | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self._store = store
-        self._namespace = namespace
-        self._headers = headers
+        self._local = local
+        self._keys = Keys(namespace)
+        self._headers = Headers(headers, legacy=legacy_headers)
         self._overrides = overrides or Overrides()
         self._watch = watch
+        self._leases = Leases()
+        self._now = clock.monotonic if clock is not None else monotonic
+        # A memory of one's own is asked as fast as a memory of what it said.
+        self._refused = Refused(monotonic) if local is not None else None
 
-    async def check(self, name: str, key: str, limits: Sequence[Limit], cost: int = 1) -> Decision:
+    async def check(
+        self,
+        name: str,
+        key: str,
+        limits: Sequence[Limit],
+        cost: int = 1,
+        *,
+        on_error: OnError = "local",
+    ) -> Decision:
         """Spend `cost` units of every limit in one round trip, or of none; cost 0 only looks.
 
         `name` says what is limited and `key` who is: each pair has counters of its own. The key
-        is kept as a digest. Raises Unavailable when the store does not answer, and InvalidInput
-        for a cost below 0.
+        is kept as a digest. Raises InvalidInput for a cost below 0, and Unavailable when the store
+        does not answer and the check is `closed` then.
         """
-        if cost < 0:
-            raise InvalidInput("This would cost less than nothing.", code="negative_cost")
-        caller, started = _digest(key), perf_counter()
-        limits = self._overrides.limits(name, caller) or limits
-        keys = self._keys(name, key, limits)
-        charges = [Charge(*each, cost) for each in zip(keys, limits, strict=True)]
-        try:
-            verdict = await self._store.charge(charges)
-        except Unavailable:
-            if self._watch is not None:
-                self._watch.unavailable([name], perf_counter() - started)
-            raise
-        decision = Decision(name, verdict.allowed, cost, verdict.standings)
-        if self._watch is not None:
-            self._watch.checked([decision], [caller], perf_counter() - started)
+        (decision,) = await self.check_all([Check(name, key, limits, cost, on_error)])
         return decision
+
+    async def check_all(self, checks: Sequence[Check]) -> list[Decision]:
+        """The same for several names and keys, in one round trip: all are spent, or none is.
+
+        A Decision is `allowed` where its own limits do not stand in the way.
+        """
+        for each in checks:
+            if any(limit.kind == "concurrent" for limit in each.limits):
+                raise SetupError(
+                    f"{each.name} limits how many there are at once: hold a place by "
+                    "`async with limiter.reserve(name, key, limits):`"
+                )
+        return (await self.judge(checks)).decisions
 
     async def enforce(
-        self, name: str, key: str, limits: Sequence[Limit], cost: int = 1
+        self,
+        name: str,
+        key: str,
+        limits: Sequence[Limit],
+        cost: int = 1,
+        *,
+        on_error: OnError = "local",
     ) -> Decision:
-        """The same, but raises TooManyRequests, with all its header fields, when not allowed."""
-        decision = await self.check(name, key, limits, cost)
+        """The same as `check`, but raises TooManyRequests, with its header fields, when refused."""
+        decision = await self.check(name, key, limits, cost, on_error=on_error)
         if not decision.allowed:
-            raise decision.refusal(self.fields([decision]))
+            raise refusal([decision], self.fields([decision]))
         return decision
 
+    @asynccontextmanager
+    async def reserve(
+        self,
+        name: str,
+        key: str,
+        limits: Sequence[Limit],
+        estimate: int = 1,
+        *,
+        on_error: OnError = "local",
+    ) -> AsyncIterator[Reservation]:
+        """Set `estimate` units aside while the block runs, and settle for what was used.
+
+            async with limiter.reserve("tokens", user, limits("100000/day"), 4000) as reserved:
+                reserved.settle(await answer())
+
+        A place of a limit such as `5 concurrent` is held as long. Without `settle` all of it is
+        spent. Raises TooManyRequests where it does not fit, and Unavailable.
+        """
+        judged = await self.judge([Check(name, key, limits, estimate, on_error)])
+        if not judged.decisions[0].allowed:
+            raise refusal(judged.decisions, self.fields(judged.decisions))
+        reservation = Reservation(estimate)
+        held = self.hold(judged, 0, reservation=reservation)
+        try:
+            yield reservation
+        finally:
+            await self.end([held], failed=True)
+
+    async def reset(self, name: str, key: str, limits: Sequence[Limit]) -> None:
+        """Forget what was spent; raises Unavailable when the store does not answer."""
+        caller = digest(key)
+        keys = [self._keys.of(name, caller, limit) for limit in limits]
+        await self._store.reset(keys)
+        self.forget(keys)
+
+    def forget(self, keys: Sequence[str]) -> None:
+        """Remember no refusal of these keys any more."""
+        if self._refused is not None:
+            self._refused.forget(keys)
+
     def fields(self, decisions: Sequence[Decision]) -> dict[str, str]:
-        """The header fields RateLimit-Policy and RateLimit for these checks of one request."""
-        return fields(decisions) if self._headers else {}
+        """The header fields for these checks of one request."""
+        return self._headers.fields(decisions)
 
     async def ping(self) -> None:
         """Raise Unavailable when the store does not answer."""
         await self._store.ping()
 
-    def _keys(self, name: str, key: str, limits: Sequence[Limit]) -> list[str]:
-        # In braces: Redis Cluster keeps together what is checked together.
-        start = f"{self._namespace}:{{{_digest(key)}}}:{_short(name)}"
-        return [f"{start}:{limit}" for limit in limits]
+    async def close(self) -> None:
+        """End what goes on in the background; the stores are closed by whoever opened them."""
+        await self._leases.close()
+
+    async def judge(self, checks: Sequence[Check]) -> Judged:
+        """Check all in one round trip, and tell what was charged; nobody is refused by raising."""
+        started = perf_counter()
+        callers = [digest(each.key) for each in checks]
+        charges = [self._charges(*each) for each in zip(checks, callers, strict=True)]
+        store, at = self._store, self._now()
+        try:
+            verdict = await self._verdict([each for group in charges for each in group])
+        except Unavailable as error:
+            return await self._judge_without(checks, callers, charges, error, started)
+        decisions = _decisions(checks, charges, verdict)
+        if self._watch is not None:
+            self._watch.checked(decisions, callers, perf_counter() - started)
+        return Judged(decisions, charges, store, at)
+
+    def hold(
+        self,
+        judged: Judged,
+        number: int,
+        *,
+        reservation: Reservation | None = None,
+        on_failures: bool = False,
+    ) -> Holding:
+        """What one of the checks took, until `end`; its places are renewed as long."""
+        standings = judged.decisions[number].standings
+        # One that was let pass without a store has taken nothing.
+        taken = [
+            charge
+            for charge, standing in zip(judged.charges[number], standings, strict=False)
+            if charge.cost and not standing.wait
+        ]
+        leases = self._leases.hold(judged.store, taken)
+        return Holding(judged.store, taken, judged.at, leases, reservation, on_failures)
+
+    async def end(self, holdings: Sequence[Holding], *, failed: bool) -> None:
+        """Give back what a request that has ended did not use, and take what it used besides."""
+        self.forget([charge.key for each in holdings for charge in each.charges])
+        await end(holdings, self._now(), failed=failed)
+
+    async def _verdict(self, charges: Sequence[Charge]) -> Verdict:
+        if self._refused is None:
+            return await self._store.charge(charges)
+        known = self._refused.verdict(charges)
+        if known is not None:
+            return known
+        verdict = await self._store.charge(charges)
+        if not verdict.allowed:
+            self._refused.note(charges, verdict.standings)
+        return verdict
+
+    def _charges(self, check: Check, caller: str) -> list[Charge]:
+        if check.cost < 0:
+            raise InvalidInput("This would cost less than nothing.", code="negative_cost")
+        limits = self._overrides.limits(check.name, caller) or check.limits
+        # Who pays nothing is refused nothing, and must not stand in the way of other checks.
+        shadow = check.shadow or not check.cost
+        return [
+            Charge(self._keys.of(check.name, caller, limit), limit, check.cost, shadow, _holder(limit))
+            for limit in limits
+        ]
+
+    async def _judge_without(
+        self,
+        checks: Sequence[Check],
+        callers: Sequence[str],
+        charges: Sequence[list[Charge]],
+        error: Unavailable,
+        started: float,
+    ) -> Judged:
+        """What each check says for when the store does not answer."""
+        counted = [each.on_error == "local" and self._local is not None for each in checks]
+        if any(not local and each.on_error != "open" for local, each in zip(counted, checks, strict=True)):
+            self._note_unavailable(checks, started)
+            raise error
+        local = [group if here else [] for here, group in zip(counted, charges, strict=True)]
+        store, at = self._local or self._store, monotonic()
+        verdict = Verdict(True, ())
+        if any(counted):
+            verdict = await store.charge([each for group in local for each in group])
+        decisions = _decisions(checks, local, verdict)
+        if self._watch is not None:
+            self._watch.checked(decisions, callers, perf_counter() - started, local=True)
+        return Judged(decisions, local, store, at)
+
+    def _note_unavailable(self, checks: Sequence[Check], started: float) -> None:
+        if self._watch is not None:
+            self._watch.unavailable([each.name for each in checks], perf_counter() - started)
 
 
-def _digest(text: str) -> str:
-    """128 bits: no address or name of a caller stands in a key, and no key grows with it."""
-    # A key may come from JSON, which can hold halves of surrogate pairs.
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:16]
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+def _holder(limit: Limit) -> str:
+    return secrets.token_urlsafe(9) if limit.kind == "concurrent" else ""
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= LONGEST_NAME else _digest(name)
-
-
-@singleton
-async def limiter(
-    settings: Annotated[Settings, Depends(app_settings)],
-    own: Annotated[RateLimitSettings, Depends(ratelimit_settings)],
-    clock: Annotated[Clock, Depends(app_clock)],
-    overrides: Annotated[Overrides, Depends(run_overrides)],
-    watch: Annotated[Watch, Depends(run_watch)],
-) -> AsyncIterator[Limiter]:
-    """The app's limiter: in Redis where BACKOFFICE_REDIS_URL is set, else in this process."""
-    store = _store(settings, own, clock)
-    try:
-        yield Limiter(
-            store,
-            namespace=own.namespace,
-            headers=own.headers,
-            overrides=overrides,
-            watch=watch,
-        )
-    finally:
-        await store.close()
-
-
-# Not required: every replica would be taken out of service at once, and none would mend Redis.
-@limiter.health(timeout=2, required=False)
-async def _answers(limiter: Limiter) -> None:
-    await limiter.ping()
-
-
-def _store(settings: Settings, own: RateLimitSettings, clock: Clock) -> Store:
-    if settings.redis_url is None:
-        return MemoryStore(own.memory_size, clock)
-    try:
-        from backoffice.ratelimit.redis import RedisStore
-    except ModuleNotFoundError:
-        raise SetupError(
-            "BACKOFFICE_REDIS_URL is set, but redis is not installed; "
-            "install fastapi-backoffice-ratelimit[redis]"
-        ) from None
-    return RedisStore(
-        settings.redis_url.get_secret_value(),
-        timeout=own.redis_timeout,
-        connections=own.redis_connections,
-    )
+def _decisions(
+    checks: Sequence[Check], charges: Sequence[list[Charge]], verdict: Verdict
+) -> list[Decision]:
+    found, at = [], 0
+    for check, group in zip(checks, charges, strict=True):
+        standings = verdict.standings[at : at + len(group)]
+        at += len(group)
+        if not check.cost and not check.shadow:
+            standings = tuple(each._replace(shadow=False) for each in standings)
+        allowed = check.shadow or not any(each.wait for each in standings)
+        found.append(Decision(check.name, allowed, check.cost, standings))
+    return found

@@ -2,116 +2,122 @@
 
 import asyncio
 import hashlib
-import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from importlib.resources import files
-from typing import Any
 
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError
-from redis.maint_notifications import MaintNotificationsConfig
-
-from backoffice.core import SetupError, Unavailable
 from backoffice.ratelimit.charges import Charge, How, Standing, Verdict
 from backoffice.ratelimit.kinds import KINDS
-
-log = logging.getLogger(__name__)
+from backoffice.ratelimit.wire import Wire
 
 SCRIPT = files(__package__).joinpath("charge.lua").read_text("utf-8")
-DIGEST = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
 
 
 class RedisStore:
     """Counts in the Redis at `url`; a check takes at most `timeout` seconds.
 
-    `connections` bounds the pool: who finds none free waits, for the same `timeout`.
+    On a cluster the charges of different callers may be counted on different nodes: where one of
+    these refuses, what the others have spent is given back.
     """
 
-    def __init__(self, url: str, *, timeout: float = 0.5, connections: int = 16) -> None:
-        self._timeout = timeout
-        self._answers = True
-        try:
-            pool = BlockingConnectionPool.from_url(
-                url,
-                max_connections=connections,
-                # One deadline, below, holds for all that a check waits for.
-                timeout=None,
-                socket_timeout=None,
-                socket_connect_timeout=timeout,
-                # A script that timed out may have run: to send it again could spend twice.
-                retry=Retry(NoBackoff(), 0),
-                # With them on, redis-py takes a connection that Redis closed for a good one.
-                maint_notifications_config=MaintNotificationsConfig(enabled=False),
-            )
-        except ValueError:
-            raise SetupError(
-                "BACKOFFICE_REDIS_URL is not the address of a Redis; "
-                "write redis://user:password@host:6379/0, rediss:// for TLS"
-            ) from None
-        self._redis: Redis = Redis.from_pool(pool)
-        # Any: redis-py leaves its replies untyped.
-        self._execute: Callable[..., Awaitable[Any]] = self._redis.execute_command
+    def __init__(self, url: str, *, timeout: float = 0.05, script: str = SCRIPT) -> None:
+        self._wire = Wire(url, script, _digest(script), timeout=timeout)
+        self._is_cluster = url.partition(":")[0].endswith("+cluster")
 
     async def charge(self, charges: Sequence[Charge], how: How = "spend") -> Verdict:
-        """Judge the charges in one step; raises Unavailable when Redis does not answer in time."""
-        keys, arguments = [each.key for each in charges], _arguments(charges, how)
-        (reply,) = await self._ask("EVALSHA", DIGEST, len(keys), *keys, *arguments)
-        return _verdict(charges, reply)
+        """Judge the charges together; raises Unavailable when Redis does not answer in time."""
+        if self._is_cluster:
+            groups = _by_tag(charges)
+            if len(groups) > 1:
+                return await self._charge_apart(groups, charges, how)
+        return await self._ask(charges, how)
 
     async def reset(self, keys: Sequence[str]) -> None:
         """Forget what was spent under these keys."""
-        await self._ask("DEL", *keys)
+        await self._wire.reset(keys)
 
     async def ping(self) -> None:
         """Ask Redis for an answer; raises Unavailable when none comes."""
-        await self._ask("PING")
+        await self._wire.ping()
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._redis.aclose()
+        await self._wire.close()
 
-    async def _ask(self, *command: str | int) -> Any:
-        try:
-            async with asyncio.timeout(self._timeout):
-                reply = await self._run(command)
-        except (RedisError, OSError) as error:
-            self._note(False, error)
-            raise Unavailable(
-                "Rate limits cannot be checked right now; try again in a moment.",
-                code="limits_unavailable",
-                headers={"Retry-After": "5", "Cache-Control": "no-store"},
-            ) from error
-        self._note(True)
-        return reply
+    async def _ask(self, charges: Sequence[Charge], how: How) -> Verdict:
+        keys = [each.key for each in charges]
+        return _verdict(charges, await self._wire.ask(keys, _arguments(charges, how)))
 
-    async def _run(self, command: Sequence[str | int]) -> Any:
-        try:
-            return await self._execute(*command)
-        except NoScriptError:
-            # Redis was restarted or its scripts flushed: nothing ran, and EVAL brings it along.
-            return await self._execute("EVAL", SCRIPT, *command[2:])
+    async def _charge_apart(
+        self, groups: Sequence[Sequence[int]], charges: Sequence[Charge], how: How
+    ) -> Verdict:
+        """Judge each group of charges by itself, at the same time."""
+        asked = [[charges[place] for place in group] for group in groups]
+        found = await asyncio.gather(
+            *(self._ask(each, how) for each in asked), return_exceptions=True
+        )
+        failure = next((each for each in found if isinstance(each, BaseException)), None)
+        verdicts = [each for each in found if isinstance(each, Verdict)]
+        allowed = failure is None and all(each.allowed for each in verdicts)
+        if not allowed and how == "spend":
+            verdicts = await self._given_back(asked, found)
+        if failure is not None:
+            raise failure
+        standings = {
+            place: standing
+            for group, verdict in zip(groups, verdicts, strict=True)
+            for place, standing in zip(group, verdict.standings, strict=True)
+        }
+        return Verdict(allowed, tuple(standings[place] for place in range(len(charges))))
 
-    def _note(self, answers: bool, error: Exception | None = None) -> None:
-        """Log the change only: while Redis is away, every request would say the same."""
-        if answers is self._answers:
-            return
-        self._answers = answers
-        if answers:
-            log.warning("limits: Redis answers again")
-        else:
-            log.error("limits: Redis does not answer (%s: %s)", type(error).__name__, error)
+    async def _given_back(
+        self, asked: Sequence[Sequence[Charge]], found: Sequence[Verdict | BaseException]
+    ) -> list[Verdict]:
+        """How all stand when those groups that were spent are given back."""
+        return [
+            await self._give_back(charges, verdict) if verdict.allowed else verdict
+            for charges, verdict in zip(asked, found, strict=True)
+            if isinstance(verdict, Verdict)
+        ]
+
+    async def _give_back(self, charges: Sequence[Charge], verdict: Verdict) -> Verdict:
+        spent = [
+            replace(each, cost=-each.cost)
+            for each, standing in zip(charges, verdict.standings, strict=True)
+            if each.cost and not standing.wait
+        ]
+        if not spent:
+            return verdict
+        now = {
+            charge.key: standing
+            for charge, standing in zip(
+                spent, (await self._ask(spent, "settle")).standings, strict=True
+            )
+        }
+        standings = (
+            replace(now.get(each.key, standing), wait=standing.wait)
+            for each, standing in zip(charges, verdict.standings, strict=True)
+        )
+        return Verdict(True, tuple(standings))
+
+
+def _by_tag(charges: Sequence[Charge]) -> list[list[int]]:
+    """Places of charges whose keys a cluster keeps together."""
+    groups: dict[str, list[int]] = {}
+    for place, each in enumerate(charges):
+        groups.setdefault(each.key.partition("{")[2].partition("}")[0], []).append(place)
+    return list(groups.values())
 
 
 def _arguments(charges: Sequence[Charge], how: How) -> list[str | int]:
     arguments: list[str | int] = [len(charges), how]
     for each in charges:
+        limit = each.limit
         # What is more than the limit allows at once is refused, however much more it is.
-        cost = each.cost if how == "settle" else min(each.cost, each.limit.burst + 1)
-        own = KINDS[each.limit.kind].parameters(each.limit)
-        mark = each.holder if each.limit.kind == "concurrent" else each.age
-        arguments += (each.limit.kind, int(each.shadow), cost, *own, mark)
+        cost = each.cost if how == "settle" else min(each.cost, limit.burst + 1)
+        mark = each.holder if limit.kind == "concurrent" else each.age
+        own = KINDS[limit.kind].parameters(limit)
+        arguments += (limit.kind, int(each.shadow), cost, *own, mark)
     return arguments
 
 
@@ -121,3 +127,7 @@ def _verdict(charges: Sequence[Charge], reply: Sequence[int]) -> Verdict:
         remaining, wait, reset = reply[at : at + 3]
         standings.append(Standing(each.limit, remaining, wait, reset, each.shadow))
     return Verdict(bool(reply[0]), tuple(standings))
+
+
+def _digest(script: str) -> str:
+    return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
