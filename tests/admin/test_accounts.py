@@ -1,7 +1,7 @@
 """The pages of accounts: by auth's services, and never beyond what somebody may do themselves."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -359,6 +359,54 @@ def test_a_key_is_made_for_oneself_and_shown_once(root: House) -> None:
     assert text.startswith(key.prefix)
     root.client.cookies.clear()
     assert root.client.get("/auth/me", headers={"X-API-Key": text}).status_code == 200
+
+
+def test_a_key_is_kept_to_networks_and_a_limit(root: House) -> None:
+    """As the API does it, in the one spelling of each; its page shows them."""
+    form = {"name": "import", "networks": "192.0.2.7\r\n10.0.0.0/8", "rate_limit": "100 / minute"}
+    assert root.send("/api-keys/add", form).status_code == 200
+    (key,) = root.all(ApiKey)
+    assert (key.networks, key.rate_limit) == (["10.0.0.0/8", "192.0.2.7/32"], "100/minute")
+    page = root.open(f"/api-keys/detail?pk={key.id}").text
+    for shown in ("10.0.0.0/8", "192.0.2.7/32", "100/minute", "Manages credentials", "Expires at"):
+        assert shown in page
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("networks", "10.0.0.1/8", "is no network"),
+        ("networks", "10.0.0.0/8\nnowhere", "is no network"),
+        ("rate_limit", "often", "often"),
+        ("rate_limit", "0/minute", "0/minute"),
+    ],
+)
+def test_terms_that_are_none_are_refused_at_their_field(
+    root: House, field: str, value: str, message: str
+) -> None:
+    answer = root.send("/api-keys/add", {"name": "key", field: value})
+    assert answer.status_code == 422
+    assert message in answer.text.split(f'id="{field}-error">')[1].split("</p>")[0]
+    assert root.all(ApiKey) == []
+
+
+def test_a_rotated_key_names_its_successor(root: House) -> None:
+    clerk, hour = user(root, "clerk@example.com"), timedelta(hours=1)
+    key, _ = root.call(root.services.keys.create(clerk, "key", actor="test"))
+    _, new, _ = root.call(root.services.keys.rotate(key.id, overlap=hour, actor="test"))
+    page = root.open(f"/api-keys/detail?pk={key.id}").text
+    assert f'href="/admin/api-keys/detail?pk={new.id}"' in page
+
+
+def test_a_successor_that_is_gone_breaks_no_page(root: House) -> None:
+    clerk, hour = user(root, "clerk@example.com"), timedelta(hours=1)
+    key, _ = root.call(root.services.keys.create(clerk, "key", actor="test"))
+    _, new, _ = root.call(root.services.keys.rotate(key.id, overlap=hour, actor="test"))
+    root.call(root.services.keys.revoke(new.id, actor="test"))
+    root.call(root.services.keys.prune(timedelta(0), actor="test"))
+    assert [each.id for each in root.all(ApiKey)] == [key.id]
+    assert root.open(f"/api-keys/detail?pk={key.id}").status_code == 200
+    assert root.open("/api-keys").status_code == 200
 
 
 @pytest.mark.parametrize("expires_at", ["yesterday", "2000-01-01T00:00"])

@@ -1,5 +1,7 @@
 """Nobody gets past the guard but those who are signed in and may enter."""
 
+import logging
+
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -234,3 +236,30 @@ def test_a_websocket_is_closed(house: House) -> None:
         house.client.websocket_connect("/admin/books"),
     ):
         pass
+
+
+def test_who_may_not_enter_and_a_form_of_no_page_are_lines_of_the_log(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "backoffice.auth.refusals")
+    stranger = house.user("bob@example.com")
+    house.sign_in("bob@example.com")
+    assert house.open("/").status_code == 403
+    house.client.cookies.clear()
+    root = house.signed_in(superuser=True)
+    assert house.send("/users/add", {"email": "x@example.com"}, token="forged").status_code == 403
+    evil = {"Origin": "https://evil.example"}
+    assert house.client.post("/admin/login", data={}, headers=evil).status_code == 403
+    house.client.cookies.clear()
+    assert house.client.post("/admin/login", data={}, headers=evil).status_code == 403
+    told = [
+        (each.getMessage(), vars(each).get("user"), vars(each).get("permission"))
+        for each in caplog.records
+        if each.name == "backoffice.auth.refusals"
+    ]
+    assert told == [
+        ("refused: forbidden", str(stranger.id), "admin:enter"),
+        ("refused: csrf_failed", str(root.id), None),
+        ("refused: csrf_failed", str(root.id), None),
+        ("refused: csrf_failed", None, None),
+    ]

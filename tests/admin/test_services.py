@@ -21,11 +21,19 @@ def service(root: House) -> User:
     return root.call(root.services.users.create_service(NAME, actor="test"))
 
 
-def test_it_is_listed_and_shown(root: House, service: User) -> None:
-    assert NAME in root.open("/users").text
-    page = root.open(f"/users/detail?pk={service.id}")
-    assert page.status_code == 200
-    assert "Service" in page.text
+def test_it_says_what_it_is_wherever_it_is_named(root: House, service: User) -> None:
+    key, _ = root.call(root.services.keys.create(service, "ci", actor="test"))
+    for path in (
+        f"/users/detail?pk={service.id}",
+        "/users/lookup",
+        "/api-keys",
+        f"/api-keys/detail?pk={key.id}",
+    ):
+        page = root.open(path).text
+        assert f"{NAME} (service)" in page, path
+        assert "root@example.com (service)" not in page
+    head = root.open("/users").text.split("<tbody>")[0].split("<thead>")[1]
+    assert "Service" in head
 
 
 def test_its_roles_are_given_in_the_form_as_a_browser_sends_it(root: House, service: User) -> None:

@@ -16,12 +16,18 @@ from backoffice.ratelimit import client_address
 
 log: logging.Logger = logging.getLogger(__name__)
 
+_REFUSED = "backoffice.refused"
 #: Longer than any address.
 _ADDRESS_LENGTH = 64
 
 
 def note(connection: HTTPConnection, refusal: Refusal, who: Principal | None) -> None:
-    """A line about a request that is refused though its credential is good, if there is one."""
+    """A line about a request that is refused though its credential is good, if there is one.
+
+    The first of it: who is asked twice, as by a router and by a page of it, is refused once.
+    """
+    if connection.scope.setdefault(_REFUSED, refusal) is not refusal:
+        return
     asked = {"permission": refusal.data["scope"]} if "scope" in refusal.data else {}
     log.info("refused: %s", refusal.code, extra=circumstances(connection, who) | asked)
 

@@ -15,12 +15,27 @@ from starlette_admin.fields import BaseField
 
 from backoffice.admin import forms
 from backoffice.admin.accounts.views import AccountView
-from backoffice.admin.fields import LinesField
+from backoffice.admin.fields import LinesField, Reference
 from backoffice.admin.model_admin import ModelAdmin
 from backoffice.auth import ApiKey
 
 _MOMENT = TypeAdapter(datetime)
-_WRITTEN = ("name", "scopes", "expires_at")
+_WRITTEN = ("name", "scopes", "networks", "rate_limit", "expires_at")
+_SHOWN = (
+    "id",
+    "name",
+    "prefix",
+    "user_id",
+    "scopes",
+    "networks",
+    "rate_limit",
+    "manages_credentials",
+    "created_at",
+    "expires_at",
+    "successor_id",
+    "last_used_at",
+    "revoked_at",
+)
 
 
 class ApiKeyAdmin(ModelAdmin):
@@ -44,22 +59,32 @@ class ApiKeyView(AccountView):
     told_at: ClassVar[dict[str, str]] = {
         "scope_not_held": "scopes",
         "invalid_permission": "scopes",
+        "invalid_network": "networks",
+        "invalid_limit": "rate_limit",
     }
 
     def made_fields(
         self, model: type[SQLModel], resources: Mapping[type[SQLModel], str]
     ) -> list[BaseField]:
-        """Columns, with the scopes as lines."""
+        """Columns, with the scopes and networks as lines, and the successor by its name."""
         fields = {each.name: each for each in super().made_fields(model, resources)}
         fields["scopes"] = LinesField(
             "scopes",
             help_text="What the key may do at most, one permission on each line. "
             "Empty for all that you may do yourself.",
         )
+        fields["networks"] = LinesField(
+            "networks",
+            help_text="From where the key may be used, such as 10.0.0.0/8, one on each line. "
+            "Empty for anywhere.",
+        )
+        fields["rate_limit"].help_text = "Such as 100/minute. Empty for as often as anybody."
+        fields["successor_id"] = Reference(
+            "successor_id", label="Successor", resource=resources[ApiKey]
+        )
         for name, each in fields.items():
             each.read_only = name not in _WRITTEN
-        names = ("id", "name", "prefix", "user_id", "scopes", "created_at", "expires_at")
-        return self.arranged(list(fields.values()), *names, "last_used_at", "revoked_at")
+        return self.arranged(list(fields.values()), *_SHOWN)
 
     def can_edit(self, request: Request) -> bool:
         """Nobody changes a key: what holds it would not know."""
@@ -83,6 +108,8 @@ class ApiKeyView(AccountView):
                 values["name"],
                 scopes=values.get("scopes") or None,
                 expires_at=expires_at,
+                networks=values.get("networks") or None,
+                rate_limit=values.get("rate_limit"),
                 actor=principal.name,
             )
         self.show_once(request, text)

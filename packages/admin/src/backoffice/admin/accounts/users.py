@@ -26,7 +26,15 @@ class UserAdmin(ModelAdmin):
     """How users are listed."""
 
     model = User
-    list_display = ("email", "roles", "is_active", "is_superuser", "is_verified", "created_at")
+    list_display = (
+        "email",
+        "roles",
+        "is_active",
+        "is_superuser",
+        "is_service",
+        "is_verified",
+        "created_at",
+    )
     search_fields = ("email",)
     ordering = ("email",)
     readonly_fields = ("is_service", "locked_until", "created_at", "password_changed_at")
@@ -62,6 +70,10 @@ class UserView(AccountView):
             exclude_from_export=True,
         )
         return [*fields[:2], password, roles, *fields[2:]]
+
+    def label(self, record: Any) -> str:
+        """By address; a program's account says that it is one, wherever it is named."""
+        return f"{record.email} (service)" if record.is_service else str(record.email)
 
     def can_access_field(
         self, request: Request, field: BaseField, action: RequestAction | None = None
