@@ -1,13 +1,21 @@
 """The audit log: what happens to accounts and limits, in the transaction in which it happened."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import datetime, timedelta
 from uuid import UUID
 
+from sqlalchemy import and_, delete, func, or_
+from sqlalchemy import event as sqlalchemy_events
+from sqlalchemy.orm import Session
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backoffice.auth.events import AuthEvent
+from backoffice.auth.audit_chain import Chain, Verified
+from backoffice.auth.events import AuditPruned, AuthEvent
 from backoffice.auth.models import AuditEntry
-from backoffice.core import Clock
+from backoffice.core import Clock, Database, Events
+from backoffice.core.request_ids import request_id
 from backoffice.ratelimit.events import LimitChanged
 
 #: Actor of what nobody signed in did.
@@ -30,21 +38,102 @@ def key(id: UUID) -> str:
 
 
 class AuditLog:
-    """The log of one run of the app."""
+    """The log of one run of the app.
 
-    def __init__(self, clock: Clock) -> None:
+    An entry is written in the transaction of what it tells, and chained to the one before it as
+    the last thing before the commit.
+    """
+
+    def __init__(
+        self, database: Database, events: Events, clock: Clock, secrets: Sequence[bytes]
+    ) -> None:
+        self._database = database
+        self._events = events
         self._clock = clock
+        self._chain = Chain(secrets)
 
     async def record(self, event: AuthEvent | LimitChanged, session: AsyncSession) -> None:
         """Add the event to the log; it is there once the session commits."""
         data = asdict(event)
-        session.add(
-            AuditEntry(
-                at=self._clock.now(),
-                event=event.name,
-                actor=data.pop("actor"),
-                subject=data.pop("subject"),
-                address=data.pop("address"),
-                data=data,
-            )
+        entry = AuditEntry(
+            at=self._clock.now(),
+            event=event.name,
+            outcome=getattr(event, "outcome", "success"),
+            actor=data.pop("actor"),
+            subject=data.pop("subject"),
+            address=data.pop("address"),
+            request_id=request_id() or "",
+            data=data,
         )
+        session.add(entry)
+        self._pending(session.sync_session).append(entry)
+
+    async def entries(
+        self, *, event: str = "", subject: str = "", actor: str = "", limit: int = 100
+    ) -> Sequence[AuditEntry]:
+        """The newest entries first; of this event, about this subject, by this actor."""
+        wanted = {AuditEntry.event: event, AuditEntry.subject: subject, AuditEntry.actor: actor}
+        query = select(AuditEntry).where(
+            *(col(name) == each for name, each in wanted.items() if each)
+        )
+        async with self._database.session() as session:
+            newest = query.order_by(col(AuditEntry.at).desc(), col(AuditEntry.number).desc())
+            return (await session.exec(newest.limit(limit))).all()
+
+    async def verified(self) -> Verified:
+        """Look at the whole chain, and say what is wrong with it."""
+        async with self._database.session() as session:
+            return await self._chain.verified(session)
+
+    async def digest(self, number: int) -> str | None:
+        """The digest of that entry; None where there is no such entry."""
+        async with self._database.session() as session:
+            query = select(AuditEntry.digest).where(AuditEntry.number == number)
+            return (await session.exec(query)).one_or_none()
+
+    async def prune(self, older_than: timedelta, *, actor: str) -> int:
+        """Delete what is older, from the oldest on, and say so in the log; how many there were."""
+        cutoff = self._clock.now() - older_than
+        async with self._database.session() as session:
+            last = await _last_before(session, cutoff)
+            if last is None:
+                return 0
+            number, digest = last
+            unchained = and_(col(AuditEntry.number).is_(None), col(AuditEntry.at) < cutoff)
+            old = or_(col(AuditEntry.number) <= number, unchained)
+            gone = await session.exec(delete(AuditEntry).where(old))
+            pruned = AuditPruned(actor=actor, subject="audit", through=number, digest=digest)
+            await self._events.emit(pruned, session)
+            await session.commit()
+        return gone.rowcount
+
+    def _pending(self, session: Session) -> list[AuditEntry]:
+        pending: list[AuditEntry] | None = session.info.get(self)
+        if pending is None:
+            pending = session.info[self] = []
+            sqlalchemy_events.listen(session, "before_commit", self._chained)
+        return pending
+
+    def _chained(self, session: Session) -> None:
+        if session.in_nested_transaction():
+            return  # a savepoint that is released may be rolled back still
+        # What a savepoint took back is not in the session any more.
+        entries = [each for each in session.info[self] if each in session]
+        session.info[self].clear()
+        if entries:
+            session.flush()
+            self._chain.append(session.connection(), entries)
+
+
+async def _last_before(session: AsyncSession, cutoff: datetime) -> tuple[int, str] | None:
+    """Number and digest of the last entry that can go: none before it is younger."""
+    young = select(func.min(AuditEntry.number)).where(col(AuditEntry.at) >= cutoff)
+    first_young = (await session.exec(young)).one()
+    old = select(AuditEntry.number, AuditEntry.digest).where(
+        col(AuditEntry.at) < cutoff, col(AuditEntry.number).is_not(None)
+    )
+    if first_young is not None:
+        old = old.where(col(AuditEntry.number) < first_young)
+    newest = old.order_by(col(AuditEntry.number).desc()).limit(1)
+    found = (await session.exec(newest)).one_or_none()
+    return None if found is None else (found[0] or 0, found[1])

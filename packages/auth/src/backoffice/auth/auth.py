@@ -197,7 +197,7 @@ class Auth:
             async with opened(
                 core, own, database, events, clock, limiter, self._manager
             ) as services:
-                record = audit.AuditLog(clock).record
+                record = services.audit.record
                 events.within(AuthEvent)(record)
                 events.within(LimitChanged)(record)
                 events.attach(self._listeners)

@@ -1,7 +1,7 @@
 """What happens to accounts, for `auth.on(...)` and the audit log."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from backoffice.core import Event
 
@@ -10,6 +10,8 @@ from backoffice.core import Event
 class AuthEvent(Event):
     """Root of the events of accounts."""
 
+    #: Whether it was done, or was tried and refused.
+    outcome: ClassVar[Literal["success", "failure"]] = "success"
     #: Who did it: `user:<id>`, `cli:<name>`; empty for somebody unknown.
     actor: str = ""
     #: Whom or what it was done to: `user:<id>`, `role:<name>`, `key:<id>`.
@@ -61,6 +63,7 @@ class SignInFailed(AuthEvent):
     """A sign-in was refused; `method` is that of SignedIn, or `reauthentication`."""
 
     name: ClassVar[str] = "auth.sign_in_failed"
+    outcome = "failure"
     method: str = "password"
 
 
@@ -86,6 +89,7 @@ class TokenReused(AuthEvent):
     """A spent refresh token came back: somebody has a copy. Its session was ended."""
 
     name: ClassVar[str] = "auth.token_reused"
+    outcome = "failure"
     session: str = ""
 
 
@@ -151,3 +155,13 @@ class RoleRevoked(AuthEvent):
 
     name: ClassVar[str] = "auth.role_revoked"
     role: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditPruned(AuthEvent):
+    """The oldest entries of the audit log were deleted, through this number of its chain."""
+
+    name: ClassVar[str] = "auth.audit_pruned"
+    through: int = 0
+    #: Of the last entry that was deleted: the chain goes on from it.
+    digest: str = ""

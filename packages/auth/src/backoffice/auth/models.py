@@ -13,6 +13,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     false,
     or_,
+    text,
 )
 from sqlalchemy import UniqueConstraint as Unique
 from sqlmodel import Field, SQLModel, col
@@ -190,6 +191,7 @@ class AuditEntry(SQLModel, table=True):
     __tablename__ = "backoffice_audit"
     __table_args__ = (
         PrimaryKeyConstraint("id", name="pk_backoffice_audit"),
+        Index("uq_backoffice_audit_number", "number", unique=True),
         Index("ix_backoffice_audit_at", "at"),
         Index("ix_backoffice_audit_subject", "subject"),
     )
@@ -203,6 +205,32 @@ class AuditEntry(SQLModel, table=True):
     subject: str = Field(default="", max_length=128)
     address: str = Field(default="", max_length=64)
     data: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    #: Its place in the chain, without a gap; None for entries from before there was one.
+    number: int | None = None
+    #: Of the entry and the digest before it, in hex, by a key that is not in the database.
+    digest: str = Field(default="", max_length=64, sa_column_kwargs={"server_default": text("''")})
+    #: `success`, or `failure` where it was refused.
+    outcome: str = Field(
+        default="success", max_length=16, sa_column_kwargs={"server_default": "success"}
+    )
+    #: The id of the request that caused it, where the app names its requests.
+    request_id: str = Field(
+        default="", max_length=128, sa_column_kwargs={"server_default": text("''")}
+    )
+
+
+class AuditHead(SQLModel, table=True):
+    """The end of the audit log's chain: whoever adds an entry holds this one row."""
+
+    __tablename__ = "backoffice_audit_head"
+    __table_args__ = (PrimaryKeyConstraint("id", name="pk_backoffice_audit_head"),)
+
+    #: Always 1.
+    id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    number: int = 0
+    digest: str = Field(default="", max_length=64)
+    #: Of number and digest, by the same key: the last entries cannot be taken away unseen.
+    seal: str = Field(default="", max_length=64)
 
 
 class Revocation(SQLModel, table=True):

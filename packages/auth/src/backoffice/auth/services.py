@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 
 from backoffice.auth.api_keys import ApiKeys
+from backoffice.auth.audit import AuditLog
 from backoffice.auth.cookies import SessionCookie
 from backoffice.auth.csrf import Csrf
 from backoffice.auth.introspection import Introspection
@@ -38,6 +39,7 @@ class Services:
     database: Database
     events: Events
     clock: Clock
+    audit: AuditLog
     ring: KeyRing
     passwords: Passwords
     users: Users
@@ -113,6 +115,7 @@ async def opened(
                     database=database,
                     events=events,
                     clock=clock,
+                    audit=AuditLog(database, events, clock, core.secrets()),
                     ring=ring,
                     passwords=passwords,
                     users=users,

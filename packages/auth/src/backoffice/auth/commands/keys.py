@@ -42,7 +42,7 @@ def create(
     ] = False,
 ) -> None:
     """Make a key, and print it this once."""
-    span = None if expires is None else _span(expires)
+    span = None if expires is None else span_of(expires)
 
     async def work(services: Services) -> dict[str, Any]:
         owner = await services.users.find(user)
@@ -101,7 +101,7 @@ def rotate(
     ] = "1h",
 ) -> None:
     """Replace a key by a new one of the same terms, and print that this once."""
-    span = timedelta(0) if overlap == "0" else _span(overlap)
+    span = timedelta(0) if overlap == "0" else span_of(overlap)
 
     async def work(services: Services) -> dict[str, Any]:
         old, key, text = await services.keys.rotate(id, overlap=span, actor=operator())
@@ -121,7 +121,7 @@ def prune(
     older_than: Annotated[str, typer.Option(help="How long ago they ended, as 30d.")] = "30d",
 ) -> None:
     """Delete keys that were revoked or ran out long ago."""
-    span = _span(older_than)
+    span = span_of(older_than)
 
     async def work(services: Services) -> int:
         return await services.keys.prune(span, actor=operator())
@@ -149,7 +149,8 @@ def _shown_once(key: ApiKey, text: str) -> dict[str, Any]:
     return _shown(key) | {"key": text}
 
 
-def _span(text: str) -> timedelta:
+def span_of(text: str) -> timedelta:
+    """The span of time that `30m`, `12h`, `30d` or `8w` says; InvalidInput for anything else."""
     found = _SPAN.fullmatch(text)
     if found is None or int(found[1]) == 0:
         raise InvalidInput(f"{text!r} is no span of time; write 30m, 12h, 30d or 8w")
