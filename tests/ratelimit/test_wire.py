@@ -97,7 +97,7 @@ async def test_an_error_of_one_command_is_nobody_elses(
 ) -> None:
     """Its asker is told Unavailable, and the wire goes on."""
     async with echo(redis_url) as wire:
-        bad = asyncio.create_task(wire.command("GET"))
+        bad = asyncio.create_task(wire.command("GET", key=""))
         good = asyncio.create_task(wire.ask(keys("ada"), [1]))
         with pytest.raises(Unavailable) as refusal:
             await bad

@@ -3,7 +3,7 @@
 import contextlib
 import itertools
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -37,15 +37,23 @@ class RedisServer:
 @contextlib.contextmanager
 def redis_server() -> Iterator[RedisServer]:
     """Run Redis from this machine, or else from the wheel, while the block runs."""
+    port = free_port()
+    with redis_at(port, f"databases {DATABASES}"):
+        yield RedisServer(port)
+
+
+@contextlib.contextmanager
+def redis_at(port: int, configuration: str = "", *flags: str) -> Iterator[None]:
+    """Run Redis at this port, with further lines of its configuration, while the block runs."""
     reasons: list[str] = []
     with contextlib.ExitStack() as stack:
         for binary in _candidates():
             try:
-                server = stack.enter_context(_started(binary))
+                stack.enter_context(_started(binary, port, configuration, flags))
             except (ServiceError, OSError) as error:
                 reasons.append(f"{binary}: {error}")
             else:
-                yield server
+                yield
                 return
     raise ServiceError("\n".join([ADVICE, *reasons]))
 
@@ -60,12 +68,11 @@ def _candidates() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _started(binary: Path) -> Iterator[RedisServer]:
+def _started(binary: Path, port: int, configuration: str, flags: Sequence[str]) -> Iterator[None]:
     with kept_directory("backoffice-redis-") as directory:
-        port = free_port()
-        options = ["--bind", "127.0.0.1", "--port", str(port), "--dir", str(directory)]
-        in_memory = ["--save", "", "--appendonly", "no", "--databases", str(DATABASES)]
-        with running(
-            [binary, *options, *in_memory], directory=directory, ready=lambda: listens(port)
-        ):
-            yield RedisServer(port)
+        settings = directory / "redis.conf"
+        place = f"bind 127.0.0.1\nport {port}\ndir {directory}\n"
+        in_memory = "" if "--sentinel" in flags else 'save ""\nappendonly no\n'
+        settings.write_text(place + in_memory + configuration)
+        with running([binary, settings, *flags], directory=directory, ready=lambda: listens(port)):
+            yield

@@ -5,7 +5,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 
-from redis.exceptions import AuthenticationError, ResponseError
+from redis.exceptions import AuthenticationError, MovedError, ResponseError
 
 from backoffice.core import Unavailable
 
@@ -32,6 +32,8 @@ def diagnosis(error: BaseException) -> str:
         return f"the user or password in BACKOFFICE_REDIS_URL is wrong ({error})"
     if isinstance(error, ResponseError) and "DB index" in str(error):
         return f"the database number in BACKOFFICE_REDIS_URL is wrong ({error})"
+    if isinstance(error, MovedError):
+        return "BACKOFFICE_REDIS_URL names a server of a Cluster; write redis+cluster://host:6379"
     return f"{type(error).__name__}: {error}"
 
 

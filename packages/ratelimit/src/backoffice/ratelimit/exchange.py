@@ -47,6 +47,8 @@ class Request:
     arguments: Sequence[str | int]
     reply: asyncio.Future[Any]
     command: Command = ()
+    #: Of a Cluster; those of one slot are one command.
+    slot: int = 0
     redirected: bool = False
     arrived: float = field(default_factory=monotonic)
 

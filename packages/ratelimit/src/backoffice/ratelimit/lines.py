@@ -9,8 +9,8 @@ from typing import Any
 from redis.exceptions import (
     ClusterDownError,
     InvalidResponse,
+    MovedError,
     ReadOnlyError,
-    TryAgainError,
 )
 
 from backoffice.ratelimit.breaker import Breaker, unavailable
@@ -35,7 +35,7 @@ PATIENCE = 1.0
 SECOND_LOOK = 0.002
 
 #: By these replies a server says that it is not the one to ask, as after a failover.
-AWAY = (ReadOnlyError, ClusterDownError, TryAgainError)
+AWAY = (ReadOnlyError, ClusterDownError)
 
 
 class Line:
@@ -50,11 +50,16 @@ class Line:
         connect: Callable[[], Awaitable[Connection]],
         script: Script,
         timeout: float,
+        *,
+        on_away: Callable[[], None] = lambda: None,
+        on_moved: Callable[[Sequence[Request], MovedError], None] | None = None,
     ) -> None:
         self.timeout = timeout
         self.script = script
         self.breaker = Breaker(self._probe)
         self._connect = connect
+        self._on_away = on_away
+        self._on_moved = on_moved
         self._queue: deque[Request] = deque()
         self._links: set[_Link] = set()
         self._idle: list[asyncio.Future[None]] = []
@@ -133,16 +138,23 @@ class Line:
 
     def parcels(self, batch: Sequence[Request]) -> list[Parcel]:
         """The batch as commands."""
-        checks = [request for request in batch if not request.command]
-        others = [Parcel(each.command, [each]) for each in batch if each.command]
-        return [parcel(checks, self.script), *others] if checks else others
+        checks: dict[int, list[Request]] = {}
+        others = []
+        for request in batch:
+            if request.command:
+                others.append(Parcel(request.command, [request]))
+            else:
+                checks.setdefault(request.slot, []).append(request)
+        return [parcel(some, self.script) for some in checks.values()] + others
 
     def answered(self, parcels: Sequence[Parcel], replies: Sequence[Any]) -> None:
         """Give everyone theirs; raises that reply by which the server says to ask elsewhere."""
         away: Exception | None = None
         for each, reply in zip(parcels, replies, strict=True):
-            if isinstance(reply, AWAY):
+            if _is_away(reply):
                 away = reply
+            elif isinstance(reply, MovedError) and self._on_moved is not None:
+                self._on_moved(each.requests, reply)
             elif isinstance(reply, Exception):
                 self.breaker.refused(reply)
                 fail(each.requests, reply)
@@ -166,6 +178,7 @@ class Line:
         fail(batch, error)
         fail(self._queue, error)
         self._queue.clear()
+        self._on_away()
 
     def expired(self, link: "_Link") -> None:
         """The link's batch was not answered in time: it is given up, with its connection."""
@@ -174,6 +187,16 @@ class Line:
         link.task.cancel()
 
     async def _probe(self) -> None:
+        try:
+            connection = await self._answering_connection()
+        except Exception:
+            self._on_away()
+            raise
+        if self._spare is not None:
+            await self._spare.disconnect(nowait=True)
+        self._spare = connection
+
+    async def _answering_connection(self) -> Connection:
         async with asyncio.timeout(PATIENCE):
             connection = await self._connect()
         try:
@@ -182,9 +205,7 @@ class Line:
         except BaseException:
             await connection.disconnect(nowait=True)
             raise
-        if self._spare is not None:
-            await self._spare.disconnect(nowait=True)
-        self._spare = connection
+        return connection
 
 
 class _Link:
@@ -264,6 +285,11 @@ class _Link:
             self._set_timer(min(max(-left, SECOND_LOOK), self._line.timeout))
         else:
             self._line.expired(self)
+
+
+def _is_away(reply: Any) -> bool:
+    # Redis 6 names an error within a script in the middle of its text.
+    return isinstance(reply, AWAY) or (isinstance(reply, Exception) and "READONLY" in str(reply))
 
 
 def fail(requests: Sequence[Request] | deque[Request], cause: BaseException) -> None:
