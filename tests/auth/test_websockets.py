@@ -239,6 +239,10 @@ class TestHandshake:
         assert "Max-Age=0" in answer.headers["set-cookie"]
         with street.connect("/ws/feed", cookie=cookie, origin=HERE) as socket:
             assert socket.receive_json() == {"id": None}
+            sent: dict[bytes, bytes] = dict(list(socket.extra_headers or ()))
+            cleared = sent[b"set-cookie"].decode()
+            assert cleared.startswith('backoffice_session="";')
+            assert "Max-Age=0" in cleared
 
     @pytest.mark.parametrize("path", ["/ws/who", "/ws/feed"])
     def test_a_forged_cookie_is_never_anonymous(self, street: Street, path: str) -> None:

@@ -1,7 +1,7 @@
 """The channels of one websocket, which may be ended from elsewhere than from its endpoint."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -16,6 +16,19 @@ T = TypeVar("T")
 CLOSING = 1.0
 #: A reason has 123 bytes at most (RFC 6455, 5.5).
 _REASON_BYTES = 123
+
+
+def say_on_acceptance(websocket: WebSocket, headers: Mapping[str, str]) -> None:
+    """Send these headers with the answer that accepts the websocket."""
+    send = websocket._send
+    added = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "websocket.accept":
+            message = {**message, "headers": [*message.get("headers", ()), *added]}
+        await send(message)
+
+    websocket._send = sending
 
 
 class _Ended(Exception):

@@ -8,8 +8,10 @@ from typing import Any, ClassVar, TypeVar
 from fastapi import Response
 from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
+from starlette.websockets import WebSocket
 
 from backoffice.auth import refusals, schemes
+from backoffice.auth.channels import say_on_acceptance
 from backoffice.auth.permissions import parsed
 from backoffice.auth.principals import Method, Principal
 from backoffice.auth.resolution import Resolution, Resolver
@@ -156,7 +158,11 @@ class OptionalGuard(Guard):
         if principal is None:
             services = self._services.of(connection)
             resolution = await services.resolver.resolution(connection)
-            if resolution.stale_cookie:
+            if not resolution.stale_cookie:
+                return None
+            if isinstance(connection, WebSocket):
+                say_on_acceptance(connection, services.cookie.clearing(connection))
+            else:
                 services.cookie.clear(response, connection)
         return principal
 
