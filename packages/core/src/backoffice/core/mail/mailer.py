@@ -11,7 +11,7 @@ from backoffice.core.clock import clock as app_clock
 from backoffice.core.errors import SetupError, Unavailable
 from backoffice.core.mail.backends import Backend, Console, Directory, Memory
 from backoffice.core.mail.errors import MailUnavailable
-from backoffice.core.mail.messages import Message, letter, parsed
+from backoffice.core.mail.messages import Message, Taken, letter, parsed
 from backoffice.core.mail.settings import NOBODY, MailSettings, Submission, mail_settings
 from backoffice.core.singletons import singleton
 
@@ -33,13 +33,15 @@ class Mailer:
         self._asked: float | None = None
         self._unwell = ""
 
-    async def send(self, message: Message) -> None:
+    async def send(self, message: Message, *, taken: Taken | None = None) -> None:
         """Hand the message over; MailUnavailable says whether trying again may help.
 
-        After a time-out it may have arrived all the same: send it again under the same id.
+        After a time-out it may have arrived all the same: send it again under the same id. A
+        backend may await `taken` as soon as it is rid of the message, before it has tidied up.
         """
+        given = () if taken is None else (taken,)
         # Writing out the largest message takes 50 ms.
-        written = await to_thread.run_sync(letter, message, self._sender, self._clock.now())
+        written = await to_thread.run_sync(letter, message, self._sender, self._clock.now(), *given)
         try:
             await self.backend.deliver(written)
         except MailUnavailable as error:

@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.header import Header
@@ -154,6 +154,14 @@ def _invalid(field_name: str, fault: str) -> InvalidInput:
     )
 
 
+#: Called as soon as a letter is no longer ours.
+Taken = Callable[[], Awaitable[None]]
+
+
+async def _nobody() -> None:
+    """Nobody wants to know."""
+
+
 @dataclass(frozen=True)
 class Letter:
     """A message written out: the envelope, and the bytes that are the same on every way out."""
@@ -162,13 +170,16 @@ class Letter:
     sender: str
     recipient: str
     content: bytes = field(repr=False)
+    #: For a backend that has something to do after it was rid of the letter, such as a goodbye.
+    taken: Taken = field(default=_nobody, repr=False)
 
 
-def letter(message: Message, sender: Mailbox, written: datetime) -> Letter:
+def letter(message: Message, sender: Mailbox, written: datetime, taken: Taken = _nobody) -> Letter:
     """Write `message` out; `sender` and the moment are not the message's to say."""
     to = parsed("to", message.to)
     head = "".join(f"{line}\r\n" for line in _header_lines(message, to, sender, written))
-    return Letter(message, sender.address, to.address, head.encode() + _body(message))
+    content = head.encode() + _body(message)
+    return Letter(message, sender.address, to.address, content, taken)
 
 
 def _header_lines(

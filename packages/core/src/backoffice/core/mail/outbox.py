@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from anyio import to_thread
 from fastapi import Depends
-from sqlalchemy import ColumnElement, Insert, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Executable, and_, func, or_, select, update
 from sqlalchemy import event as sqlalchemy_events
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -59,7 +59,7 @@ class Outbox:
         row = self._row(message, template, until)
         done = await connection.execute(_insert(connection.dialect.name, row))
         self._tell_after_commit(session.sync_session)
-        return done.rowcount == 1
+        return done.first() is not None
 
     async def tell(
         self,
@@ -163,9 +163,10 @@ def content(message: Message) -> dict[str, Any]:
     }
 
 
-def _insert(dialect: str, row: dict[str, Any]) -> Insert:
+def _insert(dialect: str, row: dict[str, Any]) -> Executable:
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    return insert(OutgoingMail).values(row).on_conflict_do_nothing(index_elements=["id"])
+    written = insert(OutgoingMail).values(row).on_conflict_do_nothing(index_elements=["id"])
+    return written.returning(col(OutgoingMail.id))
 
 
 def _again(which: ColumnElement[bool], moment: datetime) -> Any:

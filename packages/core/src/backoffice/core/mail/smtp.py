@@ -51,11 +51,15 @@ class SMTP:
     async def deliver(self, letter: Letter) -> None:
         """Send the letter; MailUnavailable tells whether trying again may help."""
         options = [] if letter.content.isascii() else ["SMTPUTF8", "BODY=8BITMIME"]
-        await self._in_session(
-            lambda client: client.sendmail(
+
+        async def hand_over(client: _Client) -> None:
+            await client.sendmail(
                 letter.sender, letter.recipient, letter.content, mail_options=options
             )
-        )
+            # Before the goodbye, which may take a second: whoever crashes in it sends it twice.
+            await letter.taken()
+
+        await self._in_session(hand_over)
 
     async def ping(self) -> None:
         """Connect, encrypt and sign in as for a letter."""

@@ -59,6 +59,24 @@ class Failure:
     temporary: bool
 
 
+class _Handover:
+    """Notes that a message was sent: when the server has taken it, else once all is over."""
+
+    def __init__(self, note: Callable[[], Awaitable[None]]) -> None:
+        self._note = note
+        self.taken = False
+        self._noted = False
+
+    async def __call__(self) -> None:
+        self.taken = True
+        await self._note()
+        self._noted = True
+
+    async def finish(self) -> None:
+        if not self._noted:
+            await self()
+
+
 class MailWorker:
     """Sends messages of the outbox, several at a time; any number of workers may share it."""
 
@@ -132,8 +150,8 @@ class MailWorker:
         """Start what is due, as far as there is room; gives how long to wait then."""
         room = self._settings.connections - len(self._sending)
         try:
-            claims = await self._take(room) if room > 0 else []
             await self.tidy()
+            claims = await self._take(room) if room > 0 else []
         except Exception as error:  # noqa: BLE001 - a worker that ends would send nothing any more
             self._complain(error)
             return TROUBLE
@@ -159,10 +177,11 @@ class MailWorker:
             self._tidied = now
 
     async def _settle(self, claim: Claim) -> None:
+        handover = _Handover(lambda: self._note_sent(claim))
         try:
-            failure = await self._tried(claim)
-            if failure is None:
-                await self._note_sent(claim)
+            failure = await self._tried(claim, handover)
+            if failure is None or handover.taken:
+                await handover.finish()
                 self.sent += 1
             else:
                 await self._note_failed(claim, failure)
@@ -175,7 +194,7 @@ class MailWorker:
             self._settled = anyio.Event()
             self.notice()
 
-    async def _tried(self, claim: Claim) -> Failure | None:
+    async def _tried(self, claim: Claim, handover: _Handover) -> Failure | None:
         if claim.attempt > self._settings.attempts:
             return Failure("whoever tried to send it never came back", temporary=False)
         try:
@@ -184,7 +203,7 @@ class MailWorker:
             return Failure(f"what is kept is no message ({_named(error)})", temporary=False)
         try:
             with anyio.fail_after(self._settings.timeout + MARGIN):
-                await self._mailer.send(message)
+                await self._mailer.send(message, taken=handover)
         except MailUnavailable as error:
             return Failure(error.reason, error.temporary)
         except Exception as error:  # noqa: BLE001 - a way out of the app's own may raise anything
