@@ -1,7 +1,10 @@
 """The fields of draft-ietf-httpapi-ratelimit-headers-11, letter by letter."""
 
 from backoffice.ratelimit import Decision, Limit, Standing, limits
-from backoffice.ratelimit.headers import fields
+from backoffice.ratelimit.headers import Headers
+
+
+fields = Headers().fields
 
 
 def standing(written: str, spent: int, wait: int = 0) -> Standing:

@@ -102,7 +102,7 @@ def test_several_rate_limits_of_a_route_are_counted_apart_and_told_together() ->
 
 
 def test_the_fields_can_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BACKOFFICE_RATELIMIT__HEADERS", "false")
+    monkeypatch.setenv("BACKOFFICE_RATELIMIT__HEADERS", "off")
     with TestClient(shop(RateLimit("1/minute"))) as client:
         answers = [client.get("/quote") for _ in range(2)]
     assert not [name for each in answers for name in each.headers if "ratelimit" in name]
@@ -271,7 +271,8 @@ def test_a_negative_cost_gives_nothing_back() -> None:
         ({"cost": 6}, "can never pass"),
         ({"cost": -1}, "can never pass"),
         ({"name": " "}, "name is empty"),
-        ({"on_error": "shrug"}, "on_error='shrug' is not known"),
+        ({"on_error": "refuse"}, "on_error='refuse' is not known; 'local' or 'closed' or 'open'"),
+        ({"on": "sundays"}, "on='sundays' is not known"),
     ],
 )
 def test_what_cannot_work_is_refused_where_it_is_written(

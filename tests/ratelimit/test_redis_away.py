@@ -15,10 +15,10 @@ from tests.ratelimit.fallible_redis import FallibleRedis
 def shop() -> FastAPI:
     app = FastAPI(lifespan=singletons())
 
-    @app.get("/closed", dependencies=[RateLimit("9/minute")])
+    @app.get("/closed", dependencies=[RateLimit("9/minute", on_error="closed")])
     async def closed() -> None: ...
 
-    @app.get("/open", dependencies=[RateLimit("9/minute", on_error="allow")])
+    @app.get("/open", dependencies=[RateLimit("9/minute", on_error="open")])
     async def opened() -> None: ...
 
     return app

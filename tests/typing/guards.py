@@ -66,7 +66,7 @@ async def price(request: Request) -> int:
     return len(request.query_params)
 
 
-RateLimit("20/minute", key=tenant, cost=price, on_error="allow")
+RateLimit("20/minute", key=tenant, cost=price, on_error="open")
 assert_type(auth.services, Singleton[Services])
 assert_type(auth.router, APIRouter)
 assert_type(admin.router, APIRouter)

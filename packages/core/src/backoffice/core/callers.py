@@ -9,6 +9,7 @@ from backoffice.core.singletons import singleton
 Identify = Callable[[HTTPConnection], Awaitable[str | None]]
 Permits = Callable[[HTTPConnection, str], Awaitable[bool]]
 Find = Callable[[str], Awaitable[str | None]]
+Roles = Callable[[HTTPConnection], Awaitable[frozenset[str]]]
 
 
 class Callers:
@@ -18,21 +19,29 @@ class Callers:
         self._identify: list[Identify] = []
         self._permits: list[Permits] = []
         self._find: list[Find] = []
+        self._roles: list[Roles] = []
 
     def register(
-        self, identify: Identify, permits: Permits | None = None, find: Find | None = None
+        self,
+        identify: Identify,
+        permits: Permits | None = None,
+        find: Find | None = None,
+        roles: Roles | None = None,
     ) -> None:
         """Ask these too.
 
         `identify` gives a stable name such as `user:42`, or None if it cannot; `permits` says
         whether the caller holds a permission, and may refuse a credential that is not good;
-        `find` gives the name of whom an operator means by an address or an id.
+        `find` gives the name of whom an operator means by an address or an id; `roles` gives the
+        names of the roles that the caller holds.
         """
         self._identify.append(identify)
         if permits is not None:
             self._permits.append(permits)
         if find is not None:
             self._find.append(find)
+        if roles is not None:
+            self._roles.append(roles)
 
     async def name(self, connection: HTTPConnection) -> str | None:
         """The caller's name, or None for one that nobody knows."""
@@ -49,6 +58,13 @@ class Callers:
             if found is not None:
                 return found
         return None
+
+    async def roles(self, connection: HTTPConnection) -> frozenset[str]:
+        """The roles of the caller; none where nobody knows them."""
+        found: frozenset[str] = frozenset()
+        for roles in self._roles:
+            found |= await roles(connection)
+        return found
 
     async def may(self, connection: HTTPConnection, permission: str) -> bool:
         """Whether the caller holds the permission; nobody does where nothing authenticates."""

@@ -4,19 +4,24 @@ from backoffice.ratelimit.addresses import client_address, client_network
 from backoffice.ratelimit.charges import Charge, Standing, Verdict
 from backoffice.ratelimit.decisions import Decision
 from backoffice.ratelimit.dependencies import RateLimit
+from backoffice.ratelimit.judgements import Check
 from backoffice.ratelimit.limiter import Limiter, limiter
 from backoffice.ratelimit.limits import Limit, limits
 from backoffice.ratelimit.memory import MemoryStore
+from backoffice.ratelimit.reservations import Reservation, Reserve
 from backoffice.ratelimit.settings import RateLimitSettings, ratelimit_settings
 
 __all__ = [
     "Charge",
+    "Check",
     "Decision",
     "Limit",
     "Limiter",
     "MemoryStore",
     "RateLimit",
     "RateLimitSettings",
+    "Reservation",
+    "Reserve",
     "Standing",
     "Verdict",
     "client_address",

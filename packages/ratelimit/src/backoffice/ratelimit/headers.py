@@ -1,48 +1,138 @@
-"""The fields RateLimit-Policy and RateLimit, as draft-ietf-httpapi-ratelimit-headers-11 has them.
+"""The fields that tell a client where it stands, in the version of the IETF's draft that is set.
 
-Both are lists of RFC 9651: one member per limit, named alike in both.
+`draft-11` of draft-ietf-httpapi-ratelimit-headers: `RateLimit-Policy` and `RateLimit`, lists of RFC
+9651 with one member per limit, named alike in both. `draft-7`: the same names, the tightest limit.
+Besides, `X-RateLimit-*`, which no standard ever had.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Literal, NamedTuple
 
 from backoffice.ratelimit.charges import Standing
 from backoffice.ratelimit.decisions import Decision, seconds
+from backoffice.ratelimit.limits import Limit
+
+Version = Literal["draft-11", "draft-7", "off"]
 
 
-def fields(decisions: Sequence[Decision]) -> dict[str, str]:
-    """The two fields for all checks of one request; none where no store answered."""
-    members = list(_named(decisions))
-    if not members:
-        return {}
-    return {
-        "RateLimit-Policy": ", ".join(_policy(name, each) for name, each, _ in members),
-        "RateLimit": ", ".join(_quota(*member) for member in members),
-    }
+class Member(NamedTuple):
+    """What the fields say of one limit; `wait` is what a refused caller must, in seconds."""
+
+    name: str
+    standing: Standing
+    wait: int
+
+    @property
+    def remaining(self) -> int:
+        """A burst above the count is not promised: what is left stays within the policy."""
+        return min(self.standing.remaining, self.standing.limit.count)
+
+    @property
+    def reset(self) -> int:
+        """The seconds within which the caller can use no more than what remains.
+
+        For a limit that recovers bit by bit that is the time in which so many units are granted, so
+        that a client that spreads its requests over it is never refused; for a spent one, the wait.
+        """
+        standing = self.standing
+        if self.wait:
+            return self.wait
+        if standing.limit.kind == "spread":
+            spread = self.remaining * standing.limit.emission
+            return seconds(max(spread, standing.next))
+        return seconds(standing.reset or standing.limit.period)
 
 
-def _named(decisions: Iterable[Decision]) -> Iterator[tuple[str, Standing, int]]:
-    """Each limit with a name of its own and the seconds that a refused caller must wait for it."""
+class Headers:
+    """Writes the fields in one version."""
+
+    def __init__(self, version: Version = "draft-11", *, legacy: bool = False) -> None:
+        self._write = _VERSIONS[version]
+        self._legacy = legacy
+        self.off: bool = version == "off" and not legacy
+
+    def fields(self, decisions: Sequence[Decision]) -> dict[str, str]:
+        """The fields for all checks of one request; none where no store answered."""
+        if self.off:
+            return {}
+        members = list(_members(decisions))
+        if not members:
+            return {}
+        fields = self._write(members)
+        return {**fields, **_x_ratelimit(members)} if self._legacy else fields
+
+
+def _members(decisions: Iterable[Decision]) -> Iterator[Member]:
+    """Each limit that binds, with a name of its own."""
     seen: dict[str, int] = {}
     for decision in decisions:
+        possible = decision.possible
         for each in decision.standings:
+            if each.shadow:
+                continue
             text = str(each.limit)
             times = seen[text] = seen.get(text, 0) + 1
             name = text if times == 1 else f"{text}#{times}"
-            yield name, each, seconds(each.wait) if decision.possible else 0
+            yield Member(name, each, seconds(each.wait) if possible and each.wait else 0)
 
 
-def _policy(name: str, standing: Standing) -> str:
-    limit = standing.limit
+def _draft_11(members: Sequence[Member]) -> dict[str, str]:
+    return {
+        "RateLimit-Policy": ", ".join(_policy(each.name, each.standing.limit) for each in members),
+        "RateLimit": ", ".join(_quota(each) for each in members),
+    }
+
+
+@lru_cache(maxsize=1024)
+def _policy(name: str, limit: Limit) -> str:
+    if limit.kind == "concurrent":
+        return f'"{name}";q={limit.count};qu="concurrent-requests"'
     return f'"{name}";q={limit.count};w={seconds(limit.period)}'
 
 
-def _quota(name: str, standing: Standing, wait: int) -> str:
-    """`t`: the seconds within which the caller can use no more than `r`.
+def _quota(member: Member) -> str:
+    # Nobody knows when a place comes back before somebody waits for one.
+    if member.standing.limit.kind == "concurrent" and not member.wait:
+        return f'"{member.name}";r={member.remaining}'
+    return f'"{member.name}";r={member.remaining};t={member.reset}'
 
-    For a limit that recovers bit by bit that is the time in which `r` units are granted, so that
-    a client that spreads its requests over `t` is never refused; for a spent one, the wait.
-    """
-    limit = standing.limit
-    available = min(standing.remaining, limit.count)
-    spread = seconds(available * limit.emission)
-    return f'"{name}";r={available};t={wait or max(spread, seconds(standing.next))}'
+
+def _draft_7(members: Sequence[Member]) -> dict[str, str]:
+    tightest = _tightest(members)
+    return {
+        "RateLimit-Policy": ", ".join(_policy_7(each.standing.limit) for each in members),
+        "RateLimit": (
+            f"limit={tightest.standing.limit.count}, remaining={tightest.remaining}, "
+            f"reset={tightest.reset}"
+        ),
+    }
+
+
+def _policy_7(limit: Limit) -> str:
+    return f"{limit.count};w={seconds(limit.period)}"
+
+
+def _off(_: Sequence[Member]) -> dict[str, str]:
+    return {}
+
+
+def _x_ratelimit(members: Sequence[Member]) -> dict[str, str]:
+    """Of the tightest limit; the reset in seconds from now."""
+    tightest = _tightest(members)
+    return {
+        "X-RateLimit-Limit": str(tightest.standing.limit.count),
+        "X-RateLimit-Remaining": str(tightest.remaining),
+        "X-RateLimit-Reset": str(tightest.reset),
+    }
+
+
+def _tightest(members: Sequence[Member]) -> Member:
+    """The one that a client has to wait for, else the one with the least left."""
+    return min(members, key=lambda each: (-each.wait, each.remaining, -each.reset))
+
+
+_VERSIONS: Mapping[Version, Callable[[Sequence[Member]], dict[str, str]]] = MappingProxyType(
+    {"draft-11": _draft_11, "draft-7": _draft_7, "off": _off}
+)

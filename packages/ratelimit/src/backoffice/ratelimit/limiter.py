@@ -3,54 +3,39 @@
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from time import monotonic, perf_counter
-from typing import Literal, NamedTuple
+from time import perf_counter
+from typing import Annotated
 
-from backoffice.core import Clock, InvalidInput, SetupError, Unavailable
+from fastapi import Depends
+
+from backoffice.core import Clock, InvalidInput, Settings, SetupError, Unavailable, singleton
+from backoffice.core import clock as app_clock
+from backoffice.core import settings as app_settings
 from backoffice.ratelimit.charges import Charge, Store, Verdict
 from backoffice.ratelimit.decisions import Decision
 from backoffice.ratelimit.headers import Headers, Version
 from backoffice.ratelimit.holdings import Holding, end
+from backoffice.ratelimit.judgements import Check, Judgement, OnError, decide
 from backoffice.ratelimit.keys import Keys, digest
 from backoffice.ratelimit.leases import Leases
 from backoffice.ratelimit.limits import Limit
+from backoffice.ratelimit.local import LocalStore
+from backoffice.ratelimit.memory import MemoryStore
 from backoffice.ratelimit.overrides import Overrides
+from backoffice.ratelimit.overrides import overrides as run_overrides
 from backoffice.ratelimit.refusals import refusal
 from backoffice.ratelimit.refused import Refused
 from backoffice.ratelimit.reservations import Reservation
+from backoffice.ratelimit.settings import RateLimitSettings, ratelimit_settings
 from backoffice.ratelimit.watch import Watch
-
-#: What happens while Redis does not answer. `local`: counted in this process, the limit divided by
-#: the workers. `closed`: refused with 503. `open`: let pass.
-OnError = Literal["local", "closed", "open"]
-
-
-class Check(NamedTuple):
-    """Whether `key` may spend `cost` units of what `name` limits, by these limits."""
-
-    name: str
-    key: str
-    limits: Sequence[Limit]
-    cost: int = 1
-    on_error: OnError = "local"
-    #: Counted and told, but refusing nobody.
-    shadow: bool = False
-
-
-class Judged(NamedTuple):
-    """What checks came to, what each has charged, and where."""
-
-    decisions: list[Decision]
-    charges: list[list[Charge]]
-    store: Store
-    #: When, in seconds of a clock that never goes back.
-    at: float
+from backoffice.ratelimit.watch import watch as run_watch
+from backoffice.ratelimit.workers import workers
 
 
 class Limiter:
     """Checks limits in a store: `await limiter.check("login", address, limits("5/minute"))`.
 
-    `local` counts while the store does not answer; without one, that is refused.
+    `local` counts while the store does not answer; without one, every check is `closed` then.
     """
 
     def __init__(
@@ -72,9 +57,9 @@ class Limiter:
         self._overrides = overrides or Overrides()
         self._watch = watch
         self._leases = Leases()
-        self._now = clock.monotonic if clock is not None else monotonic
+        self._now = (clock or Clock()).monotonic
         # A memory of one's own is asked as fast as a memory of what it said.
-        self._refused = Refused(monotonic) if local is not None else None
+        self._refused = Refused(self._now) if local is not None else None
 
     async def check(
         self,
@@ -174,7 +159,7 @@ class Limiter:
         """End what goes on in the background; the stores are closed by whoever opened them."""
         await self._leases.close()
 
-    async def judge(self, checks: Sequence[Check]) -> Judged:
+    async def judge(self, checks: Sequence[Check]) -> Judgement:
         """Check all in one round trip, and tell what was charged; nobody is refused by raising."""
         started = perf_counter()
         callers = [digest(each.key) for each in checks]
@@ -184,27 +169,21 @@ class Limiter:
             verdict = await self._verdict([each for group in charges for each in group])
         except Unavailable as error:
             return await self._judge_without(checks, callers, charges, error, started)
-        decisions = _decisions(checks, charges, verdict)
+        decisions = decide(checks, charges, verdict)
         if self._watch is not None:
             self._watch.checked(decisions, callers, perf_counter() - started)
-        return Judged(decisions, charges, store, at)
+        return Judgement(decisions, charges, store, at)
 
     def hold(
         self,
-        judged: Judged,
+        judged: Judgement,
         number: int,
         *,
         reservation: Reservation | None = None,
         on_failures: bool = False,
     ) -> Holding:
         """What one of the checks took, until `end`; its places are renewed as long."""
-        standings = judged.decisions[number].standings
-        # One that was let pass without a store has taken nothing.
-        taken = [
-            charge
-            for charge, standing in zip(judged.charges[number], standings, strict=False)
-            if charge.cost and not standing.wait
-        ]
+        taken = judged.taken(number)
         leases = self._leases.hold(judged.store, taken)
         return Holding(judged.store, taken, judged.at, leases, reservation, on_failures)
 
@@ -230,8 +209,9 @@ class Limiter:
         limits = self._overrides.limits(check.name, caller) or check.limits
         # Who pays nothing is refused nothing, and must not stand in the way of other checks.
         shadow = check.shadow or not check.cost
+        of = self._keys.of
         return [
-            Charge(self._keys.of(check.name, caller, limit), limit, check.cost, shadow, _holder(limit))
+            Charge(of(check.name, caller, limit), limit, check.cost, shadow, _holder(limit))
             for limit in limits
         ]
 
@@ -242,40 +222,73 @@ class Limiter:
         charges: Sequence[list[Charge]],
         error: Unavailable,
         started: float,
-    ) -> Judged:
+    ) -> Judgement:
         """What each check says for when the store does not answer."""
-        counted = [each.on_error == "local" and self._local is not None for each in checks]
-        if any(not local and each.on_error != "open" for local, each in zip(counted, checks, strict=True)):
-            self._note_unavailable(checks, started)
+        store, at = self._local, self._now()
+        if store is None or any(each.on_error == "closed" for each in checks):
+            if self._watch is not None:
+                self._watch.unavailable([each.name for each in checks], perf_counter() - started)
             raise error
-        local = [group if here else [] for here, group in zip(counted, charges, strict=True)]
-        store, at = self._local or self._store, monotonic()
-        verdict = Verdict(True, ())
-        if any(counted):
-            verdict = await store.charge([each for group in local for each in group])
-        decisions = _decisions(checks, local, verdict)
+        local = [
+            group if check.on_error == "local" else []
+            for check, group in zip(checks, charges, strict=True)
+        ]
+        verdict = await store.charge([each for group in local for each in group])
+        decisions = decide(checks, local, verdict)
         if self._watch is not None:
             self._watch.checked(decisions, callers, perf_counter() - started, local=True)
-        return Judged(decisions, local, store, at)
-
-    def _note_unavailable(self, checks: Sequence[Check], started: float) -> None:
-        if self._watch is not None:
-            self._watch.unavailable([each.name for each in checks], perf_counter() - started)
+        return Judgement(decisions, local, store, at)
 
 
 def _holder(limit: Limit) -> str:
     return secrets.token_urlsafe(9) if limit.kind == "concurrent" else ""
 
 
-def _decisions(
-    checks: Sequence[Check], charges: Sequence[list[Charge]], verdict: Verdict
-) -> list[Decision]:
-    found, at = [], 0
-    for check, group in zip(checks, charges, strict=True):
-        standings = verdict.standings[at : at + len(group)]
-        at += len(group)
-        if not check.cost and not check.shadow:
-            standings = tuple(each._replace(shadow=False) for each in standings)
-        allowed = check.shadow or not any(each.wait for each in standings)
-        found.append(Decision(check.name, allowed, check.cost, standings))
-    return found
+@singleton
+async def limiter(
+    settings: Annotated[Settings, Depends(app_settings)],
+    own: Annotated[RateLimitSettings, Depends(ratelimit_settings)],
+    clock: Annotated[Clock, Depends(app_clock)],
+    overrides: Annotated[Overrides, Depends(run_overrides)],
+    watch: Annotated[Watch, Depends(run_watch)],
+) -> AsyncIterator[Limiter]:
+    """The app's limiter: in Redis where BACKOFFICE_REDIS_URL is set, else in this process."""
+    store, local = _stores(settings, own, clock)
+    limiter = Limiter(
+        store,
+        namespace=own.namespace,
+        headers=own.headers,
+        legacy_headers=own.legacy_headers,
+        overrides=overrides,
+        watch=watch,
+        local=local,
+        clock=clock,
+    )
+    try:
+        yield limiter
+    finally:
+        await limiter.close()
+        await store.close()
+
+
+# Not required: every replica would be taken out of service at once, and none would mend Redis.
+@limiter.health(timeout=2, required=False)
+async def _answers(limiter: Limiter) -> None:
+    await limiter.ping()
+
+
+def _stores(
+    settings: Settings, own: RateLimitSettings, clock: Clock
+) -> tuple[Store, LocalStore | None]:
+    """Where limits are counted, and where while that does not answer."""
+    if settings.redis_url is None:
+        return MemoryStore(own.memory_size, clock), None
+    try:
+        from backoffice.ratelimit.redis import RedisStore
+    except ModuleNotFoundError:
+        raise SetupError(
+            "BACKOFFICE_REDIS_URL is set, but redis is not installed; "
+            "install fastapi-backoffice-ratelimit[redis]"
+        ) from None
+    store = RedisStore(settings.redis_url.get_secret_value(), timeout=own.redis_timeout)
+    return store, LocalStore(own.memory_size, own.workers or workers(), clock)

@@ -1,7 +1,7 @@
 """How limits are kept: `BACKOFFICE_RATELIMIT__...`."""
 
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, field_validator
 from pydantic_settings import NoDecode
@@ -16,8 +16,8 @@ def _limit(written: str) -> str:
         parse(written)
     except SetupError:
         raise ValueError(
-            'is not a limit that can be kept; write it as "20/minute", "5/10 seconds" or '
-            '"20/minute;burst=5"'
+            'is not a limit that can be kept; write it as "20/minute", "5/10 seconds", '
+            '"20/minute;burst=5", "20/minute;strict" or "1000/day;calendar"'
         ) from None
     return written
 
@@ -36,14 +36,18 @@ class RateLimitSettings(PackageSettings):
     ] = ()
     """Networks of proxies whose `X-Forwarded-For` is believed, as `10.0.0.0/8, 2001:db8::/32`."""
 
-    headers: bool = True
-    """Whether answers carry the fields `RateLimit` and `RateLimit-Policy`."""
+    headers: Literal["draft-11", "draft-7", "off"] = "draft-11"
+    """In which version of the IETF's draft answers carry `RateLimit` and `RateLimit-Policy`."""
 
-    redis_timeout: Seconds = Field(default=0.5, gt=0, le=10)
-    """How long one check may take in Redis, waiting for a free connection included."""
+    legacy_headers: bool = False
+    """Whether answers carry `X-RateLimit-Limit`, `-Remaining` and `-Reset` (in seconds) besides."""
 
-    redis_connections: Annotated[int, Unit("connections")] = Field(default=16, ge=1, le=1000)
-    """Connections to Redis by each process; whoever finds none free waits."""
+    redis_timeout: Seconds = Field(default=0.05, gt=0, le=10)
+    """How long one check may take in Redis, from its arrival; no check is sent twice."""
+
+    workers: Annotated[int | None, Unit("processes")] = Field(default=None, ge=1, le=10_000)
+    """Processes that serve the app: while Redis is away, each lets its part of a limit through. Left
+    out, that is what the server was told, as by `WEB_CONCURRENCY`."""
 
     memory_size: Annotated[int, Unit("counters")] = Field(default=100_000, ge=1000)
     """Counters that a process without Redis keeps, about 300 bytes each; then the longest unused is

@@ -34,9 +34,7 @@ from backoffice.ratelimit.dependencies import (
     POLICY_VIOLATION,
     READ,
     Gate,
-)
-from backoffice.ratelimit.dependencies import (
-    _cannot_be_told as cannot_be_told,
+    cannot_be_told,
 )
 from backoffice.ratelimit.limiter import Limiter, limiter
 

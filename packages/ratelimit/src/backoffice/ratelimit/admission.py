@@ -1,0 +1,76 @@
+"""Admission: all the gates of a connection, judged in one round trip."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from typing import Any
+
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+
+from backoffice.ratelimit.decisions import Decision
+from backoffice.ratelimit.failures import has_failed, watch
+from backoffice.ratelimit.gates import Gate
+from backoffice.ratelimit.judgements import Check, Judgement
+from backoffice.ratelimit.limiter import Limiter
+from backoffice.ratelimit.refusals import refusal
+from backoffice.ratelimit.reservations import Reservation
+from backoffice.ratelimit.route_gates import Named
+from backoffice.ratelimit.visits import Visit
+
+#: Where FastAPI keeps what is to be done once the answer has been sent.
+STACK = "fastapi_inner_astack"
+
+
+async def admit(
+    gates: Sequence[Named], limiter: Limiter, connection: HTTPConnection, visit: Visit
+) -> None:
+    """Let the connection pass all of them, or raise TooManyRequests, or Unavailable."""
+    asked: list[tuple[Gate, Check]] = []
+    for gate, bucket in gates:
+        check = await gate.ask(connection, visit, bucket)
+        if check is None:
+            visit.exempt(gate, Decision(bucket, True, 0, ()))
+        else:
+            asked.append((gate, check))
+    if not asked:
+        return
+    judged = await limiter.judge([check for _, check in asked])
+    visit.note([gate for gate, _ in asked], judged.decisions)
+    refused = [each for each in judged.decisions if each.cost and not each.allowed]
+    if refused:
+        raise refusal(refused, visit.fields(limiter))
+    for number, (gate, _) in enumerate(asked):
+        _hold(gate, number, judged, limiter, visit)
+
+
+def _hold(gate: Gate, number: int, judged: Judgement, limiter: Limiter, visit: Visit) -> None:
+    decision = judged.decisions[number]
+    on_failures = gate.on == "failures"
+    if gate.reserves:
+        visit.reservations[gate] = Reservation(decision.cost)
+    elif not on_failures and not any(each.holder for each in judged.charges[number]):
+        return
+    visit.holdings.append(
+        limiter.hold(
+            judged, number, reservation=visit.reservations.get(gate), on_failures=on_failures
+        )
+    )
+
+
+def settle_afterwards(
+    limiter: Limiter, connection: HTTPConnection, visit: Visit, response: Response
+) -> None:
+    """Settle what the connection holds when its route has answered, streams to their end."""
+    stack: AsyncExitStack = connection.scope[STACK]
+    stack.push_async_exit(_settling(limiter, connection, visit, response))
+
+
+def _settling(
+    limiter: Limiter, connection: HTTPConnection, visit: Visit, response: Response
+) -> Callable[[Any, BaseException | None, Any], Awaitable[None]]:
+    watched = watch(response)
+
+    async def settle(_: Any, error: BaseException | None, __: Any) -> None:
+        await limiter.end(visit.holdings, failed=has_failed(connection, error, watched))
+
+    return settle

@@ -1,0 +1,105 @@
+"""A gate: what one RateLimit asks of each connection, and for whom."""
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Literal, cast, get_args
+
+from starlette.requests import HTTPConnection
+
+from backoffice.core import SetupError
+from backoffice.ratelimit.addresses import client_network
+from backoffice.ratelimit.judgements import Check, OnError
+from backoffice.ratelimit.limits import Limit
+from backoffice.ratelimit.plans import Exempt, Plans
+from backoffice.ratelimit.reservations import Reserve
+from backoffice.ratelimit.visits import Visit
+
+# Any: whoever writes one says Request, WebSocket or HTTPConnection, as the route gives.
+Key = Callable[[Any], str | Awaitable[str | None] | None]
+Cost = int | Callable[[Any], int | Awaitable[int]] | Reserve
+On = Literal["requests", "failures"]
+
+
+class Gate:
+    """Who is counted as what, by which limits, at which cost."""
+
+    def __init__(
+        self,
+        limits: Sequence[Limit],
+        key: Key | None = None,
+        cost: Cost = 1,
+        name: str | None = None,
+        on_error: OnError = "local",
+        *,
+        on: On = "requests",
+        plans: Plans | None = None,
+        exempt: Exempt | None = None,
+        shadow: bool = False,
+    ) -> None:
+        #: Of callers for whom no plan says otherwise; empty where one says so for all.
+        self.limits = limits
+        self.name = name
+        self.on: On = on
+        self.on_error: OnError = on_error
+        self.shadow = shadow
+        self.key = key
+        self.plans = plans
+        self._exempt = exempt
+        self.reserves = isinstance(cost, Reserve)
+        self._cost = cost.estimate if isinstance(cost, Reserve) else cost
+        self._verify()
+
+    async def ask(self, connection: HTTPConnection, visit: Visit, bucket: str) -> Check | None:
+        """What to check, counted as `bucket`; None for a caller who is exempt."""
+        if self._exempt is not None and await _given(self._exempt(connection)):
+            return None
+        limits: Sequence[Limit] | None = self.limits
+        if self.plans is not None:
+            limits = await self.plans.limits(connection, visit)
+        if limits is None:
+            return None
+        cost = self._cost if isinstance(self._cost, int) else await self._price(connection)
+        key = await self._identity(connection, visit)
+        return Check(bucket, key, limits, cost, self.on_error, self.shadow)
+
+    async def _identity(self, connection: HTTPConnection, visit: Visit) -> str:
+        if self.key is not None:
+            chosen = await _given(self.key(connection))
+            if chosen is not None:
+                return f"key:{chosen}"
+        caller = await visit.name(connection)
+        return f"network:{client_network(connection)}" if caller is None else f"caller:{caller}"
+
+    async def _price(self, connection: HTTPConnection) -> int:
+        assert callable(self._cost)
+        return cast(int, await _given(self._cost(connection)))
+
+    def _verify(self) -> None:
+        most = min((limit.most for limit in self.limits), default=None)
+        fits = not isinstance(self._cost, int) or 0 <= self._cost
+        if most is not None and isinstance(self._cost, int) and self._cost > most:
+            fits = False
+        if not fits:
+            raise SetupError(f"cost={self._cost} can never pass; take 0 to {most}")
+        if self.name is not None and not self.name.strip():
+            raise SetupError("name is empty; leave it out, and the route is counted by itself")
+        _verify_choice("on", self.on, On)
+        _verify_choice("on_error", self.on_error, OnError)
+        if self.on == "failures" and self.reserves:
+            raise SetupError(
+                'on="failures" gives back what succeeds, and Reserve what was not used; write two '
+                "limits"
+            )
+
+    def __repr__(self) -> str:
+        return f"<rate limit {', '.join(map(str, self.limits)) or 'by plan'}>"
+
+
+async def _given(given: Any) -> Any:
+    return await given if inspect.isawaitable(given) else given
+
+
+def _verify_choice(name: str, chosen: str, choice: Any) -> None:
+    known: Mapping[str, None] = dict.fromkeys(get_args(choice))
+    if chosen not in known:
+        raise SetupError(f"{name}={chosen!r} is not known; {' or '.join(map(repr, known))}")
