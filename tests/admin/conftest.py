@@ -20,6 +20,8 @@ from tests.auth.conftest import PASSWORD, AppWithAccounts
 T = TypeVar("T")
 
 ORIGIN = {"Origin": "http://testserver"}
+#: What somebody holds who may do everything to the library.
+LIBRARIAN = ("books:*", "authors:*", "tags:*", "copies:*")
 EVERY_VERB = ("view", "add", "change", "delete", "export")
 
 
@@ -130,6 +132,16 @@ def fields_of(page: str) -> dict[str, Any]:
     return found
 
 
+def book(house: House, key: int = 1) -> Book:
+    found = house.get(Book, key)
+    assert found is not None
+    return found
+
+
+def titles(page: str) -> list[str]:
+    return [title for title in ("Alpha", "Beta", "Gamma") if f">{title}" in page]
+
+
 def query_of(location: str) -> dict[str, list[str]]:
     return parse_qs(urlsplit(location).query)
 
@@ -178,3 +190,10 @@ def stocked(house: House) -> House:
         Book(title="Gamma 100%", isbn="c", author_id=1),
     )
     return house
+
+
+@pytest.fixture
+def editor(stocked: House) -> House:
+    """Somebody who may do everything to the library, signed in."""
+    stocked.signed_in(*LIBRARIAN)
+    return stocked
