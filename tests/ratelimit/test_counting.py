@@ -1,15 +1,10 @@
 """How units are spent and come back: the same in memory and in Redis."""
 
-import random
-
 import anyio
 import pytest
 
 from backoffice.ratelimit import limits
-from tests.ratelimit.counters import Counters, InMemory, InRedis, spend
-
-SECOND = 10**6
-MINUTE = 60 * SECOND
+from tests.ratelimit.counters import MINUTE, SECOND, Counters, InMemory, spend
 
 pytestmark = pytest.mark.anyio
 
@@ -101,21 +96,6 @@ async def test_two_hundred_at_once_against_fifty_let_fifty_through(counters: Cou
             tasks.start_soon(one)
     assert (outcomes.count(True), outcomes.count(False)) == (50, 150)
     assert await spend(counters, fifty, cost=0) == (False, [0, 950])
-
-
-async def test_any_sequence_ends_alike_in_memory_and_in_redis(redis_url: str) -> None:
-    """Both stores are the same algebra, whatever comes in whatever order."""
-    chance = random.Random(8)
-    memory, shared = InMemory(), InRedis(redis_url)
-    pair = limits("5/minute", "60/hour;burst=12")
-    for _ in range(300):
-        cost = chance.choice((0, 1, 1, 2, 5, 6))
-        assert await spend(shared, pair, cost) == await spend(memory, pair, cost)
-        pause = chance.choice((0, 0, 12, 30, 240)) * SECOND
-        memory.elapse(pause)
-        shared.elapse(pause)
-    await shared.store.close()
-    shared.close()
 
 
 @pytest.mark.parametrize("written", ["1/second", "7/second", "20/minute", "3/10 seconds;burst=9"])

@@ -14,9 +14,7 @@ local LONGEST = 3660 * DAY
 local time = redis.call('TIME')
 local now = time[1] * SECOND + time[2]
 
-local function whole(number)
-  return string.format('%.0f', number)
-end
+local after_now = string.format('(%.0f', now)
 
 -- A foreign value must not fail the requests that travel with this one.
 local function text(key)
@@ -79,10 +77,14 @@ local kinds = {}
 -- The state is the backlog, in microseconds.
 kinds.spread = {
   load = function(c)
-    local drained, over = string.match(text(c.key), '^(%d+)%+?(%d*)$')
-    if not drained then return 0 end
+    local value = text(c.key)
+    local drained, over = tonumber(value), 0
+    if not drained then
+      drained, over = string.match(value, '^(%d+)%+(%d+)$')
+      if not drained then return 0 end
+    end
     -- Above that only after the limit was tightened or the server's clock set back.
-    return min(max(drained - now, 0), c.second + (tonumber(over) or 0) * SECOND)
+    return min(max(drained - now, 0), c.second + over * SECOND)
   end,
   prepare = function(c)
     c.most = c.second / c.first
@@ -101,9 +103,11 @@ kinds.spread = {
   end,
   save = function(c, backlog)
     if backlog == 0 then return redis.call('DEL', c.key) end
-    local value = whole(now + backlog)
-    if backlog > c.second then value = value .. '+' .. whole(ceil((backlog - c.second) / SECOND)) end
-    redis.call('SET', c.key, value, 'PX', whole(ceil(backlog / 1000)))
+    local value = now + backlog
+    if backlog > c.second then
+      value = string.format('%.0f+%.0f', value, ceil((backlog - c.second) / SECOND))
+    end
+    redis.call('SET', c.key, value, 'PX', ceil(backlog / 1000))
   end,
 }
 
@@ -171,7 +175,7 @@ kinds.strict = {
     local value = {bytes(c.newest, 6)}
     for slot = 1, oldest do value[slot + 1] = bytes(spent[slot], c.bytes) end
     local _, reset = c.kind.left(c, spent)
-    redis.call('SET', c.key, table.concat(value), 'PX', whole(ceil(reset / 1000)))
+    redis.call('SET', c.key, table.concat(value), 'PX', ceil(reset / 1000))
   end,
 }
 
@@ -200,8 +204,8 @@ kinds.calendar = {
   end,
   save = function(c, spent)
     if spent == 0 then return redis.call('DEL', c.key) end
-    local value = whole(c.start / HOUR) .. ':' .. whole(spent)
-    redis.call('SET', c.key, value, 'PX', whole(ceil((c.finish - now) / 1000)))
+    local value = string.format('%.0f:%.0f', c.start / HOUR, spent)
+    redis.call('SET', c.key, value, 'PX', ceil((c.finish - now) / 1000))
   end,
 }
 
@@ -215,7 +219,7 @@ kinds.concurrent = {
     c.most = math.huge
   end,
   load = function(c)
-    local places = redis.pcall('ZCOUNT', c.key, '(' .. whole(now), '+inf')
+    local places = redis.pcall('ZCOUNT', c.key, after_now, '+inf')
     if type(places) == 'number' then return places end
     redis.call('DEL', c.key)
     return 0
@@ -231,19 +235,19 @@ kinds.concurrent = {
     return places + 1
   end,
   left = function(c)
-    local places = redis.call('ZCOUNT', c.key, '(' .. whole(now), '+inf')
+    local places = redis.call('ZCOUNT', c.key, after_now, '+inf')
     local last = redis.call('ZREVRANGE', c.key, 0, 0, 'WITHSCORES')
     return max(c.first - places, 0), max((tonumber(last[2]) or 0) - now, 0)
   end,
   save = function(c)
-    redis.call('ZREMRANGEBYSCORE', c.key, '-inf', whole(now))
+    redis.call('ZREMRANGEBYSCORE', c.key, '-inf', now)
     if c.cost < 0 then
       redis.call('ZREM', c.key, c.holder)
     else
-      redis.call('ZADD', c.key, whole(now + c.second), c.holder)
+      redis.call('ZADD', c.key, now + c.second, c.holder)
     end
     local _, reset = c.kind.left(c)
-    redis.call('PEXPIRE', c.key, whole(ceil(reset / 1000)))
+    redis.call('PEXPIRE', c.key, ceil(reset / 1000))
   end,
 }
 

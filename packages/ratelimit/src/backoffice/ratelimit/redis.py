@@ -22,11 +22,10 @@ class RedisStore:
 
     def __init__(self, url: str, *, timeout: float = 0.05, script: str = SCRIPT) -> None:
         self._wire = Wire(url, script, _digest(script), timeout=timeout)
-        self._is_cluster = url.partition(":")[0].endswith("+cluster")
 
     async def charge(self, charges: Sequence[Charge], how: How = "spend") -> Verdict:
         """Judge the charges together; raises Unavailable when Redis does not answer in time."""
-        if self._is_cluster:
+        if self._wire.is_cluster:
             groups = _by_tag(charges)
             if len(groups) > 1:
                 return await self._charge_apart(groups, charges, how)
