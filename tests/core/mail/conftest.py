@@ -25,9 +25,9 @@ def message(number: int = 0, **fields: Any) -> Message:
     return Message(**(told | fields))
 
 
-async def eventually(holds: Callable[[], object]) -> None:
-    """Return once it holds; TimeoutError where that takes more than ten seconds."""
-    with anyio.fail_after(10):
+async def eventually(holds: Callable[[], object], *, seconds: float = 15) -> None:
+    """Return once it holds; TimeoutError where that takes longer."""
+    with anyio.fail_after(seconds):
         while not holds():  # noqa: ASYNC110 - it is the database and the network that are awaited
             await anyio.sleep(0.005)
 
