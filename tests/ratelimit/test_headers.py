@@ -3,7 +3,6 @@
 from backoffice.ratelimit import Decision, Limit, Standing, limits
 from backoffice.ratelimit.headers import Headers
 
-
 fields = Headers().fields
 
 

@@ -8,6 +8,7 @@ from backoffice.ratelimit.judgements import Check
 from backoffice.ratelimit.limiter import Limiter, limiter
 from backoffice.ratelimit.limits import Limit, limits
 from backoffice.ratelimit.memory import MemoryStore
+from backoffice.ratelimit.middleware import RateLimitMiddleware
 from backoffice.ratelimit.reservations import Reservation, Reserve
 from backoffice.ratelimit.settings import RateLimitSettings, ratelimit_settings
 
@@ -19,6 +20,7 @@ __all__ = [
     "Limiter",
     "MemoryStore",
     "RateLimit",
+    "RateLimitMiddleware",
     "RateLimitSettings",
     "Reservation",
     "Reserve",

@@ -1,21 +1,20 @@
 """`RateLimit`, which routes, routers and apps take as a dependency."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from fastapi import Response, params
 from starlette.exceptions import WebSocketException
 from starlette.requests import HTTPConnection
 
-from backoffice.core import Refusal, SetupError, callers, reads
+from backoffice.core import Refusal, callers, reads
 from backoffice.ratelimit import gates
 from backoffice.ratelimit.admission import admit, settle_afterwards
 from backoffice.ratelimit.decisions import Decision
 from backoffice.ratelimit.gates import Cost, Key, On
 from backoffice.ratelimit.judgements import OnError
 from backoffice.ratelimit.limiter import limiter
-from backoffice.ratelimit.limits import Limit, limits
-from backoffice.ratelimit.plans import Exempt, Plan, Plans, Written
+from backoffice.ratelimit.limits import Limit
+from backoffice.ratelimit.plans import Exempt, Plan, Written, terms
 from backoffice.ratelimit.reservations import Reservation
 from backoffice.ratelimit.route_gates import route_gates
 from backoffice.ratelimit.settings import ratelimit_settings
@@ -59,8 +58,7 @@ class RateLimit(params.Depends):
         exempt: Exempt | None = None,
         shadow: bool = False,
     ) -> None:
-        everybody, plan = _read(written)
-        plans = Plans(everybody, by_role, plan) if plan or by_role else None
+        everybody, plans = terms(written, by_role)
         gate = Gate(
             everybody,
             key,
@@ -118,11 +116,3 @@ def cannot_be_told(connection: HTTPConnection) -> bool:
     """Whether this is a websocket of a server that can refuse it but not say why."""
     extensions = connection.scope.get("extensions") or {}
     return connection.scope["type"] == "websocket" and "websocket.http.response" not in extensions
-
-
-def _read(written: tuple[Any, ...]) -> tuple[tuple[Limit, ...], Plan | None]:
-    if len(written) == 1 and callable(written[0]):
-        return (), written[0]
-    if any(map(callable, written)):
-        raise SetupError("a function gives all limits of a caller; write it alone")
-    return limits(*written), None

@@ -46,7 +46,10 @@ class Gate:
         self.plans = plans
         self._exempt = exempt
         self.reserves = isinstance(cost, Reserve)
-        self._cost = cost.estimate if isinstance(cost, Reserve) else cost
+        price = cost.estimate if isinstance(cost, Reserve) else cost
+        #: What each connection costs; None where a function says so.
+        self.cost = price if isinstance(price, int) else None
+        self._price = None if isinstance(price, int) else price
         self._verify()
 
     async def ask(self, connection: HTTPConnection, visit: Visit, bucket: str) -> Check | None:
@@ -58,7 +61,9 @@ class Gate:
             limits = await self.plans.limits(connection, visit)
         if limits is None:
             return None
-        cost = self._cost if isinstance(self._cost, int) else await self._price(connection)
+        cost = self.cost
+        if cost is None:
+            cost = cast(int, await _given(cast(Any, self._price)(connection)))
         key = await self._identity(connection, visit)
         return Check(bucket, key, limits, cost, self.on_error, self.shadow)
 
@@ -70,17 +75,10 @@ class Gate:
         caller = await visit.name(connection)
         return f"network:{client_network(connection)}" if caller is None else f"caller:{caller}"
 
-    async def _price(self, connection: HTTPConnection) -> int:
-        assert callable(self._cost)
-        return cast(int, await _given(self._cost(connection)))
-
     def _verify(self) -> None:
-        most = min((limit.most for limit in self.limits), default=None)
-        fits = not isinstance(self._cost, int) or 0 <= self._cost
-        if most is not None and isinstance(self._cost, int) and self._cost > most:
-            fits = False
-        if not fits:
-            raise SetupError(f"cost={self._cost} can never pass; take 0 to {most}")
+        most = min((limit.most for limit in self.limits), default=self.cost)
+        if self.cost is not None and not 0 <= self.cost <= cast(int, most):
+            raise SetupError(f"cost={self.cost} can never pass; take 0 to {most}")
         if self.name is not None and not self.name.strip():
             raise SetupError("name is empty; leave it out, and the route is counted by itself")
         _verify_choice("on", self.on, On)

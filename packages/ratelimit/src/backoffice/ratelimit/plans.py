@@ -46,6 +46,19 @@ class Plans:
         return _read(await given if inspect.isawaitable(given) else given)
 
 
+def terms(
+    written: Sequence[str | Limit | Plan], by_role: Mapping[str, Written | None] | None
+) -> tuple[tuple[Limit, ...], Plans | None]:
+    """The limits for everybody, and the plans where there are any; SetupError for what is wrong."""
+    functions = [each for each in written if callable(each)]
+    if functions and len(written) > 1:
+        raise SetupError("a function gives all limits of a caller; write it alone")
+    plan = functions[0] if functions else None
+    texts = [each for each in written if isinstance(each, str | Limit)]
+    everybody = () if plan else limits(*texts)
+    return everybody, Plans(everybody, by_role, plan) if plan or by_role else None
+
+
 def _read(written: Written | None) -> Sequence[Limit] | None:
     if written is None:
         return None

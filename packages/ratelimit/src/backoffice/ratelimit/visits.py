@@ -7,6 +7,7 @@ from starlette.requests import HTTPConnection
 
 from backoffice.core import callers
 from backoffice.ratelimit.decisions import Decision
+from backoffice.ratelimit.failures import is_failure
 from backoffice.ratelimit.holdings import Holding
 from backoffice.ratelimit.limiter import Limiter
 from backoffice.ratelimit.reservations import Reservation
@@ -24,6 +25,7 @@ class Visit:
         "found",
         "holdings",
         "identified",
+        "lost",
         "reservations",
         "seen",
         "status",
@@ -39,8 +41,15 @@ class Visit:
         #: Whether a RateLimitMiddleware stands around it, which sees the answer's status.
         self.seen = seen
         self.status: int | None = None
+        #: Whether it ended before anything was answered.
+        self.lost = False
         self.identified = False
         self.caller: str | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether it counts where only failures do; whoever leaves before the answer does."""
+        return self.lost or (self.status is not None and is_failure(self.status))
 
     @classmethod
     def of(cls, connection: HTTPConnection) -> "Visit":
@@ -53,13 +62,13 @@ class Visit:
     async def name(self, connection: HTTPConnection) -> str | None:
         """The caller's name, asked for once."""
         if not self.identified:
-            self.caller = await callers.of(connection).name(connection)
+            self.caller = await (await callers(connection)).name(connection)
             self.identified = True
         return self.caller
 
     async def roles(self, connection: HTTPConnection) -> frozenset[str]:
         """The roles that the caller holds."""
-        return await callers.of(connection).roles(connection)
+        return await (await callers(connection)).roles(connection)
 
     def note(self, gates: Iterable[Any], decisions: Sequence[Decision]) -> None:
         """Keep what was found for each of these gates."""
