@@ -28,6 +28,11 @@ from backoffice.core.settings.urls import shown
         ("redis://hunter2@host/0", "redis://***@host/0"),
         ("redis://hunter2:@host/0", "redis://***@host/0"),
         ("redis://:hunter2", "redis://***"),
+        ("redis+cluster://u:hunter2@one:1,two:2", "redis+cluster://u:***@one:1,two:2"),
+        (
+            "redis+sentinel://u:hunter2@one,two/shop/0?sentinel_password=hunter2",
+            "redis+sentinel://u:***@one,two/shop/0?sentinel_password=***",
+        ),
         (
             "postgresql://host/db?sslmode=require&connect_timeout=5",
             "postgresql://host/db?sslmode=require&connect_timeout=5",

@@ -45,7 +45,9 @@ class Settings(PackageSettings):
     """Where the app's tables are: `sqlite:///file.db` or `postgresql://user:password@host/name`."""
 
     redis_url: Url | None = None
-    """Where limits are counted: `redis://host:6379/0`. Unset: each process counts its own."""
+    """Where limits are counted: `redis://host:6379/0`, `redis+cluster://host:6379,host:6379` or
+    `redis+sentinel://host:26379,host:26379/name-of-the-primary/0`. Unset: each process counts its
+    own."""
 
     secret_key: Annotated[SecretStr, Unit("at least 32 bytes")] | None = None
     """Signs tokens and keys digests. `backoffice secrets generate` makes one."""

@@ -10,6 +10,9 @@ HIDDEN = "***"
 DATABASES = ("sqlite", "postgresql")
 REDIS = ("redis", "rediss", "unix")
 
+#: After the host: the number of a database, and of Sentinel first the name of the primary.
+REDIS_PATHS = {"": r"/?[0-9]*", "cluster": r"/?0?", "sentinel": r"/[^/]+(?:/[0-9]*)?"}
+
 #: Parameters that say how to connect. Any other may be a secret: `password`, `sslpassword`, ...
 HARMLESS = {
     "application_name",
@@ -88,12 +91,27 @@ def check_database(url: str) -> None:
 def check_redis(url: str) -> None:
     """Raise a ValueError, which does not repeat the URL, unless it is the address of a Redis."""
     try:
-        parts = urlsplit(url)
-        right = parts.scheme in REDIS and (parts.port is None or parts.port > 0)
+        right = _is_redis(url)
     except ValueError:
         right = False
     if not right:
         raise ValueError(
             "is not the address of a Redis; write redis://user:password@host:6379/0, with the "
-            "password percent-encoded; rediss:// for TLS"
+            "password percent-encoded; rediss:// for TLS, redis+cluster://host:6379,host:6379 for "
+            "a Cluster, redis+sentinel://host:26379,host:26379/name-of-the-primary/0 for Sentinel"
         )
+
+
+def _is_redis(url: str) -> bool:
+    parts = urlsplit(url)
+    scheme, plus, kind = parts.scheme.partition("+")
+    if scheme not in REDIS or (plus and (scheme == "unix" or not kind)) or kind not in REDIS_PATHS:
+        return False
+    if scheme == "unix":
+        return True
+    places = [urlsplit(f"//{each}") for each in parts.netloc.rpartition("@")[2].split(",")]
+    return (
+        all(each.port is None or each.port > 0 for each in places)
+        and (all(each.hostname for each in places) if kind else len(places) == 1)
+        and re.fullmatch(REDIS_PATHS[kind], parts.path) is not None
+    )
