@@ -45,14 +45,14 @@ async def outbox_checks(run: Run) -> AsyncIterator[Finding]:
         yield Finding(
             OUTBOX,
             "warning",
-            f"{late} messages should have been tried {int(LATE.total_seconds() // 60)} minutes ago",
+            f"messages that wait for {LATE.total_seconds() / 60:g} minutes too long: {late}",
             "run the app with BACKOFFICE_MAIL__WORKER, or `backoffice mail work`",
         )
     if dead:
         yield Finding(
             OUTBOX,
             "warning",
-            f"{dead} messages were given up",
+            f"messages that were given up: {dead}",
             "`backoffice mail list --state dead` says why, `backoffice mail retry` sends them",
         )
     if not (late or dead):

@@ -128,7 +128,7 @@ class Templates:
         if isinstance(error, TemplateSyntaxError):
             where = f"{error.filename or name}, line {error.lineno}"
         if isinstance(error, TemplateNotFound):
-            return f"the mail template {where}: there is no file {error.message}"
+            return f"the mail template {where}: there is no file {error.name}"
         # Only Jinja's own words: those of another error may repeat a value.
         what = error.message if isinstance(error, TemplateError) else type(error).__name__
         return f"the mail template {where}: {what}"
