@@ -3,6 +3,7 @@
 from importlib.metadata import entry_points
 
 import pytest
+import redis
 
 from backoffice.core import Finding, Run
 from backoffice.core.checks import ENTRY_POINTS, Check
@@ -11,12 +12,17 @@ from tests.ratelimit.fallible_redis import FallibleRedis
 pytestmark = pytest.mark.anyio
 
 
-async def finding() -> Finding:
-    """What the one check of this package finds."""
+async def findings() -> list[Finding]:
+    """What the check of this package finds."""
     (entry,) = entry_points(group=ENTRY_POINTS, name="ratelimit")
     check: Check = entry.load()
     async with Run() as run:
-        (found,) = [each async for each in check(run)]
+        return [each async for each in check(run)]
+
+
+async def finding() -> Finding:
+    """The one thing that it finds."""
+    (found,) = await findings()
     return found
 
 
@@ -40,4 +46,42 @@ async def test_a_redis_that_does_not_answer_is_an_error(fallible_redis: Fallible
     with fallible_redis.hung():
         found = await finding()
     assert found.level == "error"
-    assert "limited routes answer 503" in found.message
+    assert "each limit does as its on_error says" in found.message
+
+
+async def test_a_number_of_workers_that_was_set_counts_as_well(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("BACKOFFICE_RATELIMIT__WORKERS", "3")
+    assert "3 times as much" in (await finding()).message
+
+
+@pytest.mark.parametrize("policy", ["noeviction", "volatile-ttl"])
+async def test_a_redis_that_keeps_counters_is_well(
+    fallible_redis: FallibleRedis, policy: str
+) -> None:
+    with redis.Redis.from_url(fallible_redis.url) as client:
+        client.config_set("maxmemory-policy", policy)
+    assert (await finding()).level == "ok"
+
+
+@pytest.mark.parametrize("policy", ["allkeys-lru", "allkeys-lfu", "volatile-lru", "allkeys-random"])
+async def test_a_redis_that_drops_counters_is_a_warning(
+    fallible_redis: FallibleRedis, policy: str
+) -> None:
+    with redis.Redis.from_url(fallible_redis.url) as client:
+        client.config_set("maxmemory-policy", policy)
+    well, found = await findings()
+    assert (well.level, found.level) == ("ok", "warning")
+    assert policy in found.message
+    assert "volatile-ttl" in found.fix
+
+
+async def test_a_redis_that_does_not_tell_is_taken_as_it_is(
+    fallible_redis: FallibleRedis,
+) -> None:
+    """As some hosted ones: neither CONFIG nor INFO is permitted."""
+    with redis.Redis.from_url(fallible_redis.url) as client:
+        client.config_set("maxmemory-policy", "allkeys-lru")
+        client.acl_setuser("default", enabled=True, nopass=True, commands=["-info", "-config"])
+    assert (await finding()).level == "ok"

@@ -1,29 +1,37 @@
 """What `backoffice doctor` looks at."""
 
-import os
 from collections.abc import AsyncIterator
+from typing import Any
 
 from backoffice.core import BackofficeError, Finding, Run, settings
-from backoffice.ratelimit.limiter import limiter
+from backoffice.ratelimit import limiter, ratelimit_settings
+from backoffice.ratelimit.workers import workers
 
 CHECK = "rate limits"
+#: Those under which a full Redis refuses to write, or ends first what ends soon in any case.
+KEEPING = ("noeviction", "volatile-ttl")
+#: Seconds; who asks a doctor has more time than a request.
+PATIENCE = 2.0
 
 
 async def ratelimit_checks(run: Run) -> AsyncIterator[Finding]:
-    """Whether limits are counted where every process sees them."""
-    if (await run.open(settings)).redis_url is None:
-        yield _in_process()
-    else:
-        yield await _in_redis(run)
+    """Whether limits are counted where every process sees them, and stay there."""
+    url = (await run.open(settings)).redis_url
+    if url is None:
+        yield _in_process((await run.open(ratelimit_settings)).workers or workers())
+        return
+    found = await _in_redis(run)
+    yield found
+    if found.level == "ok" and (evicting := await _evicting(url.get_secret_value())):
+        yield evicting
 
 
-def _in_process() -> Finding:
-    workers = os.environ.get("WEB_CONCURRENCY", "1")
-    if workers.isdecimal() and int(workers) > 1:
+def _in_process(count: int) -> Finding:
+    if count > 1:
         return Finding(
             CHECK,
             "warning",
-            f"{workers} processes count each for itself, so that {workers} times as much passes",
+            f"{count} processes count each for itself, so that {count} times as much passes",
             "set BACKOFFICE_REDIS_URL",
         )
     return Finding(CHECK, "ok", "counted in this process; several need BACKOFFICE_REDIS_URL")
@@ -37,7 +45,41 @@ async def _in_redis(run: Run) -> Finding:
         return Finding(
             CHECK,
             "error",
-            f"Redis does not answer ({cause}); limited routes answer 503",
+            f"Redis does not answer ({cause}); until it does, each limit does as its on_error says",
             "is it running at BACKOFFICE_REDIS_URL?",
         )
     return Finding(CHECK, "ok", "counted in Redis, which answers")
+
+
+async def _evicting(url: str) -> Finding | None:
+    """A Redis that drops keys when it is full forgets who has spent what."""
+    policy = await _policy(url)
+    if policy is None or policy in KEEPING:
+        return None
+    return Finding(
+        CHECK,
+        "warning",
+        f"Redis drops counters when its memory is full (maxmemory-policy {policy}): whoever fills "
+        "it is no longer limited",
+        "set maxmemory-policy to volatile-ttl or noeviction, or give limits a Redis of their own",
+    )
+
+
+async def _policy(url: str) -> str | None:
+    """The server's maxmemory-policy; None where it does not tell, as some hosted ones."""
+    from redis.exceptions import RedisError
+
+    from backoffice.ratelimit.overrides import DIGEST, SCRIPT
+    from backoffice.ratelimit.wire import Wire
+
+    wire = Wire(url, SCRIPT, DIGEST, timeout=PATIENCE)
+    try:
+        # INFO is permitted in more places than CONFIG GET.
+        told: Any = await wire.command("INFO", "memory", key=CHECK)
+    except (BackofficeError, RedisError):
+        return None
+    finally:
+        await wire.close()
+    lines = bytes(told).decode("utf-8", "replace").splitlines()
+    fields = dict(each.partition(":")[::2] for each in lines)
+    return fields.get("maxmemory_policy")

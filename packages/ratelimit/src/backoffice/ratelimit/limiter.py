@@ -29,7 +29,7 @@ from backoffice.ratelimit.reservations import Reservation
 from backoffice.ratelimit.settings import RateLimitSettings, ratelimit_settings
 from backoffice.ratelimit.watch import Watch
 from backoffice.ratelimit.watch import watch as run_watch
-from backoffice.ratelimit.workers import workers
+from backoffice.ratelimit.workers import warn_of_several, workers
 
 
 class Limiter:
@@ -282,6 +282,7 @@ def _stores(
 ) -> tuple[Store, LocalStore | None]:
     """Where limits are counted, and where while that does not answer."""
     if settings.redis_url is None:
+        warn_of_several(own.workers or workers())
         return MemoryStore(own.memory_size, clock), None
     try:
         from backoffice.ratelimit.redis import RedisStore

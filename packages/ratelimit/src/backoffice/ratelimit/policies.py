@@ -1,7 +1,7 @@
 """Policies: the names under which callers are counted, and how an operator names a caller."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
@@ -13,18 +13,25 @@ By = Literal["user", "address", "key"]
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """Limits under one name; `limits` are as they are written, and empty where each caller has own.
+    """Limits under one name, as they are written; none where each caller has limits of their own.
 
-    `keys` says what is counted: for each way to name a caller the key, with `{}` for the name.
+    `by_role` are those of callers who hold a role, and none exempts them. `keys` says what is
+    counted: for each way to name a caller the key, with `{}` for the name.
     """
 
     name: str
     limits: tuple[str, ...]
     counted: str
     keys: Mapping[By, str]
+    by_role: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     on: str = "requests"
     shadow: bool = False
     on_error: str = "local"
+
+    @property
+    def subject(self) -> str:
+        """How the audit log names it."""
+        return f"limit:{self.name}"[:128]
 
     def key(self, by: By, name: str) -> str | None:
         """Under what that caller is counted; None where this policy counts nobody by that."""

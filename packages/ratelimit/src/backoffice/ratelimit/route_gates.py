@@ -45,11 +45,11 @@ class RouteGates:
             return ()
         replaced = getattr(scope.get("app"), "dependency_overrides", None)
         if replaced:
-            return _named(scope, dependant, replaced)
+            return named(scope, dependant, replaced)
         key = id(dependant), is_mounted(scope)
         known = self._known.get(key)
         if known is None:
-            known = self._known[key] = dependant, _named(scope, dependant, ())
+            known = self._known[key] = dependant, named(scope, dependant)
         return known[1]
 
 
@@ -65,7 +65,8 @@ def _dependant(scope: Scope) -> Any:
     return None if route is None else getattr(included(scope) or route, "dependant", None)
 
 
-def _named(scope: Scope, dependant: Any, replaced: Container[Any]) -> tuple[Named, ...]:
+def named(scope: Scope, dependant: Any, replaced: Container[Any] = ()) -> tuple[Named, ...]:
+    """The gates among these dependencies, and what each counts on the matched route."""
     route, seen = route_name(scope), dict.fromkeys(_gates(dependant, replaced))
     return tuple(
         Named(gate, gate.name or _numbered(route, number)) for number, gate in enumerate(seen, 1)

@@ -1,11 +1,14 @@
 """How many processes serve the app, as far as one of them can tell."""
 
+import logging
 import multiprocessing
 import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+log = logging.getLogger(__name__)
 
 _OPTION = re.compile(r"(?:--workers|-w)(?:=?(?P<number>[0-9]+))?")
 
@@ -45,3 +48,14 @@ def _of_arguments(arguments: Sequence[str]) -> int | None:
 
 def _number(text: str) -> int | None:
     return int(text) if text.isdecimal() and text.isascii() and len(text) < 10 else None
+
+
+def warn_of_several(count: int) -> None:
+    """Say loudly that so many processes count each for itself."""
+    if count > 1:
+        log.error(
+            "limits: %d processes count each for itself, so that %d times as much passes; "
+            "set BACKOFFICE_REDIS_URL",
+            count,
+            count,
+        )

@@ -1,5 +1,189 @@
 """`backoffice limits`: which limits there are, how a caller stands, and what to do about it."""
 
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Any, TypeVar
+
 import typer
 
+from backoffice.core import InvalidInput, Run, SetupError
+from backoffice.core.command import Command, operator
+from backoffice.ratelimit.commands.desk import Desk, Whom
+from backoffice.ratelimit.events import LimitOverridden, LimitReset, OverrideLifted
+from backoffice.ratelimit.limits import Limit, limits
+
 group: typer.Typer = typer.Typer(help="Rate limits: who may do how much.", no_args_is_help=True)
+
+T = TypeVar("T")
+Name = Annotated[str, typer.Argument(help="The policy, as `limits list` names it.")]
+User = Annotated[str | None, typer.Option(help="The account: its address or id.")]
+Address = Annotated[str | None, typer.Option(help="The client's address.")]
+Key = Annotated[str | None, typer.Option(help="What the policy's own key gives, or a key's id.")]
+Written = Annotated[
+    list[str] | None, typer.Option("--limit", help="A limit, as 100/minute; repeatable.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
+
+_SPAN = re.compile(r"(\d{1,6})([smhdw])", re.ASCII)
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+@group.command("list")
+def list_limits(context: typer.Context) -> None:
+    """Every limit of the app: what it allows, who is counted, and what an operator has changed."""
+
+    async def work(desk: Desk) -> list[dict[str, Any]]:
+        return [desk.shown(each) for each in desk.policies]
+
+    columns = ("policy", "limits", "counted", "on", "on_error", "shadow", "overridden")
+    Command.of(context).give_rows(_within(context, work), columns)
+
+
+@group.command("show")
+def show(
+    context: typer.Context,
+    name: Name,
+    user: User = None,
+    address: Address = None,
+    key: Key = None,
+    limit: Written = None,
+) -> None:
+    """One policy; with a caller, how that one stands, which spends nothing."""
+    whom = Whom(user, address, key)
+
+    async def work(desk: Desk) -> dict[str, Any]:
+        policy = desk.policy(name)
+        if not whom.named:
+            return desk.shown(policy)
+        return await desk.standing(policy, await desk.key(policy, whom), _limits(limit))
+
+    answer, command = _within(context, work), Command.of(context)
+    if command.as_json:
+        command.give(answer)
+    else:
+        rows = answer["standings"] if whom.named else [answer]
+        columns = ("limit", "remaining", "wait", "reset", "shadow") if whom.named else (*answer,)
+        command.give_rows(rows, columns)
+
+
+@group.command("reset")
+def reset(
+    context: typer.Context,
+    name: Name,
+    user: User = None,
+    address: Address = None,
+    key: Key = None,
+    limit: Written = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Forget what a caller has spent of a policy."""
+    whom = _somebody(Whom(user, address, key))
+
+    async def work(desk: Desk) -> dict[str, Any]:
+        policy = desk.policy(name)
+        counted = await desk.key(policy, whom)
+        wanted = desk.counters(policy, counted, _limits(limit))
+        event = LimitReset(actor=operator(), subject=policy.subject, caller=counted.digest)
+        if not dry_run:
+            await desk.change(event, lambda: desk.limiter.reset(name, counted.text, wanted))
+        return {"policy": name, "caller": counted.digest, "reset": not dry_run}
+
+    _give(context, _within(context, work), f"{whom} is reset", dry_run=dry_run)
+
+
+@group.command("override")
+def override(
+    context: typer.Context,
+    name: Name,
+    limit: Written = None,
+    span: Annotated[
+        str | None, typer.Option("--for", help="How long, as 30m or 2h; else until it is lifted.")
+    ] = None,
+    user: User = None,
+    address: Address = None,
+    key: Key = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Let other limits hold for a policy, for all or for one caller, in every process."""
+    wanted, seconds, whom = _limits(limit), _seconds(span), Whom(user, address, key)
+    if not wanted:
+        raise InvalidInput("say what is to hold instead: --limit 100/minute")
+
+    async def work(desk: Desk) -> dict[str, Any]:
+        policy = desk.policy(name)
+        caller = await desk.caller(policy, whom)
+        texts = tuple(map(str, wanted))
+        event = LimitOverridden(
+            actor=operator(),
+            subject=policy.subject,
+            caller=caller,
+            limits=texts,
+            seconds=seconds,
+        )
+        if not dry_run:
+            await desk.change(event, lambda: desk.overrides.set(name, caller, wanted, seconds))
+        return {"policy": name, "caller": caller, "limits": texts, "seconds": seconds}
+
+    text = f"{', '.join(map(str, wanted))} holds for {name}, within two seconds everywhere"
+    _give(context, _within(context, work), text, dry_run=dry_run)
+
+
+@group.command("lift")
+def lift(
+    context: typer.Context,
+    name: Name,
+    user: User = None,
+    address: Address = None,
+    key: Key = None,
+    dry_run: DryRun = False,
+) -> None:
+    """End an override: what the code says holds again."""
+    whom = Whom(user, address, key)
+
+    async def work(desk: Desk) -> dict[str, Any]:
+        # Not desk.policy: what the code has dropped meanwhile can be lifted as well.
+        policy = desk.policy_or_bare(name)
+        caller = await desk.caller(policy, whom)
+        desk.overridden(name, caller)
+        event = OverrideLifted(actor=operator(), subject=policy.subject, caller=caller)
+        if not dry_run:
+            await desk.change(event, lambda: desk.overrides.lift(name, caller))
+        return {"policy": name, "caller": caller, "lifted": not dry_run}
+
+    _give(context, _within(context, work), f"the override of {name} is lifted", dry_run=dry_run)
+
+
+def _within(context: typer.Context, work: Callable[[Desk], Awaitable[T]]) -> T:
+    async def run_it(run: Run) -> T:
+        return await work(await Desk.of(run))
+
+    return Command.of(context).run(run_it)
+
+
+def _give(context: typer.Context, answer: dict[str, Any], text: str, *, dry_run: bool) -> None:
+    command = Command.of(context)
+    if dry_run:
+        command.say("nothing was changed: this is what would be done")
+    command.give({**answer, "changed": not dry_run}, text)
+
+
+def _somebody(whom: Whom) -> Whom:
+    if not whom.named:
+        raise InvalidInput("say who: --user, --address or --key")
+    return whom
+
+
+def _limits(written: Sequence[str] | None) -> tuple[Limit, ...]:
+    try:
+        return limits(*written) if written else ()
+    except SetupError as error:
+        raise InvalidInput(error.message, code="invalid_limit") from None
+
+
+def _seconds(span: str | None) -> int | None:
+    if span is None:
+        return None
+    found = _SPAN.fullmatch(span)
+    if found is None or int(found[1]) == 0:
+        raise InvalidInput(f"{span!r} is no span of time; write 30s, 30m, 12h, 7d or 2w")
+    return int(found[1]) * _SECONDS[found[2]]

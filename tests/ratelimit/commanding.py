@@ -1,0 +1,73 @@
+"""The command `backoffice limits`, on an app with accounts and limits."""
+
+import io
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backoffice.core.command import main
+
+#: Runs `backoffice ... --json` and gives the exit code, the answer and stderr.
+Command = Callable[..., tuple[int, Any, str]]
+APP = """
+from fastapi import APIRouter, FastAPI, Request, WebSocket
+from backoffice.auth import Auth
+from backoffice.ratelimit import RateLimit
+
+def tenant(request: Request) -> str | None:
+    return request.headers.get("X-Tenant")
+
+auth = Auth()
+app = FastAPI(dependencies=[RateLimit("1000/hour", name="everything")])
+app.include_router(auth.router, prefix="/auth")
+books = APIRouter(prefix="/books")
+inner = FastAPI()
+
+@books.get("/{number}", dependencies=[RateLimit("5/minute", "500/day")])
+async def book(number: int) -> int:
+    return number
+
+@books.get("/", dependencies=[RateLimit("7/minute", key=tenant, name="lists", on_error="open")])
+async def shelf() -> None: ...
+
+@app.websocket("/talk", dependencies=[RateLimit("3/minute")])
+async def talk(websocket: WebSocket) -> None:
+    await websocket.accept()
+
+@inner.get("/deep", dependencies=[RateLimit("9/minute")])
+async def deep() -> None: ...
+
+app.include_router(books, prefix="/shop")
+app.mount("/inner", inner)
+bare = FastAPI()
+"""
+
+
+def prepared(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    database_url: str,
+) -> Command:
+    """The command, in a folder with the app."""
+    monkeypatch.setenv("BACKOFFICE_DATABASE_URL", database_url)
+    monkeypatch.setenv("BACKOFFICE_SECRET_KEY", "k" * 32)
+    monkeypatch.setenv("BACKOFFICE_RATELIMIT__REDIS_TIMEOUT", "1")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(sys, "modules", dict(sys.modules))
+    (tmp_path / "main.py").write_text(APP)
+
+    def run(*arguments: str, as_json: bool = True) -> tuple[int, Any, str]:
+        monkeypatch.setattr(sys, "argv", ["backoffice", *arguments, *["--json"][: int(as_json)]])
+        monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        return int(ended.value.code or 0), json.loads(out) if as_json and out else out, err
+
+    return run

@@ -1,0 +1,203 @@
+"""`backoffice limits`: what an operator sees of limits, and does about them."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from fastapi.testclient import TestClient
+
+from backoffice.core.discovery import find_app
+from backoffice.migrations import upgrade
+from tests.ratelimit.commanding import Command, prepared
+
+BOOK = "GET /shop/books/{number}"
+LOCAL = "testclient"
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    file = tmp_path / "app.db"
+    upgrade(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture
+def command(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    database: Path,
+) -> Command:
+    return prepared(tmp_path, monkeypatch, capsys, f"sqlite:///{database}")
+
+
+@pytest.fixture
+def shared(monkeypatch: pytest.MonkeyPatch, redis_url: str) -> Iterator[redis.Redis]:
+    """The Redis in which the app of this test counts."""
+    monkeypatch.setenv("BACKOFFICE_REDIS_URL", redis_url)
+    with redis.Redis.from_url(redis_url) as client:
+        yield client
+
+
+@pytest.fixture
+def client(command: Command) -> Iterator[TestClient]:
+    """A client of the app, which runs besides the command."""
+    with TestClient(find_app("main:app"), client=("203.0.113.9", 5000)) as client:
+        yield client
+
+
+def audited(database: Path) -> list[tuple[str, str, dict[str, Any]]]:
+    """What the audit log says of limits."""
+    query = "SELECT event, subject, data FROM backoffice_audit WHERE event LIKE 'ratelimit.%'"
+    with sqlite3.connect(database) as connection:
+        return [
+            (event, subject, json.loads(data)) for event, subject, data in connection.execute(query)
+        ]
+
+
+def test_every_limit_is_listed_by_the_name_under_which_it_counts(command: Command) -> None:
+    code, found, _ = command("limits", "list")
+    limits = {each["policy"]: each["limits"] for each in found}
+    assert code == 0
+    assert limits[f"{BOOK}#2"] == ["5/minute", "500/day"]
+    assert limits["everything"] == ["1000/hour"]
+    assert limits["lists"] == ["7/minute"]
+    assert limits["WS /talk#2"] == ["3/minute"]
+    assert limits["GET /deep main.deep"] == ["9/minute"]
+    assert limits["auth.sign-in"] == ["20/minute"]
+    assert limits["auth.register"] == ["20/hour"]
+    assert limits["api-key"] == ["each caller's own"]
+    assert len(found) == len(limits)
+    [lists] = [each for each in found if each["policy"] == "lists"]
+    assert (lists["counted"], lists["on_error"]) == ("key of its own", "open")
+
+
+def test_an_app_without_limits_lists_none(command: Command) -> None:
+    assert command("limits", "list", "--app", "main:bare")[:2] == (0, [])
+
+
+def test_showing_a_caller_spends_nothing(
+    command: Command, shared: redis.Redis, client: TestClient
+) -> None:
+    assert client.get("/shop/books/1").status_code == 200
+    before = sorted(shared.scan_iter())
+    for _ in range(2):
+        code, found, _ = command("limits", "show", f"{BOOK}#2", "--address", "203.0.113.9")
+        assert code == 0
+        standings = {each["limit"]: each for each in found["standings"]}
+        assert [standings[each]["remaining"] for each in ("5/minute", "500/day")] == [4, 499]
+        assert standings["5/minute"]["wait"] == 0
+        assert 0 < standings["5/minute"]["reset"] <= 12
+    assert sorted(shared.scan_iter()) == before
+    other = command("limits", "show", f"{BOOK}#2", "--address", "203.0.113.10")[1]
+    assert other["standings"][0]["remaining"] == 5
+    assert b"203.0.113.9" not in b"".join(before)
+
+
+def test_resetting_a_caller_lets_them_in_again_at_once(
+    command: Command, shared: redis.Redis, client: TestClient, database: Path
+) -> None:
+    assert [client.get("/shop/books/1").status_code for _ in range(6)] == [*[200] * 5, 429]
+    again = ("limits", "reset", f"{BOOK}#2", "--address", "203.0.113.9")
+    assert command(*again, "--dry-run")[1]["changed"] is False
+    assert client.get("/shop/books/1").status_code == 429
+    assert audited(database) == []
+    code, found, _ = command(*again)
+    assert (code, found["changed"]) == (0, True)
+    assert command("limits", "show", *again[2:])[1]["standings"][0]["remaining"] == 5
+    [(event, subject, data)] = audited(database)
+    assert (event, subject) == ("ratelimit.reset", f"limit:{BOOK}#2")
+    assert data == {"caller": found["caller"]}
+
+
+def test_a_caller_is_named_by_what_the_policy_counts(
+    command: Command, shared: redis.Redis, client: TestClient
+) -> None:
+    assert client.get("/shop/books/", headers={"X-Tenant": "acme"}).status_code == 200
+    found = command("limits", "show", "lists", "--key", "acme")[1]
+    assert found["standings"][0]["remaining"] == 6
+    assert client.post("/auth/login", data={"username": "a@b.c", "password": "x"}).is_client_error
+    found = command("limits", "show", "auth.sign-in", "--address", "203.0.113.9")[1]
+    assert found["standings"][0]["remaining"] == 19
+    code, _, err = command("limits", "show", "auth.sign-in", "--key", "acme")
+    assert (code, "--address" in err) == (2, True)
+
+
+def test_an_account_is_named_by_address_or_id(command: Command, shared: redis.Redis) -> None:
+    user = command("users", "create", "ann@example.com", "--generate")[1]
+    by_address = command("limits", "show", "everything", "--user", "ann@example.com")[1]
+    by_id = command("limits", "show", "everything", "--user", user["id"])[1]
+    assert by_address["caller"] == by_id["caller"]
+    assert command("limits", "show", "everything", "--user", "bob@example.com")[0] == 4
+
+
+def test_limits_that_each_caller_has_are_named_by_the_operator(
+    command: Command, shared: redis.Redis
+) -> None:
+    asked = ("limits", "show", "api-key", "--key", "2c8f0a0e-0000-4000-8000-000000000000")
+    code, _, err = command(*asked)
+    assert (code, "--limit" in err) == (2, True)
+    found = command(*asked, "--limit", "100/minute")[1]
+    assert found["standings"][0]["remaining"] == 100
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("show", "nonsense"), 4),
+        (("reset", "nonsense", "--address", "203.0.113.9"), 4),
+        (("override", "nonsense", "--limit", "1/minute"), 4),
+        (("lift", "nonsense"), 4),
+        (("lift", "everything"), 4),
+        (("reset", "everything"), 2),
+        (("reset", "everything", "--address", "nowhere"), 2),
+        (("reset", "everything", "--address", "203.0.113.9", "--key", "x"), 2),
+        (("override", "everything"), 2),
+        (("override", "everything", "--limit", "many"), 2),
+        (("override", "everything", "--limit", "1/minute", "--for", "soon"), 2),
+        (("override", "everything", "--limit", "1/minute", "--for", "0m"), 2),
+    ],
+)
+def test_what_cannot_be_done_says_why_and_does_nothing(
+    command: Command, shared: redis.Redis, arguments: tuple[str, ...], code: int
+) -> None:
+    found, out, err = command("limits", *arguments)
+    assert (found, out) == (code, "")
+    assert json.loads(err)["error"]["message"]
+    assert shared.dbsize() == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("show", "everything", "--address", "203.0.113.9"),
+        ("reset", "everything", "--address", "203.0.113.9"),
+        ("override", "everything", "--limit", "1/minute"),
+    ],
+)
+def test_the_memory_of_a_process_cannot_be_reached(
+    command: Command, arguments: tuple[str, ...], database: Path
+) -> None:
+    code, out, err = command("limits", *arguments)
+    assert (code, out) == (1, "")
+    error = json.loads(err)["error"]
+    assert error["code"] == "limits_in_process"
+    assert "BACKOFFICE_REDIS_URL" in error["message"]
+    assert audited(database) == []
+
+
+def test_a_redis_that_is_away_is_6(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BACKOFFICE_REDIS_URL", "redis://127.0.0.1:1/0")
+    code, out, err = command("limits", "list")
+    assert (code, out, json.loads(err)["error"]["code"]) == (6, "", "limits_unavailable")
+
+
+def test_tables_are_for_people(command: Command, shared: redis.Redis) -> None:
+    assert command("limits", "list", as_json=False)[1].startswith("POLICY")
+    shown = command("limits", "show", "everything", "--address", "203.0.113.9", as_json=False)[1]
+    assert shown.splitlines()[0].split() == ["LIMIT", "REMAINING", "WAIT", "RESET", "SHADOW"]
+    assert command("limits", "show", "everything", as_json=False)[1].startswith("POLICY")
