@@ -5,7 +5,7 @@ from typing import Annotated
 
 import pytest
 import redis
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request, params
 from fastapi.testclient import TestClient
 
 from backoffice.core import singletons
@@ -20,7 +20,7 @@ FIVE = RateLimit("5/minute", "500/day")
 async def helper(_: Annotated[Decision, RateLimit("40/minute", name="helper")]) -> None: ...
 
 
-def shop(*dependencies: Depends) -> FastAPI:
+def shop(*dependencies: params.Depends) -> FastAPI:
     """An app with limits of its own, its router's, its route's and a dependency's."""
     app = FastAPI(lifespan=singletons(), dependencies=[APP])
     router = APIRouter(prefix="/x", dependencies=[ROUTER])
@@ -34,7 +34,7 @@ def shop(*dependencies: Depends) -> FastAPI:
 
 
 @pytest.fixture
-def charged(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+def charged(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many charges each call of the store in memory had."""
     calls: list[int] = []
     charge = MemoryStore.charge
@@ -44,7 +44,7 @@ def charged(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
         return await charge(store, charges, how)
 
     monkeypatch.setattr(MemoryStore, "charge", counted)
-    yield calls
+    return calls
 
 
 def test_a_request_calls_the_store_once(charged: list[int]) -> None:

@@ -11,6 +11,7 @@ from backoffice.ratelimit.memory import MemoryStore
 from backoffice.ratelimit.middleware import RateLimitMiddleware
 from backoffice.ratelimit.reservations import Reservation, Reserve
 from backoffice.ratelimit.settings import RateLimitSettings, ratelimit_settings
+from backoffice.ratelimit.visits import reservation
 
 __all__ = [
     "Charge",
@@ -31,4 +32,5 @@ __all__ = [
     "limiter",
     "limits",
     "ratelimit_settings",
+    "reservation",
 ]

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from starlette.requests import HTTPConnection
 
-from backoffice.core import callers
+from backoffice.core import SetupError, callers
 from backoffice.ratelimit.decisions import Decision
 from backoffice.ratelimit.failures import is_failure
 from backoffice.ratelimit.holdings import Holding
@@ -83,3 +83,23 @@ class Visit:
     def fields(self, limiter: Limiter) -> dict[str, str]:
         """The header fields, unless a RateLimitMiddleware writes them."""
         return {} if self.seen else limiter.fields(self.decisions)
+
+
+def reservation(connection: HTTPConnection, name: str | None = None) -> Reservation:
+    """The reservation of this request, by the `name` of its limit where there are several.
+
+    For a route that has `RateLimit(..., cost=Reserve(...))` among its `dependencies`. Raises
+    SetupError where there is none.
+    """
+    found = [
+        each
+        for gate, each in Visit.of(connection).reservations.items()
+        if gate.reserves and name in (None, gate.name)
+    ]
+    if len(found) != 1:
+        raise SetupError(
+            f"this request has {len(found)} reservations{f' named {name}' if name else ''}; write "
+            'RateLimit("1000/day", cost=Reserve(400), name="tokens") for its route, and ask for '
+            "each by its name"
+        )
+    return found[0]
