@@ -101,6 +101,14 @@ class PasswordChanged(AuthEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class BreachesUnanswered(AuthEvent):
+    """A new password was taken that could not be looked up among stolen ones, for this reason."""
+
+    name: ClassVar[str] = "auth.breaches_unanswered"
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ApiKeyCreated(AuthEvent):
     """An API key was made."""
 

@@ -7,12 +7,13 @@ from typing import Annotated
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
 
 from backoffice.auth.models import ApiKey, User, UserSession
+from backoffice.auth.password_hashes import MAX_LENGTH
 from backoffice.auth.permissions import parsed
 from backoffice.auth.users import normal_email
 from backoffice.core import InvalidInput
 
-#: Longer ones are refused before they reach the hasher; new ones are held to passwords.MAX_LENGTH.
-MAX_PASSWORD_TEXT = 1024
+#: Longer ones are refused before they reach the hasher.
+MAX_PASSWORD_TEXT = MAX_LENGTH
 #: Ten years in seconds; the setting `key_overlap` says how long it may be.
 MAX_OVERLAP = 315_360_000
 

@@ -1,7 +1,7 @@
 """What the running app knows of accounts, in one bundle: one look-up for a whole package."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from backoffice.auth.api_keys import ApiKeys
@@ -14,7 +14,7 @@ from backoffice.auth.key_terms import KeyTerms
 from backoffice.auth.key_watch import opened_ring
 from backoffice.auth.last_uses import LastUses
 from backoffice.auth.limits import Limits
-from backoffice.auth.passwords import Passwords
+from backoffice.auth.passwords import Passwords, opened_passwords
 from backoffice.auth.principals import Principals
 from backoffice.auth.resolution import Resolver
 from backoffice.auth.revocations import Revocations
@@ -69,72 +69,67 @@ async def opened(
     manager: type[UserManager],
 ) -> AsyncIterator[Services]:
     """The services on this database; their threads end with the run."""
-    passwords = Passwords(settings.password_min_length)
     revocations = Revocations(database, clock, settings.revocation_lag.total_seconds())
     last_uses = LastUses(database)
-    with closing(passwords):
-        async with (
-            opened_ring(core, settings) as ring,
-            revocations.listening(),
-            last_uses.writing(),
-        ):
-            tokens = _access_tokens(ring, settings, clock)
-            sessions = Sessions(
-                database, events, clock, settings, tokens, revocations, core.secrets()
+    async with (
+        opened_passwords(settings, database, events) as passwords,
+        opened_ring(core, settings) as ring,
+        revocations.listening(),
+        last_uses.writing(),
+    ):
+        tokens = _access_tokens(ring, settings, clock)
+        sessions = Sessions(database, events, clock, settings, tokens, revocations, core.secrets())
+        roles = Roles(database, events, revocations)
+        users = Users(database, events, clock, passwords, sessions, roles, revocations, manager)
+        keys = ApiKeys(database, events, clock, revocations, settings)
+        cookie = SessionCookie(settings)
+        principals = Principals(database, clock)
+        standing = Standing(principals, sessions, keys)
+        tickets = Tickets(database, clock, settings.ticket_lifetime)
+        resolver = Resolver(
+            clock,
+            tokens,
+            sessions,
+            keys,
+            cookie,
+            principals,
+            revocations,
+            last_uses,
+            KeyTerms(limiter),
+            tickets,
+            standing,
+            realm=settings.realm,
+            remembered=settings.remembered,
+            same_principal=settings.two_credentials,
+            trusted_origins=settings.trusted_origins,
+        )
+        websockets = WebSockets(clock, tokens, revocations, standing, settings.websocket_lifetime)
+        async with websockets.watching():
+            yield Services(
+                settings=settings,
+                database=database,
+                events=events,
+                clock=clock,
+                audit=AuditLog(database, events, clock, core.secrets()),
+                ring=ring,
+                passwords=passwords,
+                users=users,
+                roles=roles,
+                sessions=sessions,
+                keys=keys,
+                sign_in=SignIn(database, events, users, sessions, revocations),
+                resolver=resolver,
+                revocations=revocations,
+                last_uses=last_uses,
+                cookie=cookie,
+                limits=Limits(limiter, settings),
+                tickets=tickets,
+                websockets=websockets,
+                csrf=Csrf(resolver, core.secrets()),
+                introspection=Introspection(
+                    database, settings, tokens, sessions, keys, resolver, revocations
+                ),
             )
-            roles = Roles(database, events, revocations)
-            users = Users(database, events, clock, passwords, sessions, roles, revocations, manager)
-            keys = ApiKeys(database, events, clock, revocations, settings)
-            cookie = SessionCookie(settings)
-            principals = Principals(database, clock)
-            standing = Standing(principals, sessions, keys)
-            tickets = Tickets(database, clock, settings.ticket_lifetime)
-            resolver = Resolver(
-                clock,
-                tokens,
-                sessions,
-                keys,
-                cookie,
-                principals,
-                revocations,
-                last_uses,
-                KeyTerms(limiter),
-                tickets,
-                standing,
-                realm=settings.realm,
-                remembered=settings.remembered,
-                same_principal=settings.two_credentials,
-                trusted_origins=settings.trusted_origins,
-            )
-            websockets = WebSockets(
-                clock, tokens, revocations, standing, settings.websocket_lifetime
-            )
-            async with websockets.watching():
-                yield Services(
-                    settings=settings,
-                    database=database,
-                    events=events,
-                    clock=clock,
-                    audit=AuditLog(database, events, clock, core.secrets()),
-                    ring=ring,
-                    passwords=passwords,
-                    users=users,
-                    roles=roles,
-                    sessions=sessions,
-                    keys=keys,
-                    sign_in=SignIn(database, events, users, sessions, revocations),
-                    resolver=resolver,
-                    revocations=revocations,
-                    last_uses=last_uses,
-                    cookie=cookie,
-                    limits=Limits(limiter, settings),
-                    tickets=tickets,
-                    websockets=websockets,
-                    csrf=Csrf(resolver, core.secrets()),
-                    introspection=Introspection(
-                        database, settings, tokens, sessions, keys, resolver, revocations
-                    ),
-                )
 
 
 def _access_tokens(ring: KeyRing, settings: AuthSettings, clock: Clock) -> AccessTokens:

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field, field_validator
 from pydantic_settings import NoDecode
 
+from backoffice.auth.breached_passwords import written_base
 from backoffice.auth.origin import written_origin
 from backoffice.core.settings import PackageSettings, Span, Unit, configuration
 from backoffice.ratelimit.settings import WrittenLimit
@@ -58,6 +59,16 @@ class AuthSettings(PackageSettings):
 
     password_min_length: Annotated[int, Unit("characters")] = Field(default=8, ge=8, le=128)
     """Least number of characters of a new password (NIST 800-63B-4 recommends 15)."""
+
+    passwords_at_once: Annotated[int, Unit("passwords")] = Field(default=2, ge=1, le=64)
+    """Passwords that a process hashes at a time, 46 MiB each; 64 times as many may wait, and who
+    comes then gets 503."""
+
+    breached_passwords_url: Annotated[
+        Annotated[str, AfterValidator(written_base)] | None, Unit("URL")
+    ] = None
+    """Where new passwords are looked up among stolen ones, by five digits of their SHA-1:
+    `https://api.pwnedpasswords.com/range`, or a copy of one's own. Unset: nowhere."""
 
     sign_in_limit: WrittenLimit = "20/minute"
     """Tries to sign in, per address."""

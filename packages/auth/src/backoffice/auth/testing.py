@@ -212,8 +212,8 @@ class _Remembering(Passwords):
         # Without super(), which would start threads: whatever it does, the app's own does.
         self._passwords = passwords
 
-    def check(self, password: str, email: str = "") -> None:
-        self._passwords.check(password, email)
+    async def check(self, password: str, about: Iterable[str] = ()) -> None:
+        await self._passwords.check(password, about)
 
     async def hashed(self, password: str) -> str:
         if password not in self._hashes:

@@ -29,6 +29,7 @@ from backoffice.auth.events import (
     UserDeleted,
 )
 from backoffice.auth.models import User, unlocked
+from backoffice.auth.password_policy import personal
 from backoffice.auth.passwords import Passwords
 from backoffice.auth.revocations import Revocations
 from backoffice.auth.roles import Roles
@@ -128,7 +129,7 @@ class UserManager(UUIDIDMixin, BaseUserManager[User, uuid.UUID]):
 
     async def validate_password(self, password: str, user: Any) -> None:
         """Refuse a weak password with the reason."""
-        self.password_helper.check(password, user.email)
+        await self.password_helper.check(password, personal(user))
 
     async def checked(self, password: str, user: Any) -> None:
         """`validate_password`, whose refusal is InvalidInput, however a subclass raises it."""

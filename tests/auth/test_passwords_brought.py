@@ -1,0 +1,128 @@
+"""Hashes that people bring from elsewhere: made by the real makers, or published."""
+
+from collections.abc import Iterator
+
+import bcrypt
+import pytest
+from django.contrib.auth import hashers as django
+from fastapi_users.password import PasswordHelper
+from passlib import hash as passlib
+from werkzeug.security import generate_password_hash
+
+from backoffice.auth.passwords import Passwords
+
+PASSWORD = "pa\xdfwort & 馬"
+SALT = "aSaltOf22Characters123"
+
+
+def by_bcrypt(ident: bytes) -> str:
+    # The three idents name one algorithm, of implementations without the faults of old ones.
+    return bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).replace(b"$2b$", ident).decode()
+
+
+class QuickBCryptSHA256(django.BCryptSHA256PasswordHasher):
+    rounds = 4
+
+
+class QuickBCrypt(django.BCryptPasswordHasher):
+    rounds = 4
+
+
+BROUGHT = {
+    "Django pbkdf2_sha256": django.PBKDF2PasswordHasher().encode(PASSWORD, SALT),
+    "Django pbkdf2_sha1": django.PBKDF2SHA1PasswordHasher().encode(PASSWORD, SALT),
+    "Django argon2": django.Argon2PasswordHasher().encode(PASSWORD, SALT),
+    "Django bcrypt_sha256": QuickBCryptSHA256().encode(PASSWORD, QuickBCryptSHA256().salt()),
+    "Django bcrypt": QuickBCrypt().encode(PASSWORD, QuickBCrypt().salt()),
+    "Django scrypt": django.ScryptPasswordHasher().encode(PASSWORD, SALT),
+    "werkzeug, its default": generate_password_hash(PASSWORD),
+    "werkzeug scrypt": generate_password_hash(PASSWORD, "scrypt:16384:8:2", 8),
+    "werkzeug pbkdf2": generate_password_hash(PASSWORD, "pbkdf2"),
+    "werkzeug pbkdf2, sha1": generate_password_hash(PASSWORD, "pbkdf2:sha1:1000"),
+    "werkzeug pbkdf2, sha512": generate_password_hash(PASSWORD, "pbkdf2:sha512:1000"),
+    "fastapi-users": PasswordHelper().hash(PASSWORD),
+    "bcrypt 2a": by_bcrypt(b"$2a$"),
+    "bcrypt 2b": by_bcrypt(b"$2b$"),
+    "bcrypt 2y": by_bcrypt(b"$2y$"),
+    "passlib pbkdf2_sha1": passlib.pbkdf2_sha1.using(rounds=1000).hash(PASSWORD),
+    "passlib pbkdf2_sha256": passlib.pbkdf2_sha256.using(rounds=1000).hash(PASSWORD),
+    "passlib pbkdf2_sha512": passlib.pbkdf2_sha512.using(rounds=1000).hash(PASSWORD),
+    "passlib bcrypt_sha256": passlib.bcrypt_sha256.using(rounds=4).hash(PASSWORD),
+    "passlib scrypt": passlib.scrypt.using(rounds=10).hash(PASSWORD),
+    "passlib argon2i": passlib.argon2.using(type="I", memory_cost=64).hash(PASSWORD),
+    "passlib argon2d": passlib.argon2.using(type="D", memory_cost=64).hash(PASSWORD),
+    "phpass": passlib.phpass.using(rounds=8).hash(PASSWORD),
+}
+#: Published by the authors: phpass's test.php, crypt_blowfish's wrapper.c, RFC 7914 (12).
+PUBLISHED = [
+    ("test12345", "$P$9IQRaTwmfeRo7ud9Fh4E2PdI0S3r.L0"),
+    ("test12345", "$H$9IQRaTwmfeRo7ud9Fh4E2PdI0S3r.L0"),
+    ("U*U", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"),
+    ("U*U*U", "$2a$05$XXXXXXXXXXXXXXXXXXXXXOAcXxm9kjPGEMsLznoKqmqw7tc8WCx4a"),
+    (
+        "pleaseletmein",
+        "scrypt:16384:8:1$SodiumChloride$7023bdcb3afd7348461c06cd81fd38ebfda8fbba904f8e3ea9b543f654"
+        "5da1f2d5432955613f0fcf62d49705242a9af9e61e85dc0d651e40dfcf017b45575887",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def passwords() -> Iterator[Passwords]:
+    found = Passwords()
+    yield found
+    found.close()
+
+
+@pytest.mark.parametrize("maker", BROUGHT)
+def test_a_hash_of_another_system_lets_in_and_is_replaced(passwords: Passwords, maker: str) -> None:
+    right, better = passwords.verify_and_update(PASSWORD, BROUGHT[maker])
+    assert right
+    assert better is not None
+    assert passwords.verify_and_update(PASSWORD, better) == (True, None)
+
+
+@pytest.mark.parametrize("maker", BROUGHT)
+def test_a_hash_of_another_system_lets_nobody_else_in(
+    passwords: Passwords, caplog: pytest.LogCaptureFixture, maker: str
+) -> None:
+    assert passwords.verify_and_update(PASSWORD + "!", BROUGHT[maker]) == (False, None)
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize("maker", BROUGHT)
+def test_a_damaged_hash_is_wrong_and_never_an_error(passwords: Passwords, maker: str) -> None:
+    whole = BROUGHT[maker]
+    for damaged in (whole[:-1], whole[:-3] + "\x00\xff!", whole.replace("$", "$$")):
+        assert passwords.verify_and_update(PASSWORD, damaged) == (False, None)
+
+
+@pytest.mark.parametrize(("password", "stored"), PUBLISHED)
+def test_published_hashes_verify(passwords: Passwords, password: str, stored: str) -> None:
+    assert passwords.verify_and_update(password, stored)[0]
+    assert not passwords.verify_and_update(password + "!", stored)[0]
+
+
+def test_the_unusable_password_of_django_lets_nobody_in(passwords: Passwords) -> None:
+    unusable = django.make_password(None)
+    assert passwords.verify_and_update(unusable, unusable) == (False, None)
+
+
+@pytest.mark.parametrize("maker", ["bcrypt", "Django's bcrypt"])
+def test_a_long_password_behind_bcrypt_lets_in_and_is_whole_from_then_on(
+    passwords: Passwords, maker: str
+) -> None:
+    """Makers cut it at 72 bytes, which the hash cannot tell; what replaces it can."""
+    long = "p" * 71 + "\xdf" + "tail"
+    stored = bcrypt.hashpw(long.encode()[:72], bcrypt.gensalt(4)).decode()
+    right, better = passwords.verify_and_update(
+        long, stored if maker == "bcrypt" else f"bcrypt${stored}"
+    )
+    assert right
+    assert better is not None
+    assert passwords.verify_and_update(long, better)[0]
+    assert not passwords.verify_and_update(long + "!", better)[0]
+
+
+def test_a_nul_behind_bcrypt_is_wrong_and_never_an_error(passwords: Passwords) -> None:
+    assert passwords.verify_and_update("a\0b", BROUGHT["bcrypt 2b"]) == (False, None)
