@@ -6,12 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from time import monotonic
 from typing import Any
 
-from redis.exceptions import (
-    ClusterDownError,
-    InvalidResponse,
-    MovedError,
-    ReadOnlyError,
-)
+from redis.exceptions import ClusterDownError, InvalidResponse, MovedError, ReadOnlyError
 
 from backoffice.ratelimit.breaker import Breaker, unavailable
 from backoffice.ratelimit.exchange import (
@@ -90,7 +85,7 @@ class Line:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._spare is not None:
-            await self._spare.disconnect()
+            await self._spare.disconnect(nowait=True)
 
     def _call(self) -> None:
         """Have one more connection come for what waits: at the next turn of the loop."""
@@ -105,10 +100,17 @@ class Line:
     def _open_link(self) -> None:
         link = _Link(self)
         self._links.add(link)
-        task = asyncio.create_task(link.run())
-        link.task = task
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        link.task = asyncio.create_task(link.run())
+        self._tasks.add(link.task)
+        link.task.add_done_callback(lambda task: self._link_ended(link, task))
+
+    def _link_ended(self, link: "_Link", task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._links.discard(link)
+        # In case it was the one that had been called.
+        self._called = False
+        if self._queue:
+            self._call()
 
     # What a link asks for.
 
@@ -243,8 +245,8 @@ class _Link:
             replies = await deliver(connection, parcels, self._line.script)
             self._line.answered(parcels, replies)
         except Exception as error:  # noqa: BLE001 - whoever waits must hear of anything
-            await self._disconnect()
             self._line.failed(self.batch, error)
+            await self._disconnect()
 
     async def _ready(self) -> Connection:
         connection = self._connection
@@ -279,8 +281,8 @@ class _Link:
         if left > 0:
             self._set_timer(left)
         elif not self._looked:
-            # A busy loop has not read yet what may have arrived long ago: it gets the time again
-            # by which it was late.
+            # A busy loop has not read yet what may have arrived long ago, or has not even sent
+            # the request: it gets the time again by which it was late.
             self._looked = True
             self._set_timer(min(max(-left, SECOND_LOOK), self._line.timeout))
         else:
