@@ -59,7 +59,9 @@ def prepared(
     monkeypatch.setenv("BACKOFFICE_RATELIMIT__REDIS_TIMEOUT", "1")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.setattr(sys, "modules", dict(sys.modules))
+    # Set, so that it is taken away again: each test has a main of its own.
+    monkeypatch.setitem(sys.modules, "main", sys)
+    del sys.modules["main"]
     (tmp_path / "main.py").write_text(APP)
 
     def run(*arguments: str, as_json: bool = True) -> tuple[int, Any, str]:

@@ -178,6 +178,7 @@ class Desk:
         """Do it, with its event: what the audit log cannot take is not done."""
         async with self.database.session() as session:
             await self.events.emit(event, session)
+            await session.flush()
             await work()
             await session.commit()
 
