@@ -37,6 +37,7 @@ from backoffice.core import (
     singleton,
 )
 from backoffice.core.events import E, Handler, HandlerWithin
+from backoffice.core.mail import Outbox, outbox
 from backoffice.core.settings import load
 from backoffice.ratelimit import Limiter, limiter
 from backoffice.ratelimit.events import LimitChanged
@@ -48,6 +49,7 @@ _Events = Annotated[Events, Depends(events)]
 _Clock = Annotated[Clock, Depends(clock)]
 _Callers = Annotated[Callers, Depends(callers)]
 _Limiter = Annotated[Limiter, Depends(limiter)]
+_Outbox = Annotated[Outbox, Depends(outbox)]
 _Policies = Annotated[Policies, Depends(policies)]
 
 
@@ -192,10 +194,11 @@ class Auth:
             clock: _Clock,
             callers: _Callers,
             limiter: _Limiter,
+            outbox: _Outbox,
             policies: _Policies,
         ) -> AsyncIterator[Services]:
             async with opened(
-                core, own, database, events, clock, limiter, self._manager
+                core, own, database, events, clock, limiter, outbox, self._manager
             ) as services:
                 record = services.audit.record
                 events.within(AuthEvent)(record)

@@ -173,3 +173,34 @@ class AuditPruned(AuthEvent):
     through: int = 0
     #: Of the last entry that was deleted: the chain goes on from it.
     digest: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinkSent(AuthEvent):
+    """A link was sent by mail: to `verify` an address, to `reset` a password, to change the
+    `address`; or an owner was told that theirs is `registered` already."""
+
+    name: ClassVar[str] = "auth.link_sent"
+    purpose: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmailVerified(AuthEvent):
+    """The owner of an account has proved its address."""
+
+    name: ClassVar[str] = "auth.email_verified"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddressChangeRequested(AuthEvent):
+    """An owner, who proved the password, wants another address, which is not proved yet."""
+
+    name: ClassVar[str] = "auth.address_change_requested"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegisteredAgain(AuthEvent):
+    """Somebody tried to register an address that has an account."""
+
+    name: ClassVar[str] = "auth.registered_again"
+    outcome = "failure"

@@ -9,6 +9,7 @@ from backoffice.ratelimit import Limit, Limiter, limits
 from backoffice.ratelimit.policies import BY_ADDRESS, Policy
 
 _SIGN_IN, _REGISTER, _GUESS = "auth.sign-in", "auth.register", "auth.guess"
+_RECOVER, _RECOVER_ACCOUNT = "auth.recover", "auth.recover-account"
 _BY = "address"
 
 
@@ -20,6 +21,8 @@ class Limits:
         self._sign_in = limits(settings.sign_in_limit)
         self._register = limits(settings.register_limit)
         self._guess = limits(settings.guess_limit)
+        self._recover = limits(settings.recovery_limit)
+        self._recover_account = limits(settings.recovery_limit_per_account)
 
     async def sign_in(self, client: Client) -> None:
         """Count a try at a password, of whatever kind, by the client's network."""
@@ -28,6 +31,11 @@ class Limits:
     async def register(self, client: Client) -> None:
         """Count an account created."""
         await self._spend(_REGISTER, self._register, client)
+
+    async def recover(self, client: Client, email: str) -> None:
+        """Count a link asked for, by the client's network and by the address that it is for."""
+        await self._spend(_RECOVER, self._recover, client)
+        await self._limiter.enforce(_RECOVER_ACCOUNT, email, self._recover_account)
 
     async def may_guess(self, client: Client) -> None:
         """Refuse who has presented too many tokens that were not good; counts nothing."""
@@ -47,9 +55,16 @@ def policies(settings: AuthSettings) -> list[Policy]:
         _SIGN_IN: settings.sign_in_limit,
         _REGISTER: settings.register_limit,
         _GUESS: settings.guess_limit,
+        _RECOVER: settings.recovery_limit,
     }
     return [
         Policy(name=COUNTED_AS, limits=(), counted="API key, by its own limit", keys={"key": "{}"}),
+        Policy(
+            name=_RECOVER_ACCOUNT,
+            limits=tuple(map(str, limits(settings.recovery_limit_per_account))),
+            counted="mail address",
+            keys={"key": "{}"},
+        ),
         *(
             Policy(name=name, limits=tuple(map(str, limits(written))), counted=_BY, keys=BY_ADDRESS)
             for name, written in by_address.items()

@@ -274,3 +274,49 @@ class Ticket(SQLModel, table=True):
     session_id: uuid.UUID | None = None
     key_id: uuid.UUID | None = None
     expires_at: datetime
+
+
+class LinkToken(SQLModel, table=True):
+    """What a link in a mail is good for, once."""
+
+    __tablename__ = "backoffice_link_token"
+    __table_args__ = (
+        PrimaryKeyConstraint("digest", name="pk_backoffice_link_token"),
+        ForeignKeyConstraint(
+            ["user_id"],
+            ["backoffice_user.id"],
+            name="fk_backoffice_link_token_user",
+            ondelete="CASCADE",
+        ),
+        Index("ix_backoffice_link_token_user", "user_id"),
+        Index("ix_backoffice_link_token_expires_at", "expires_at"),
+    )
+
+    #: SHA-256 of the token, which has 256 bits of chance.
+    digest: str = Field(max_length=64, primary_key=True, repr=False)
+    user_id: uuid.UUID
+    #: `verify`, `reset` or `address`.
+    purpose: str = Field(max_length=16)
+    #: The address that it was sent to, which is proved by it.
+    email: str = Field(max_length=320)
+    expires_at: datetime
+
+
+class LinkRequest(SQLModel, table=True):
+    """Somebody asked for a link; whether there is an account is not known yet."""
+
+    __tablename__ = "backoffice_link_request"
+    __table_args__ = (
+        PrimaryKeyConstraint("id", name="pk_backoffice_link_request"),
+        Index("ix_backoffice_link_request_at", "at"),
+    )
+
+    id: uuid.UUID = _id()
+    #: `verify`, `reset`, `address` or `registered`.
+    asked: str = Field(max_length=16)
+    email: str = Field(max_length=320)
+    #: Whose address is to change. No foreign key: the account may be gone by then.
+    user_id: uuid.UUID | None = None
+    #: The client's.
+    address: str = Field(default="", max_length=64)
+    at: datetime

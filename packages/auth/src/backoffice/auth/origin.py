@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection
+from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
 
@@ -60,3 +61,22 @@ def written_origin(value: str) -> str:
     if found is None or int(found["port"] or 0) > 65535:
         raise ValueError("is not an origin; write it as https://shop.example.com, without a path")
     return text.removesuffix(_HTTPS)
+
+
+def written_public_url(value: str) -> str:
+    """Where the app is met, without a slash at its end; ValueError for what no link can lead to.
+
+    http will do on this very machine alone: a link carries what takes an account over.
+    """
+    text = value.strip().rstrip("/")
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host, parts = None, urlsplit("")
+    here = host in ("localhost", "127.0.0.1", "::1")
+    if not host or parts.scheme not in ("https", *["http"] * here):
+        raise ValueError("is no address for links; write it as https://shop.example.com")
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise ValueError("is no address for links; leave out user, query and fragment")
+    return text

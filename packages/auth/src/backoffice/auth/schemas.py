@@ -55,6 +55,37 @@ class Accepted(BaseModel):
     message: str
 
 
+class LinkAsked(Body):
+    """`POST /forgot-password` and `POST /request-verify`."""
+
+    email: Email
+
+
+class LinkTaken(Body):
+    """`POST /verify`."""
+
+    token: str = Field(max_length=200, repr=False)
+
+
+class PasswordReset(LinkTaken):
+    """`POST /reset-password`."""
+
+    password: Password
+
+
+class AddressChange(Body):
+    """`PATCH /me`: the new address counts once it is proved by the link that is sent to it."""
+
+    email: Email
+    current_password: Password
+
+
+class Farewell(Body):
+    """`DELETE /me`."""
+
+    current_password: Password
+
+
 class Refresh(Body):
     """`POST /refresh`."""
 

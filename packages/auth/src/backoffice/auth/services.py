@@ -13,9 +13,13 @@ from backoffice.auth.key_ring import KeyRing
 from backoffice.auth.key_terms import KeyTerms
 from backoffice.auth.key_watch import opened_ring
 from backoffice.auth.last_uses import LastUses
+from backoffice.auth.letters import Letters
 from backoffice.auth.limits import Limits
+from backoffice.auth.link_requests import LinkRequests
+from backoffice.auth.links import Links
 from backoffice.auth.passwords import Passwords, opened_passwords
 from backoffice.auth.principals import Principals
+from backoffice.auth.recovery import Recovery
 from backoffice.auth.resolution import Resolver
 from backoffice.auth.revocations import Revocations
 from backoffice.auth.roles import Roles
@@ -28,6 +32,7 @@ from backoffice.auth.tokens import AccessTokens
 from backoffice.auth.users import UserManager, Users
 from backoffice.auth.websockets import WebSockets
 from backoffice.core import Clock, Database, Events, Settings
+from backoffice.core.mail import Outbox
 from backoffice.ratelimit import Limiter
 
 
@@ -47,6 +52,8 @@ class Services:
     sessions: Sessions
     keys: ApiKeys
     sign_in: SignIn
+    recovery: Recovery
+    requests: LinkRequests
     resolver: Resolver
     revocations: Revocations
     last_uses: LastUses
@@ -66,6 +73,7 @@ async def opened(
     events: Events,
     clock: Clock,
     limiter: Limiter,
+    outbox: Outbox,
     manager: type[UserManager],
 ) -> AsyncIterator[Services]:
     """The services on this database; their threads end with the run."""
@@ -80,7 +88,22 @@ async def opened(
         tokens = _access_tokens(ring, settings, clock)
         sessions = Sessions(database, events, clock, settings, tokens, revocations, core.secrets())
         roles = Roles(database, events, revocations)
-        users = Users(database, events, clock, passwords, sessions, roles, revocations, manager)
+        links = Links(settings, clock)
+        letters = Letters(outbox, links, settings, clock)
+        requests = LinkRequests(database, events, clock, outbox, links, letters)
+        users = Users(
+            database,
+            events,
+            clock,
+            passwords,
+            sessions,
+            roles,
+            revocations,
+            requests,
+            letters,
+            links,
+            manager,
+        )
         keys = ApiKeys(database, events, clock, revocations, settings)
         cookie = SessionCookie(settings)
         principals = Principals(database, clock)
@@ -104,7 +127,7 @@ async def opened(
             trusted_origins=settings.trusted_origins,
         )
         websockets = WebSockets(clock, tokens, revocations, standing, settings.websocket_lifetime)
-        async with websockets.watching():
+        async with websockets.watching(), requests.answering():
             yield Services(
                 settings=settings,
                 database=database,
@@ -118,6 +141,8 @@ async def opened(
                 sessions=sessions,
                 keys=keys,
                 sign_in=SignIn(database, events, users, sessions, revocations),
+                recovery=Recovery(database, events, users, links, letters, requests, revocations),
+                requests=requests,
                 resolver=resolver,
                 revocations=revocations,
                 last_uses=last_uses,

@@ -8,12 +8,21 @@ from pydantic import AfterValidator, Field, field_validator
 from pydantic_settings import NoDecode
 
 from backoffice.auth.breached_passwords import written_base
-from backoffice.auth.origin import written_origin
+from backoffice.auth.origin import written_origin, written_public_url
 from backoffice.core.settings import PackageSettings, Span, Unit, configuration
 from backoffice.ratelimit.settings import WrittenLimit
 
 LONGEST_NAME = 255
 NONE, LONGEST = timedelta(0), timedelta(days=3650)
+
+
+def _page(written: str) -> str:
+    if not written.startswith("/") or "{token}" not in written:
+        raise ValueError("is no page of the app; write a path with the token, as /reset?t={token}")
+    return written
+
+
+Page = Annotated[str, AfterValidator(_page), Unit("a path with {token}")]
 
 
 class AuthSettings(PackageSettings):
@@ -75,6 +84,37 @@ class AuthSettings(PackageSettings):
 
     register_limit: WrittenLimit = "20/hour"
     """Accounts created, per address."""
+
+    recovery_limit: WrittenLimit = "20/hour"
+    """Links asked for, per client's address."""
+
+    recovery_limit_per_account: WrittenLimit = "5/hour"
+    """Links asked for, per mail address, whether it has an account or not."""
+
+    public_url: Annotated[
+        Annotated[str, AfterValidator(written_public_url)] | None, Unit("https://host[/path]")
+    ] = None
+    """Where links in mails lead, before the page: never what a request says of its host. Unset: no
+    link is sent."""
+
+    verify_page: Page = "/verify?token={token}"
+    """The page that sends the token of its address to `POST /verify`."""
+
+    reset_page: Page = "/reset-password?token={token}"
+    """The page that asks for a new password, and sends it with the token to
+    `POST /reset-password`."""
+
+    forgot_page: Annotated[str, Unit("a path")] = "/forgot-password"
+    """The page where a forgotten password is told."""
+
+    sign_in_page: Annotated[str, Unit("a path")] = "/sign-in"
+    """The page where people sign in."""
+
+    verify_lifetime: Span = Field(default=timedelta(days=1), gt=NONE, le=timedelta(days=30))
+    """How long the link to prove an address is good."""
+
+    reset_lifetime: Span = Field(default=timedelta(minutes=30), gt=NONE, le=timedelta(days=1))
+    """How long the link to replace a password is good."""
 
     guess_limit: WrittenLimit = "60/minute"
     """Refresh tokens, and tokens to revoke, that are not good, per address."""

@@ -72,17 +72,7 @@ class SignIn:
         """
         before = cast(uuid.UUID, who.session_id)
         async with self._database.session() as session:
-            manager = self._users.manager(session)
-            if not await manager.right_password(await manager.user_db.get(who.id), password):
-                failed = SignInFailed(
-                    actor=who.name,
-                    subject=who.name,
-                    address=client.address,
-                    method="reauthentication",
-                )
-                await self._events.emit(failed, session)
-                await session.commit()
-                raise InvalidInput("The password is not right.", code="invalid_credentials")
+            await self._users.prove(session, who.id, password, address=client.address)
             row = await self._sessions.succeed(session, before, client)
             event = Reauthenticated(
                 actor=who.name,

@@ -5,6 +5,7 @@ decision upon them are those of production. Nothing that a server runs imports t
 """
 
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass, field
 from secrets import token_hex
 from typing import TYPE_CHECKING, ClassVar, TypedDict, Unpack
@@ -191,16 +192,9 @@ def _browser(services: Services, cookie: str) -> _Credential:
 
 def _users(services: Services) -> Users:
     """The app's own users, but that a password which was hashed before is not hashed again."""
-    return Users(
-        services.database,
-        services.events,
-        services.clock,
-        _Remembering(services.passwords),
-        services.sessions,
-        services.roles,
-        services.revocations,
-        services.users.manager_type,
-    )
+    users = copy(services.users)
+    users._passwords = _Remembering(services.passwords)
+    return users
 
 
 class _Remembering(Passwords):

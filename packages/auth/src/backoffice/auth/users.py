@@ -21,13 +21,18 @@ from starlette.requests import Request
 
 from backoffice.auth import audit
 from backoffice.auth.events import (
+    AuthEvent,
     PasswordChanged,
     Registered,
+    RegisteredAgain,
     SignInFailed,
     UserChanged,
     UserCreated,
     UserDeleted,
 )
+from backoffice.auth.letters import Letters
+from backoffice.auth.link_requests import Asked, LinkRequests
+from backoffice.auth.links import Links
 from backoffice.auth.models import User, unlocked
 from backoffice.auth.password_policy import personal
 from backoffice.auth.passwords import Passwords
@@ -202,11 +207,17 @@ class Users:
         sessions: Sessions,
         roles: Roles,
         revocations: Revocations,
+        requests: LinkRequests,
+        letters: Letters,
+        links: Links,
         manager: type[UserManager] = UserManager,
     ) -> None:
         #: With whose hooks accounts are made and changed.
         self.manager_type = manager
         self._revocations = revocations
+        self._requests = requests
+        self._letters = letters
+        self._links = links
         self._database = database
         self._events = events
         self._clock = clock
@@ -226,9 +237,16 @@ class Users:
                     NewUser(email=email, password=password), safe=True
                 )
             except exceptions.UserAlreadyExists:
-                return
-            event = Registered(subject=audit.user(user.id), address=client.address)
+                known = await UserTable(session).get_by_email(email)
+                subject = audit.user(known.id) if known is not None else ""
+                event: AuthEvent = RegisteredAgain(subject=subject, address=client.address)
+                asked: Asked = "registered"
+            else:
+                event = Registered(subject=audit.user(user.id), address=client.address)
+                asked = "verify"
+            # Both ways the same is written, and what differs is found out beside the request.
             await self._events.emit(event, session)
+            await self._requests.add(session, asked, email, address=client.address)
             await session.commit()
 
     async def create(
@@ -311,44 +329,71 @@ class Users:
         async with self._database.session() as session:
             user = await _existing(session, id)
             await session.commit()
-            hashed = await self._new_hash(session, user, password)
-            await self._store_password(session, user, hashed, actor=actor, keep=None)
+            hashed = await self.new_hash(session, user, password)
+            await self.store_password(session, user, hashed, actor=actor)
 
     async def change_password(
-        self, id: uuid.UUID, current: str, new: str, *, keep: uuid.UUID | None
+        self,
+        id: uuid.UUID,
+        current: str,
+        new: str,
+        *,
+        keep: uuid.UUID | None,
+        address: str = "",
     ) -> None:
         """Change one's own password, knowing the current one; other sessions end."""
         async with self._database.session() as session:
             user = await _existing(session, id)
             await session.commit()
             # Hashed before the proof, which holds the user's row: nobody waits for the hashing.
-            hashed = await self._new_hash(session, user, new)
-            if not await self.manager(session).right_password(user, current):
-                subject = audit.user(id)
-                await self._events.emit(SignInFailed(actor=subject, subject=subject), session)
-                await session.commit()
-                raise InvalidInput("The current password is not right.", code="invalid_credentials")
-            await self._store_password(session, user, hashed, actor=audit.user(id), keep=keep)
+            hashed = await self.new_hash(session, user, new)
+            await self.prove(session, id, current, address=address)
+            await self.store_password(
+                session, user, hashed, actor=audit.user(id), address=address, keep=keep
+            )
 
-    async def _new_hash(self, session: AsyncSession, user: User, password: str) -> str:
+    async def prove(
+        self, session: AsyncSession, id: uuid.UUID, password: str, *, address: str = ""
+    ) -> None:
+        """Hold the account's row until the transaction ends, if that is its password.
+
+        InvalidInput otherwise, and then that is in the audit log.
+        """
+        user = await session.get(User, id)
+        if await self.manager(session).right_password(user, password):
+            return
+        subject = audit.user(id)
+        failed = SignInFailed(
+            actor=subject, subject=subject, address=address, method="reauthentication"
+        )
+        await self._events.emit(failed, session)
+        await session.commit()
+        raise InvalidInput("The current password is not right.", code="invalid_credentials")
+
+    async def new_hash(self, session: AsyncSession, user: User, password: str) -> str:
+        """The hash of a new password; InvalidInput for one that is refused."""
         _check_person(user)
         await self.manager(session).checked(password, user)
         return await self._passwords.hashed(password)
 
-    async def _store_password(
+    async def store_password(
         self,
         session: AsyncSession,
         user: User,
         hashed: str,
         *,
         actor: str,
-        keep: uuid.UUID | None,
+        address: str = "",
+        keep: uuid.UUID | None = None,
     ) -> None:
+        """Store a new hash and commit: other sessions end, and links that were sent are void."""
         fields = {"hashed_password": hashed, "password_changed_at": self._clock.now()}
         await UserTable(session).update(user, fields)
         await self.manager(session).on_after_update(user, _told(fields))
         await self._sessions.end_all(session, user.id, keep)
-        event = PasswordChanged(actor=actor, subject=audit.user(user.id))
+        await self._links.void(session, user.id, ["reset", "address"])
+        await self._letters.password_changed(session, user)
+        event = PasswordChanged(actor=actor, subject=audit.user(user.id), address=address)
         await self._events.emit(event, session)
         await self._revocations.commit(session, user.id)
 
@@ -401,13 +446,23 @@ class Users:
     async def delete(self, id: uuid.UUID, *, actor: str) -> None:
         """Delete an account with its sessions and keys; Conflict for the last superuser."""
         async with self._database.session() as session:
+            await self._delete(session, await _existing(session, id), actor, "")
+
+    async def leave(self, id: uuid.UUID, password: str, *, address: str) -> None:
+        """Delete one's own account, knowing the password; Conflict for the last superuser."""
+        async with self._database.session() as session:
+            await self.prove(session, id, password, address=address)
             user = await _existing(session, id)
-            await self._sessions.hold_all(session, id)  # which go with the account
-            async with _superuser_left(session, user):
-                await self.manager(session).delete(user)
-            event = UserDeleted(actor=actor, subject=audit.user(id))
-            await self._events.emit(event, session)
-            await self._revocations.commit(session, id)
+            await self._delete(session, user, audit.user(id), address)
+
+    async def _delete(self, session: AsyncSession, user: User, actor: str, address: str) -> None:
+        id = user.id
+        await self._sessions.hold_all(session, id)  # which go with the account
+        async with _superuser_left(session, user):
+            await self.manager(session).delete(user)
+        event = UserDeleted(actor=actor, subject=audit.user(id), address=address)
+        await self._events.emit(event, session)
+        await self._revocations.commit(session, id)
 
 
 def _told(fields: dict[str, Any]) -> dict[str, Any]:

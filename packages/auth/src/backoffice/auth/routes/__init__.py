@@ -9,6 +9,7 @@ from backoffice.auth.routes import (
     keys,
     me,
     own_session,
+    recovery,
     sessions,
     sign_in,
     tickets,
@@ -16,6 +17,7 @@ from backoffice.auth.routes import (
 )
 from backoffice.auth.routes.private import PrivateRoute
 from backoffice.core import singletons
+from backoffice.core.mail import mail_worker
 from backoffice.core.routes import SelectiveRouter
 
 if TYPE_CHECKING:
@@ -25,8 +27,8 @@ if TYPE_CHECKING:
 def account_router(auth: "Auth") -> APIRouter:
     """A router with the routes of every feature, which brings the services' lifespan."""
     router = SelectiveRouter(
-        tags=["auth"], lifespan=singletons(auth.services), route_class=PrivateRoute
+        tags=["auth"], lifespan=singletons(auth.services, mail_worker), route_class=PrivateRoute
     )
-    for feature in (sign_in, own_session, me, sessions, tokens, api_keys, tickets, keys):
+    for feature in (sign_in, own_session, recovery, me, sessions, tokens, api_keys, tickets, keys):
         feature.add(router, auth)
     return router

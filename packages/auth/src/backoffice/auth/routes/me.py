@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 
 from backoffice.auth.principals import Principal
 from backoffice.auth.routes.answers import check_manages
-from backoffice.auth.schemas import Me, PasswordChange
+from backoffice.auth.schemas import Accepted, AddressChange, Farewell, Me, PasswordChange
 from backoffice.auth.sessions import Client
 
 if TYPE_CHECKING:
@@ -24,6 +24,33 @@ def add(router: APIRouter, auth: "Auth") -> None:
         user = await services.of(request).users.get(who.id)
         return Me.of(user, who.method, who.permissions)
 
+    @router.patch("/me", status_code=202)
+    async def change_address(
+        request: Request, body: AddressChange, who: Annotated[Principal, signed_in]
+    ) -> Accepted:
+        """Ask for another address, knowing the password; no other field is one's own to change."""
+        check_manages(request, who)
+        found, client = services.of(request), Client.of(request)
+        await found.limits.sign_in(client)
+        current = body.current_password.get_secret_value()
+        await found.recovery.request_address(who.id, current, body.email, client)
+        return Accepted(message="A mail to the new address is on its way; follow its link.")
+
+    @router.delete("/me", status_code=204)
+    async def delete_account(
+        request: Request,
+        response: Response,
+        body: Farewell,
+        who: Annotated[Principal, signed_in],
+    ) -> None:
+        """Delete one's account, knowing the password, with its sessions and keys."""
+        check_manages(request, who)
+        found, client = services.of(request), Client.of(request)
+        await found.limits.sign_in(client)
+        current = body.current_password.get_secret_value()
+        await found.users.leave(who.id, current, address=client.address)
+        found.cookie.clear(response, request)
+
     @router.post("/me/password", status_code=204)
     async def change_password(
         request: Request, body: PasswordChange, who: Annotated[Principal, signed_in]
@@ -31,10 +58,12 @@ def add(router: APIRouter, auth: "Auth") -> None:
         """Change one's password, knowing the current one; every other session ends."""
         check_manages(request, who)
         found = services.of(request)
-        await found.limits.sign_in(Client.of(request))
+        client = Client.of(request)
+        await found.limits.sign_in(client)
         await found.users.change_password(
             who.id,
             body.current_password.get_secret_value(),
             body.new_password.get_secret_value(),
             keep=who.session_id,
+            address=client.address,
         )

@@ -4,7 +4,7 @@ A change that is rolled back tells nobody; one that is committed is told, whatev
 `worker.py` sends what stands here.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
@@ -41,6 +41,8 @@ class Outbox:
         self._clock = clock or Clock()
         #: Who wants to know that a message was committed: the worker beside it.
         self.listeners: set[Callable[[], None]] = set()
+        #: Who adds messages beside the requests that ask for them: each adds what it has by now.
+        self.sources: set[Callable[[], Awaitable[object]]] = set()
 
     async def add(
         self,

@@ -48,8 +48,12 @@ class SentMail(Sequence["Message"]):
         return self._mailer.sent
 
     def _drain(self) -> None:
+        from backoffice.core.mail import outbox
         from backoffice.core.mail.worker import mail_worker
 
+        written = self._app.run.values.get(outbox)
+        for add in [*written.sources] if written is not None else ():
+            self._app.call(add())
         worker = self._app.run.values.get(mail_worker)
         if worker is not None and worker.working:
             self._app.call(worker.drained())

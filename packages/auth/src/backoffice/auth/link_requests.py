@@ -1,0 +1,192 @@
+"""What people ask to be sent, answered beside the request.
+
+Whoever asks for a link, for an address that has an account or for one that has none, causes one
+row to be written and gets one answer, in one time. Who it is for is looked up afterwards, in the
+transaction that writes the mail and takes the row away: a crash loses none and answers none twice.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Literal
+from uuid import UUID
+
+from sqlalchemy import delete
+from sqlalchemy import event as sqlalchemy_events
+from sqlalchemy.orm import Session
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backoffice.auth import audit
+from backoffice.auth.events import LinkSent
+from backoffice.auth.letters import Letters
+from backoffice.auth.links import Links
+from backoffice.auth.models import LinkRequest, User
+from backoffice.core import Clock, Database, Events, Unavailable
+from backoffice.core.mail import Outbox
+
+log: logging.Logger = logging.getLogger(__name__)
+
+Asked = Literal["verify", "reset", "address", "registered"]
+
+#: How often to look for what another process was asked, or what failed; seconds.
+POLL = 5.0
+TOGETHER = 50
+#: What could not be answered by then is forgotten: nobody waits for it any more.
+STALE = timedelta(hours=1)
+
+
+class LinkRequests:
+    """Takes requests within a transaction, and answers them by mail."""
+
+    def __init__(
+        self,
+        database: Database,
+        events: Events,
+        clock: Clock,
+        outbox: Outbox,
+        links: Links,
+        letters: Letters,
+    ) -> None:
+        self._database = database
+        self._events = events
+        self._clock = clock
+        self._outbox = outbox
+        self._links = links
+        self._letters = letters
+        self._news = asyncio.Event()
+        self._troubled = False
+
+    async def add(
+        self,
+        session: AsyncSession,
+        asked: Asked,
+        email: str,
+        *,
+        user_id: UUID | None = None,
+        address: str = "",
+    ) -> None:
+        """Have it answered once the session's transaction is committed.
+
+        `address` is the client's. Nothing is asked for where links are not possible.
+        """
+        if not self._links.possible:
+            return
+        session.add(
+            LinkRequest(
+                asked=asked, email=email, user_id=user_id, address=address, at=self._clock.now()
+            )
+        )
+        self._tell_after_commit(session.sync_session)
+
+    @asynccontextmanager
+    async def answering(self) -> AsyncIterator[None]:
+        """Answer meanwhile."""
+        task = asyncio.create_task(self._work())
+        self._outbox.sources.add(self.answer)
+        try:
+            yield
+        finally:
+            self._outbox.sources.discard(self.answer)
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def answer(self) -> int:
+        """Answer what was asked by now; how many there were."""
+        answered = 0
+        for id in await self._waiting():
+            async with self._database.session() as session:
+                answered += await self._answer(session, id)
+                await session.commit()
+        return answered
+
+    async def _work(self) -> None:
+        while True:
+            self._news.clear()
+            try:
+                while await self.answer():
+                    pass
+                self._troubled = False
+            except Exception as error:  # noqa: BLE001 - a worker that ends would answer nobody
+                self._complain(error)
+            try:
+                async with asyncio.timeout(POLL):
+                    await self._news.wait()
+            except TimeoutError:
+                pass
+
+    async def _waiting(self) -> Sequence[UUID]:
+        oldest = select(LinkRequest.id).order_by(col(LinkRequest.at)).limit(TOGETHER)
+        return [row[0] for row in await self._database.read(oldest)]
+
+    async def _answer(self, session: AsyncSession, id: UUID) -> int:
+        taken = await session.exec(
+            delete(LinkRequest)
+            .where(col(LinkRequest.id) == id)
+            .returning(
+                col(LinkRequest.asked),
+                col(LinkRequest.email),
+                col(LinkRequest.user_id),
+                col(LinkRequest.address),
+                col(LinkRequest.at),
+            )
+        )
+        row = taken.one_or_none()
+        if row is None:
+            return 0  # somebody else was faster
+        asked, email, user_id, address, at = row
+        if self._clock.now() - at < STALE:
+            user = await self._addressee(session, email, user_id)
+            if await self._written(session, asked, user, email):
+                subject = audit.user(user.id) if user is not None else ""
+                sent = LinkSent(subject=subject, address=address, purpose=asked)
+                await self._events.emit(sent, session)
+        return 1
+
+    async def _addressee(
+        self, session: AsyncSession, email: str, user_id: UUID | None
+    ) -> User | None:
+        if user_id is not None:
+            return await session.get(User, user_id)
+        return (await session.exec(select(User).where(User.email == email))).one_or_none()
+
+    async def _written(
+        self, session: AsyncSession, asked: str, user: User | None, email: str
+    ) -> bool:
+        if user is None or not user.is_active or user.is_service:
+            return False
+        if asked == "reset":
+            await self._letters.reset(session, user)
+        elif asked == "registered":
+            await self._letters.already_registered(session, email)
+        elif asked == "address":
+            await self._write_to_new_address(session, user, email)
+        elif not user.is_verified:
+            await self._letters.verify(session, user)
+        else:
+            return False
+        return True
+
+    async def _write_to_new_address(self, session: AsyncSession, user: User, email: str) -> None:
+        taken = await session.exec(select(User.id).where(User.email == email))
+        if taken.one_or_none() is None:
+            await self._letters.change_address(session, user, email)
+        else:
+            await self._letters.already_registered(session, email)
+
+    def _tell_after_commit(self, session: Session) -> None:
+        if self not in session.info:
+            session.info[self] = True
+            sqlalchemy_events.listen(session, "after_commit", self._committed)
+
+    def _committed(self, session: Session) -> None:
+        if not session.in_nested_transaction():
+            self._news.set()
+
+    def _complain(self, error: Exception) -> None:
+        if not self._troubled:
+            told = error.message if isinstance(error, Unavailable) else type(error).__name__
+            log.error("requests for links cannot be answered: %s", told)
+        self._troubled = True

@@ -1,0 +1,124 @@
+"""Recovery: proving an address, replacing a forgotten password, changing the address."""
+
+from uuid import UUID
+
+from fastapi_users import exceptions
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backoffice.auth import audit
+from backoffice.auth.events import AddressChangeRequested, EmailVerified, UserChanged
+from backoffice.auth.letters import Letters
+from backoffice.auth.link_requests import Asked, LinkRequests
+from backoffice.auth.links import Links, Spent, invalid
+from backoffice.auth.models import User
+from backoffice.auth.revocations import Revocations
+from backoffice.auth.sessions import Client
+from backoffice.auth.users import Users, UserTable
+from backoffice.core import Conflict, Database, Events
+
+
+class Recovery:
+    """What is done by a link that was sent, or to have one sent."""
+
+    def __init__(
+        self,
+        database: Database,
+        events: Events,
+        users: Users,
+        links: Links,
+        letters: Letters,
+        requests: LinkRequests,
+        revocations: Revocations,
+    ) -> None:
+        self._database = database
+        self._events = events
+        self._users = users
+        self._links = links
+        self._letters = letters
+        self._requests = requests
+        self._revocations = revocations
+
+    async def ask(self, asked: Asked, email: str, client: Client) -> None:
+        """Have a link sent to that address, if it has an account; nobody is told whether."""
+        self._links.require()
+        async with self._database.session() as session:
+            await self._requests.add(session, asked, email, address=client.address)
+            await session.commit()
+
+    async def verify(self, token: str, client: Client) -> None:
+        """Take the proof of an address: the account's own, or the one that it changes to.
+
+        InvalidLink for a token that is not good; Conflict for a new address that was taken since.
+        """
+        async with self._database.session() as session:
+            spent = await self._links.spend(session, token, "verify", "address")
+            user = await _owner(session, spent)
+            if spent.purpose == "verify":
+                await self._prove(session, user, spent, client)
+            else:
+                await self._change_address(session, user, spent.email, client)
+            await self._revocations.commit(session, spent.user_id)
+
+    async def reset(self, token: str, password: str, client: Client) -> None:
+        """Set a new password by a link; every session ends. InvalidLink, or InvalidInput for a
+        password that is refused: then the link is good still."""
+        async with self._database.session() as session:
+            found = await self._links.look(session, token, "reset")
+            user = await _owner(session, Spent(found.user_id, "reset", found.email))
+            await session.commit()
+            # Before the token is taken: who is refused a password may try another.
+            hashed = await self._users.new_hash(session, user, password)
+            spent = await self._links.spend(session, token, "reset")
+            user = await _owner(session, spent)
+            await UserTable(session).update(user, {"is_verified": True})
+            await self._users.store_password(
+                session, user, hashed, actor=audit.user(user.id), address=client.address
+            )
+
+    async def request_address(self, id: UUID, current: str, email: str, client: Client) -> None:
+        """Have a link sent to a new address, which counts once it is proved by that."""
+        self._links.require()
+        async with self._database.session() as session:
+            subject = audit.user(id)
+            await self._users.prove(session, id, current, address=client.address)
+            asked = AddressChangeRequested(actor=subject, subject=subject, address=client.address)
+            await self._events.emit(asked, session)
+            await self._requests.add(session, "address", email, user_id=id, address=client.address)
+            await session.commit()
+
+    async def _prove(self, session: AsyncSession, user: User, spent: Spent, client: Client) -> None:
+        if user.email != spent.email:
+            raise invalid()  # the address was changed since
+        await UserTable(session).update(user, {"is_verified": True})
+        subject = audit.user(user.id)
+        verified = EmailVerified(actor=subject, subject=subject, address=client.address)
+        await self._events.emit(verified, session)
+        await self._users.manager(session).on_after_verify(user)
+
+    async def _change_address(
+        self, session: AsyncSession, user: User, email: str, client: Client
+    ) -> None:
+        old, subject = user.email, audit.user(user.id)
+        try:
+            await UserTable(session).update(user, {"email": email, "is_verified": True})
+        except exceptions.UserAlreadyExists:
+            raise Conflict(
+                "The address has an account of its own by now.", code="email_taken"
+            ) from None
+        # What was sent to the old address, which may be lost, is good no more.
+        await self._links.void(session, user.id, ["reset", "verify", "address"])
+        await self._letters.address_changed(session, old, email)
+        changed = UserChanged(
+            actor=subject,
+            subject=subject,
+            address=client.address,
+            fields=("email", "is_verified"),
+        )
+        await self._events.emit(changed, session)
+
+
+async def _owner(session: AsyncSession, spent: Spent) -> User:
+    user = await session.get(User, spent.user_id)
+    if user is None or not user.is_active or user.is_service:
+        raise invalid()
+    return user
