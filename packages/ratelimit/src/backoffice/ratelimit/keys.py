@@ -28,7 +28,7 @@ def digest(text: str) -> str:
 
 @lru_cache(maxsize=8192)
 def _counted(name: str, limit: str) -> str:
-    """48 bits: they tell apart what one caller is limited in; two more and a key takes 136 bytes."""
+    """48 bits tell apart what one caller is limited in; with 64 a key would take 136 bytes."""
     return _short(f"{name}\n{limit}".encode("utf-8", "surrogatepass"), 6)
 
 

@@ -50,54 +50,40 @@ class RedisStore:
     async def _charge_apart(
         self, groups: Sequence[Sequence[int]], charges: Sequence[Charge], how: How
     ) -> Verdict:
-        """Judge each group of charges by itself, at the same time."""
+        """Judge each group of charges by itself, all at the same time."""
         asked = [[charges[place] for place in group] for group in groups]
         found = await asyncio.gather(
             *(self._ask(each, how) for each in asked), return_exceptions=True
         )
-        failure = next((each for each in found if isinstance(each, BaseException)), None)
-        verdicts = [each for each in found if isinstance(each, Verdict)]
-        allowed = failure is None and all(each.allowed for each in verdicts)
-        if not allowed and how == "spend":
-            verdicts = await self._given_back(asked, found)
-        if failure is not None:
-            raise failure
-        standings = {
-            place: standing
-            for group, verdict in zip(groups, verdicts, strict=True)
-            for place, standing in zip(group, verdict.standings, strict=True)
-        }
+        allowed = all(isinstance(each, Verdict) and each.allowed for each in found)
+        if how == "spend" and not allowed:
+            # All at once: where one cannot be given back, the others are nevertheless.
+            found = await asyncio.gather(*map(self._give_back, asked, found))
+        standings: dict[int, Standing] = {}
+        for group, verdict in zip(groups, found, strict=True):
+            if isinstance(verdict, BaseException):
+                raise verdict
+            standings.update(zip(group, verdict.standings, strict=True))
         return Verdict(allowed, tuple(standings[place] for place in range(len(charges))))
 
-    async def _given_back(
-        self, asked: Sequence[Sequence[Charge]], found: Sequence[Verdict | BaseException]
-    ) -> list[Verdict]:
-        """How all stand when those groups that were spent are given back."""
-        return [
-            await self._give_back(charges, verdict) if verdict.allowed else verdict
-            for charges, verdict in zip(asked, found, strict=True)
-            if isinstance(verdict, Verdict)
-        ]
-
-    async def _give_back(self, charges: Sequence[Charge], verdict: Verdict) -> Verdict:
+    async def _give_back(
+        self, charges: Sequence[Charge], found: Verdict | BaseException
+    ) -> Verdict | BaseException:
+        """How the charges stand when what was spent of them is given back."""
+        if isinstance(found, BaseException) or not found.allowed:
+            return found
         spent = [
-            replace(each, cost=-each.cost)
-            for each, standing in zip(charges, verdict.standings, strict=True)
-            if each.cost and not standing.wait
+            replace(charge, cost=-charge.cost)
+            for charge, standing in zip(charges, found.standings, strict=True)
+            if charge.cost and not standing.wait
         ]
-        if not spent:
-            return verdict
-        now = {
-            charge.key: standing
-            for charge, standing in zip(
-                spent, (await self._ask(spent, "settle")).standings, strict=True
-            )
-        }
-        standings = (
-            replace(now.get(each.key, standing), wait=standing.wait)
-            for each, standing in zip(charges, verdict.standings, strict=True)
-        )
-        return Verdict(True, tuple(standings))
+        settled = await self._ask(spent, "settle")
+        now = {each.key: standing for each, standing in zip(spent, settled.standings, strict=True)}
+        standings = [
+            replace(now.get(charge.key, standing), wait=standing.wait)
+            for charge, standing in zip(charges, found.standings, strict=True)
+        ]
+        return Verdict(False, tuple(standings))
 
 
 def _by_tag(charges: Sequence[Charge]) -> list[list[int]]:
