@@ -16,13 +16,14 @@ Command = Callable[..., tuple[int, Any, str]]
 APP = """
 from fastapi import APIRouter, FastAPI, Request, WebSocket
 from backoffice.auth import Auth
-from backoffice.ratelimit import RateLimit
+from backoffice.ratelimit import RateLimit, RateLimitMiddleware
 
 def tenant(request: Request) -> str | None:
     return request.headers.get("X-Tenant")
 
 auth = Auth()
 app = FastAPI(dependencies=[RateLimit("1000/hour", name="everything")])
+app.add_middleware(RateLimitMiddleware, limits=["2000/hour"], name="outside", shadow=True)
 app.include_router(auth.router, prefix="/auth")
 books = APIRouter(prefix="/books")
 inner = FastAPI()

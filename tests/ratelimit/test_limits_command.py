@@ -68,6 +68,7 @@ def test_every_limit_is_listed_by_the_name_under_which_it_counts(command: Comman
     assert code == 0
     assert limits[f"{BOOK}#2"] == ["5/minute", "500/day"]
     assert limits["everything"] == ["1000/hour"]
+    assert limits["outside"] == ["2000/hour"]
     assert limits["lists"] == ["7/minute"]
     assert limits["WS /talk#2"] == ["3/minute"]
     assert limits["GET /deep main.deep"] == ["9/minute"]
@@ -219,7 +220,14 @@ def test_requests_count_under_the_names_that_are_listed(
     run: Run = client.app_state[STATE]
     counted = {policy for policy, _ in run.value(limit_metrics).checks}
     assert counted <= listed
-    assert counted >= {"everything", "lists", "auth.sign-in", "WS /talk#2", "GET /deep main.deep"}
+    assert counted >= {
+        "everything",
+        "outside",
+        "lists",
+        "auth.sign-in",
+        "WS /talk#2",
+        "GET /deep main.deep",
+    }
 
 
 def test_an_override_holds_until_it_is_lifted(

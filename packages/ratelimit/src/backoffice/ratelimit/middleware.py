@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from backoffice.core import Refusal
+from backoffice.core import Refusal, SingletonError, callers
 from backoffice.ratelimit.admission import admit
 from backoffice.ratelimit.answers import answer_error, answer_refusal
 from backoffice.ratelimit.failures import is_refusing
@@ -53,7 +53,8 @@ class RateLimitMiddleware:
         shadow: bool = False,
     ) -> None:
         self._app = app
-        self._gates: tuple[Named, ...] = ()
+        #: What it limits by itself.
+        self.gates: tuple[Named, ...] = ()
         written = (limits,) if isinstance(limits, str) or callable(limits) else tuple(limits)
         if written or by_role:
             everybody, plans = terms(written, by_role)
@@ -68,7 +69,7 @@ class RateLimitMiddleware:
                 exempt=exempt,
                 shadow=shadow,
             )
-            self._gates = (Named(gate, name),)
+            self.gates = (Named(gate, name),)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the connection through to the app, or answer it here."""
@@ -76,7 +77,7 @@ class RateLimitMiddleware:
             await self._app(scope, receive, send)
             return
         connection = HTTPConnection(scope)
-        running = await limiter(connection)
+        running = await _opened(connection)
         visit = Visit.of(connection)
         if visit.seen:  # by another one, which stands around this one
             await self._pass(running, connection, visit, receive, send)
@@ -105,14 +106,25 @@ class RateLimitMiddleware:
         receive: Receive,
         send: Send,
     ) -> None:
-        if self._gates:
-            await ratelimit_settings(connection)
+        if self.gates:
             try:
-                await admit(self._gates, running, connection, visit)
+                await admit(self.gates, running, connection, visit)
             except Refusal as refusal:
                 await answer_refusal(connection.scope, receive, send, refusal)
                 return
         await self._app(connection.scope, receive, send)
+
+
+async def _opened(connection: HTTPConnection) -> Limiter:
+    """The limiter, and what gates read besides: no dependency has named it for the start."""
+    try:
+        ratelimit_settings.of(connection)
+        callers.of(connection)
+        return limiter.of(connection)
+    except SingletonError:
+        await ratelimit_settings(connection)
+        await callers(connection)
+        return await limiter(connection)
 
 
 class _Told:

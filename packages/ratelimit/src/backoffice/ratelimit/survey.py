@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from fastapi.routing import iter_route_contexts
+from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Host, Mount
 
 from backoffice.core import Run
 from backoffice.core.dependencies import declared
 from backoffice.core.singletons import plan
 from backoffice.ratelimit.gates import Gate
+from backoffice.ratelimit.middleware import RateLimitMiddleware
 from backoffice.ratelimit.policies import By, Policy, policies
 from backoffice.ratelimit.route_gates import named
 
@@ -21,13 +23,23 @@ async def survey(run: Run) -> list[Policy]:
             # Only who tells policies is opened: an app's own singletons may begin to work.
             if policies in plan(each):
                 await run.open(each)
-    of_routes = () if run.app is None else _of_routes(list(run.app.routes))
+    of_app = () if run.app is None else _of_app(run.app)
     registered = (await run.open(policies)).all()
     found: list[Policy] = []
-    for each_policy in (*of_routes, *registered):
+    for each_policy in (*of_app, *registered):
         if each_policy not in found:
             found.append(each_policy)
     return found
+
+
+def _of_app(app: Starlette) -> Iterator[Policy]:
+    for each in app.user_middleware:
+        if each.cls is RateLimitMiddleware:
+            # Any: Starlette keeps them for whatever class it is.
+            options: Any = each.kwargs
+            for gate, name in RateLimitMiddleware(app, *each.args, **options).gates:
+                yield _policy(gate, name)
+    yield from _of_routes(list(app.routes))
 
 
 def _of_routes(routes: list[BaseRoute], *, mounted: bool = False) -> Iterator[Policy]:
