@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import pytest
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backoffice.core import Run, mailer, session, singletons
@@ -20,7 +20,7 @@ from backoffice.core.mail import (
 )
 from backoffice.core.mail.checks import outbox_checks
 from backoffice.core.testing import ManualClock, RunningApp
-from tests.core.mail.conftest import LINK, Away, Post, message
+from tests.core.mail.conftest import LINK, Away, Post, eventually, message
 
 
 @pytest.fixture
@@ -61,6 +61,16 @@ def test_captured_mail_does_not_wait_for_time_to_pass(app: FastAPI) -> None:
         assert len({each.to for each in running.mail}) == 30
 
 
+@pytest.mark.anyio
+async def test_the_app_sends_what_it_commits_without_waiting_for_the_next_look(
+    app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backoffice.core.mail.worker.POLL", 3600)
+    with RunningApp(app) as running:
+        running.client().post("/forgot", params={"address": "ann@example.org"})
+        await eventually(lambda: running.value(mailer).sent)
+
+
 def test_an_address_that_is_none_is_a_422_and_writes_nothing(app: FastAPI) -> None:
     with RunningApp(app) as running:
         for address in ("nobody", "a@example.org\r\nBcc: b@example.org", "a@b.de, c@d.de", "\0"):
@@ -88,6 +98,16 @@ def test_a_worker_that_is_switched_off_leaves_it_to_others(
         assert list(running.mail) == []
         (waiting,) = running.call(running.value(outbox).list())
         assert waiting.state == "waiting"
+
+
+def test_a_router_may_bring_the_worker_for_a_singleton_that_takes_the_outbox(
+    app: FastAPI,
+) -> None:
+    router = APIRouter(lifespan=singletons(mail_worker))
+    bare = FastAPI()
+    bare.include_router(router)
+    with RunningApp(bare) as running:
+        assert running.run.values[mail_worker].working
 
 
 def test_a_template_that_is_wrong_keeps_the_app_from_starting(
