@@ -33,11 +33,11 @@ async def survey(run: Run) -> list[Policy]:
 
 
 def _of_app(app: Starlette) -> Iterator[Policy]:
-    for each in app.user_middleware:
+    # Any: Starlette keeps the options for whatever class a layer is.
+    layers: list[Any] = list(app.user_middleware)
+    for each in layers:
         if each.cls is RateLimitMiddleware:
-            # Any: Starlette keeps them for whatever class it is.
-            options: Any = each.kwargs
-            for gate, name in RateLimitMiddleware(app, *each.args, **options).gates:
+            for gate, name in RateLimitMiddleware(app, *each.args, **each.kwargs).gates:
                 yield _policy(gate, name)
     yield from _of_routes(list(app.routes))
 
