@@ -6,6 +6,7 @@ import argon2
 import pytest
 
 from backoffice.auth import password_hashes
+from backoffice.auth.password_costs import Kind
 from backoffice.auth.passwords import Passwords
 
 LONG = "x" * 100
@@ -24,7 +25,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     seen: list[str] = []
     real = password_hashes._matches
 
-    def spy(password: str, stored: str, kind: password_hashes.Kind) -> bool:
+    def spy(password: str, stored: str, kind: Kind) -> bool:
         seen.append(stored)
         return real(password, stored, kind)
 
