@@ -20,9 +20,11 @@ from tests.services.redis import redis_at, redis_server
 
 pytestmark = pytest.mark.anyio
 
-#: Generous: the machine may be busy with something else.
 DEADLINE = 0.05
+#: Generous, as all bounds here: the machine may be busy with something else.
 AT_ONCE = 0.02
+#: Where nothing may fail, a deadline that a busy machine holds; and a route that takes longer.
+KEPT, CARELESS = 0.2, 0.3
 
 
 @pytest.fixture
@@ -41,9 +43,10 @@ async def test_while_redis_hangs_a_few_wait_for_the_deadline_and_all_others_not_
 ) -> None:
     async with echo(fallible.url, DEADLINE) as wire, load(wire) as told:
         await told.until_answered()
+        told.forget()
         with fallible.hung():
             await told.until_refused(1)
-            assert DEADLINE <= told.delays[0] < 3 * DEADLINE
+            assert DEADLINE <= told.delays[0] < 5 * DEADLINE
             told.forget()
             await asyncio.sleep(2)
             late = [delay for delay in told.delays if delay >= DEADLINE]
@@ -110,13 +113,13 @@ def test_a_loop_that_was_busy_opens_nothing(redis_url: str, run: Callable[..., N
     """A deadline that passed meanwhile is looked at again, for the reply has arrived."""
 
     async def main() -> None:
-        async with echo(redis_url, DEADLINE) as wire:
+        async with echo(redis_url, KEPT) as wire:
             await wire.ask(keys("ada"), [0])
-            for turns in range(6):
+            for turns in range(5):
                 asked = asyncio.create_task(wire.ask(keys("ada"), [turns]))
                 for _ in range(turns):
                     await asyncio.sleep(0)
-                time.sleep(2 * DEADLINE)  # noqa: ASYNC251 - what a careless route does
+                time.sleep(CARELESS)  # noqa: ASYNC251 - what a careless route does
                 assert (await asked)[0] == turns
 
     run(main())
@@ -128,14 +131,14 @@ def test_a_loop_that_is_busy_at_every_turn_opens_nothing(
 ) -> None:
     async def busy() -> None:
         while True:
-            time.sleep(2 * DEADLINE)  # noqa: ASYNC251 - what careless routes do
+            time.sleep(CARELESS)  # noqa: ASYNC251 - what careless routes do
             await asyncio.sleep(0)
 
     async def main() -> None:
-        async with echo(redis_url, DEADLINE) as wire:
+        async with echo(redis_url, KEPT) as wire:
             await wire.ask(keys("ada"), [0])
             others = asyncio.create_task(busy())
-            for number in range(4):
+            for number in range(2):
                 assert (await wire.ask(keys("ada"), [number]))[0] == number
             others.cancel()
 

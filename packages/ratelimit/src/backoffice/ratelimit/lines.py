@@ -26,8 +26,9 @@ LONGEST_QUEUE = 20 * LARGEST_BATCH
 
 #: Seconds that the probe gives a connection: it may need TLS, and nobody waits for it.
 PATIENCE = 1.0
-#: Seconds after which a deadline that has passed is looked at once more.
-SECOND_LOOK = 0.002
+#: Seconds after which a deadline that has passed is looked at once more, and turns of the loop
+#: after that, in which what has arrived is handed over.
+SECOND_LOOK, TURNS = 0.002, 2
 
 #: By these replies a server says that it is not the one to ask, as after a failover.
 AWAY = (ReadOnlyError, ClusterDownError)
@@ -223,8 +224,8 @@ class _Link:
         self._line = line
         self._connection: Connection | None = None
         self._deadline = 0.0
-        self._looked = False
-        self._timer: asyncio.TimerHandle | None = None
+        self._looks = 0
+        self._timer: asyncio.Handle | None = None
 
     async def run(self) -> None:
         """Carry batches until cancelled."""
@@ -265,7 +266,7 @@ class _Link:
     def _begin(self, batch: Sequence[Request]) -> None:
         self.batch = batch
         self._deadline = batch[0].arrived + self._line.timeout
-        self._looked = False
+        self._looks = 0
         # One timer for many batches: it is moved when it fires, not at each of them.
         if self._timer is None:
             self._set_timer(self._deadline - monotonic())
@@ -280,11 +281,17 @@ class _Link:
             return
         if left > 0:
             self._set_timer(left)
-        elif not self._looked:
-            # A busy loop has not read yet what may have arrived long ago, or has not even sent
-            # the request: it gets the time again by which it was late.
-            self._looked = True
-            self._set_timer(min(max(-left, SECOND_LOOK), self._line.timeout))
+        else:
+            self._look_again(late=-left)
+
+    def _look_again(self, late: float) -> None:
+        # A busy loop has not read yet what may have arrived long ago, or has not even sent the
+        # request: it gets the time again by which it was late.
+        self._looks += 1
+        if self._looks == 1:
+            self._set_timer(min(max(late, SECOND_LOOK), self._line.timeout))
+        elif self._looks <= 1 + TURNS:
+            self._timer = asyncio.get_running_loop().call_soon(self._look)
         else:
             self._line.expired(self)
 
