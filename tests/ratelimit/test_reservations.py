@@ -89,7 +89,8 @@ def client(request: pytest.FixtureRequest, counted: None) -> Iterator[TestClient
 )
 def test_what_was_used_is_spent(client: TestClient, path: str, used: int) -> None:
     assert client.get(path).status_code in (200, 502)
-    assert left(client) == 1000 - used
+    # What is given back counts as spent until it was, which may be a unit in part.
+    assert left(client) in (1000 - used, 999 - used)
 
 
 def test_what_might_not_fit_is_refused_before_it_begins(client: TestClient) -> None:

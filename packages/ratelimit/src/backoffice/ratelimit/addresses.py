@@ -71,6 +71,7 @@ def _read(text: str) -> IPAddress | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
+@lru_cache(maxsize=4096)
 def _shown(peer: str) -> str:
     address = _parsed(peer)
     return peer if address is None else str(address)

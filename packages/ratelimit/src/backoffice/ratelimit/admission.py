@@ -35,25 +35,24 @@ async def admit(
     if not asked:
         return
     judged = await limiter.judge([check for _, check in asked])
-    visit.note([gate for gate, _ in asked], judged.decisions)
-    refused = [each for each in judged.decisions if each.cost and not each.allowed]
+    decisions = judged.decisions
+    visit.note([gate for gate, _ in asked], decisions)
+    refused = [each for each in decisions if not each.allowed and each.cost]
     if refused:
         raise refusal(refused, visit.fields(limiter))
     for number, (gate, _) in enumerate(asked):
-        _hold(gate, number, judged, limiter, visit)
+        if gate.settles or judged.has_places(number):
+            _hold(gate, number, judged, limiter, visit)
 
 
 def _hold(gate: Gate, number: int, judged: Judgement, limiter: Limiter, visit: Visit) -> None:
-    decision = judged.decisions[number]
+    """Keep what one gate has taken until the connection ends."""
+    reserved = Reservation(judged.decisions[number].cost) if gate.reserves else None
+    if reserved is not None:
+        visit.reservations[gate] = reserved
     on_failures = gate.on == "failures"
-    if gate.reserves:
-        visit.reservations[gate] = Reservation(decision.cost)
-    elif not on_failures and not any(each.holder for each in judged.charges[number]):
-        return
     visit.holdings.append(
-        limiter.hold(
-            judged, number, reservation=visit.reservations.get(gate), on_failures=on_failures
-        )
+        limiter.hold(judged, number, reservation=reserved, on_failures=on_failures)
     )
 
 

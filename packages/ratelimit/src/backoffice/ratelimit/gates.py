@@ -46,6 +46,8 @@ class Gate:
         self.plans = plans
         self._exempt = exempt
         self.reserves = isinstance(cost, Reserve)
+        #: Whether what it takes is settled by how the connection ends.
+        self.settles = self.reserves or on == "failures"
         price = cost.estimate if isinstance(cost, Reserve) else cost
         #: What each connection costs; None where a function says so.
         self.cost = price if isinstance(price, int) else None
@@ -56,11 +58,12 @@ class Gate:
         """What to check, counted as `bucket`; None for a caller who is exempt."""
         if self._exempt is not None and await _given(self._exempt(connection)):
             return None
-        limits: Sequence[Limit] | None = self.limits
+        limits: Sequence[Limit] = self.limits
         if self.plans is not None:
-            limits = await self.plans.limits(connection, visit)
-        if limits is None:
-            return None
+            found = await self.plans.limits(connection, visit)
+            if found is None:
+                return None
+            limits = found
         cost = self.cost
         if cost is None:
             cost = cast(int, await _given(cast(Any, self._price)(connection)))

@@ -5,8 +5,7 @@
 Besides, `X-RateLimit-*`, which no standard ever had.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
@@ -18,31 +17,16 @@ Version = Literal["draft-11", "draft-7", "off"]
 
 
 class Member(NamedTuple):
-    """What the fields say of one limit; `wait` is what a refused caller must, in seconds."""
+    """What the fields say of one limit; times in seconds."""
 
     name: str
-    standing: Standing
+    limit: Limit
+    #: A burst above the count is not promised: what is left stays within the policy.
+    remaining: int
+    #: What a caller who was refused must wait; 0 for others.
     wait: int
-
-    @property
-    def remaining(self) -> int:
-        """A burst above the count is not promised: what is left stays within the policy."""
-        return min(self.standing.remaining, self.standing.limit.count)
-
-    @property
-    def reset(self) -> int:
-        """The seconds within which the caller can use no more than what remains.
-
-        For a limit that recovers bit by bit that is the time in which so many units are granted, so
-        that a client that spreads its requests over it is never refused; for a spent one, the wait.
-        """
-        standing = self.standing
-        if self.wait:
-            return self.wait
-        if standing.limit.kind == "spread":
-            spread = self.remaining * standing.limit.emission
-            return seconds(max(spread, standing.next))
-        return seconds(standing.reset or standing.limit.period)
+    #: The seconds within which the caller can use no more than what remains.
+    reset: int
 
 
 class Headers:
@@ -57,44 +41,65 @@ class Headers:
         """The fields for all checks of one request; none where no store answered."""
         if self.off:
             return {}
-        members = list(_members(decisions))
+        members = _members(decisions)
         if not members:
             return {}
         fields = self._write(members)
         return {**fields, **_x_ratelimit(members)} if self._legacy else fields
 
 
-def _members(decisions: Iterable[Decision]) -> Iterator[Member]:
+def _members(decisions: Iterable[Decision]) -> list[Member]:
     """Each limit that binds, with a name of its own."""
-    seen: dict[str, int] = {}
+    members: list[Member] = []
+    names: set[str] = set()
     for decision in decisions:
-        possible = decision.possible
         for each in decision.standings:
-            if each.shadow:
-                continue
-            text = str(each.limit)
-            times = seen[text] = seen.get(text, 0) + 1
-            name = text if times == 1 else f"{text}#{times}"
-            yield Member(name, each, seconds(each.wait) if possible and each.wait else 0)
+            if not each.shadow:
+                name = _name(str(each.limit), names)
+                names.add(name)
+                members.append(_member(name, each, decision))
+    return members
+
+
+def _name(text: str, taken: Container[str]) -> str:
+    name, times = text, 1
+    while name in taken:
+        times += 1
+        name = f"{text}#{times}"
+    return name
+
+
+def _member(name: str, standing: Standing, decision: Decision) -> Member:
+    """For a limit that recovers bit by bit, the time in which so many units are granted.
+
+    So a client that spreads its requests over it is never refused. For a spent one, the wait.
+    """
+    limit, remaining = standing.limit, min(standing.remaining, standing.limit.count)
+    wait = seconds(standing.wait) if standing.wait and decision.possible else 0
+    if limit.kind != "spread":
+        reset = seconds(standing.reset or limit.period)
+    else:
+        reset = seconds(remaining * limit.emission or standing.next)
+    return Member(name, limit, remaining, wait, wait or reset)
 
 
 def _draft_11(members: Sequence[Member]) -> dict[str, str]:
     return {
-        "RateLimit-Policy": ", ".join(_policy(each.name, each.standing.limit) for each in members),
-        "RateLimit": ", ".join(_quota(each) for each in members),
+        "RateLimit-Policy": ", ".join([_policy(each) for each in members]),
+        "RateLimit": ", ".join([_quota(each) for each in members]),
     }
 
 
-@lru_cache(maxsize=1024)
-def _policy(name: str, limit: Limit) -> str:
+def _policy(member: Member) -> str:
+    limit = member.limit
     if limit.kind == "concurrent":
-        return f'"{name}";q={limit.count};qu="concurrent-requests"'
-    return f'"{name}";q={limit.count};w={seconds(limit.period)}'
+        return f'"{member.name}";q={limit.count};qu="concurrent-requests"'
+    return f'"{member.name}";q={limit.count};w={seconds(limit.period)}'
 
 
 def _quota(member: Member) -> str:
     # Nobody knows when a place comes back before somebody waits for one.
-    if member.standing.limit.kind == "concurrent" and not member.wait:
+    if member.limit.kind == "concurrent" and not member.wait:
         return f'"{member.name}";r={member.remaining}'
     return f'"{member.name}";r={member.remaining};t={member.reset}'
 
@@ -102,10 +107,9 @@ def _quota(member: Member) -> str:
 def _draft_7(members: Sequence[Member]) -> dict[str, str]:
     tightest = _tightest(members)
     return {
-        "RateLimit-Policy": ", ".join(_policy_7(each.standing.limit) for each in members),
+        "RateLimit-Policy": ", ".join(_policy_7(each.limit) for each in members),
         "RateLimit": (
-            f"limit={tightest.standing.limit.count}, remaining={tightest.remaining}, "
-            f"reset={tightest.reset}"
+            f"limit={tightest.limit.count}, remaining={tightest.remaining}, reset={tightest.reset}"
         ),
     }
 
@@ -122,7 +126,7 @@ def _x_ratelimit(members: Sequence[Member]) -> dict[str, str]:
     """Of the tightest limit; the reset in seconds from now."""
     tightest = _tightest(members)
     return {
-        "X-RateLimit-Limit": str(tightest.standing.limit.count),
+        "X-RateLimit-Limit": str(tightest.limit.count),
         "X-RateLimit-Remaining": str(tightest.remaining),
         "X-RateLimit-Reset": str(tightest.reset),
     }

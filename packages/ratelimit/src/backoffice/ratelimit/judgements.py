@@ -42,11 +42,18 @@ class Judgement(NamedTuple):
         pairs = zip(self.charges[number], standings, strict=True)
         return [charge for charge, standing in pairs if charge.cost and not standing.wait]
 
+    def has_places(self, number: int) -> bool:
+        """Whether one of the checks took a place, which its holder gives back."""
+        return any(each.holder for each in self.charges[number])
+
 
 def decide(
     checks: Sequence[Check], charges: Sequence[Sequence[Charge]], verdict: Verdict
 ) -> list[Decision]:
     """The decision on each check, from the verdict on all their charges."""
+    if verdict.allowed and len(checks) == 1 and checks[0].cost:  # by far the most
+        (check,) = checks
+        return [Decision(check.name, True, check.cost, verdict.standings)]
     found, at = [], 0
     for check, group in zip(checks, charges, strict=True):
         standings = verdict.standings[at : at + len(group)]

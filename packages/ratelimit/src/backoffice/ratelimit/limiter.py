@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from itertools import chain
 from time import perf_counter
 from typing import Annotated
 
@@ -166,7 +167,7 @@ class Limiter:
         charges = [self._charges(*each) for each in zip(checks, callers, strict=True)]
         store, at = self._store, self._now()
         try:
-            verdict = await self._verdict([each for group in charges for each in group])
+            verdict = await self._verdict(list(chain.from_iterable(charges)))
         except Unavailable as error:
             return await self._judge_without(checks, callers, charges, error, started)
         decisions = decide(checks, charges, verdict)

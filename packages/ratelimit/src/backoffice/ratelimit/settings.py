@@ -46,8 +46,8 @@ class RateLimitSettings(PackageSettings):
     """How long one check may take in Redis, from its arrival; no check is sent twice."""
 
     workers: Annotated[int | None, Unit("processes")] = Field(default=None, ge=1, le=10_000)
-    """Processes that serve the app: while Redis is away, each lets its part of a limit through. Left
-    out, that is what the server was told, as by `WEB_CONCURRENCY`."""
+    """Processes that serve the app: while Redis is away, each lets its part of a limit through.
+    Left out, that is what the server was told, as by `WEB_CONCURRENCY`."""
 
     memory_size: Annotated[int, Unit("counters")] = Field(default=100_000, ge=1000)
     """Counters that a process without Redis keeps, about 300 bytes each; then the longest unused is

@@ -62,13 +62,13 @@ class Visit:
     async def name(self, connection: HTTPConnection) -> str | None:
         """The caller's name, asked for once."""
         if not self.identified:
-            self.caller = await (await callers(connection)).name(connection)
+            self.caller = await callers.of(connection).name(connection)
             self.identified = True
         return self.caller
 
     async def roles(self, connection: HTTPConnection) -> frozenset[str]:
         """The roles that the caller holds."""
-        return await (await callers(connection)).roles(connection)
+        return await callers.of(connection).roles(connection)
 
     def note(self, gates: Iterable[Any], decisions: Sequence[Decision]) -> None:
         """Keep what was found for each of these gates."""
