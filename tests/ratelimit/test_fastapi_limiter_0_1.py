@@ -83,6 +83,19 @@ def test_a_refusal_says_when_to_come_back(client: TestClient) -> None:
     assert answers[0].headers["RateLimit-Policy"] == '"2/5 seconds";q=2;w=5'
 
 
+def test_several_limiters_of_a_route_are_spent_together_or_not_at_all(redis_url: str) -> None:
+    def teapot(request: Request, response: Response, pexpire: int) -> None:
+        raise HTTPException(418)
+
+    hourly, once = RateLimiter(times=9, hours=1), RateLimiter(times=1, hours=1, callback=teapot)
+    app = documented(redis_url)
+    app.get("/tea", dependencies=[Depends(hourly), Depends(once)])(lambda: None)
+    with TestClient(app) as client:
+        answers = [client.get("/tea") for _ in range(5)]
+    assert [each.status_code for each in answers] == [200] + [418] * 4
+    assert '"9/hour";r=8;' in answers[4].headers["RateLimit"]
+
+
 def test_two_workers_count_together(redis_url: str) -> None:
     with TestClient(documented(redis_url)) as one, TestClient(documented(redis_url)) as other:
         assert [each.get("/").status_code for each in (one, other, one)] == [200, 200, 429]

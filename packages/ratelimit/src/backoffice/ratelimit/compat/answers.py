@@ -11,7 +11,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.websockets import WebSocket
 
-from backoffice.core import TooManyRequests, callers
+from backoffice.core import TooManyRequests
 from backoffice.ratelimit.addresses import client_network
 from backoffice.ratelimit.compat.terms import Callback, Identifier, Terms
 
@@ -63,15 +63,6 @@ async def identity(identifier: Identifier | None, connection: HTTPConnection) ->
     found = identifier(connection)
     chosen = await found if inspect.isawaitable(found) else found
     return None if chosen is None else str(chosen)
-
-
-async def caller(identifier: Identifier | None, connection: HTTPConnection) -> str:
-    """Under which key a check counts: as `RateLimit` names its callers."""
-    chosen = await identity(identifier, connection)
-    if chosen is not None:
-        return f"key:{chosen}"
-    known = await callers.of(connection).name(connection)
-    return f"network:{client_network(connection)}" if known is None else f"caller:{known}"
 
 
 async def refuse(

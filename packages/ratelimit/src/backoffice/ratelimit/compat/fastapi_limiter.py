@@ -6,7 +6,6 @@ where a callback only returns; callbacks and identifiers may be sync.
 """
 
 import inspect
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
 
 from fastapi import Response, WebSocket
@@ -16,9 +15,9 @@ from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocketState
 
 from backoffice.core import TooManyRequests, reads
+from backoffice.ratelimit import gates
 from backoffice.ratelimit.buckets import route_name
 from backoffice.ratelimit.compat.answers import (
-    caller,
     default_identifier,
     http_default_callback,
     identity,
@@ -28,15 +27,11 @@ from backoffice.ratelimit.compat.answers import (
 )
 from backoffice.ratelimit.compat.runs import Counting, counting, forget, prepared, start
 from backoffice.ratelimit.compat.servers import url_of
-from backoffice.ratelimit.compat.terms import Callback, Identifier, read
-from backoffice.ratelimit.compat.waiting import in_turn
-from backoffice.ratelimit.dependencies import (
-    POLICY_VIOLATION,
-    READ,
-    Gate,
-    cannot_be_told,
-)
-from backoffice.ratelimit.limiter import Limiter, limiter
+from backoffice.ratelimit.compat.terms import Callback, Identifier, Terms, read
+from backoffice.ratelimit.compat.waiting import at_once, in_turn
+from backoffice.ratelimit.dependencies import POLICY_VIOLATION, READ, Gate, cannot_be_told
+from backoffice.ratelimit.limiter import limiter
+from backoffice.ratelimit.visits import Visit
 
 if TYPE_CHECKING:
     from pyrate_limiter import Limiter as PyrateLimiter
@@ -90,8 +85,8 @@ async def _end() -> None:
         await ended.close()
 
 
-class _Limiter:
-    """What both kinds take."""
+class _Form:
+    """Takes the arguments of either version."""
 
     @overload
     def __init__(
@@ -114,14 +109,17 @@ class _Limiter:
     ) -> None: ...
     def __init__(self, *positional: Any, **named: Any) -> None:
         self._terms = read(*positional, **named)
+        self._build(self._terms)
 
-    @property
-    def _identifier(self) -> Identifier | None:
-        return self._terms.identifier or counting().identifier
+    def _build(self, terms: Terms) -> None: ...
+
+    async def _chosen(self, connection: HTTPConnection) -> str | None:
+        """Who is counted, where an identifier says so."""
+        return await identity(self._terms.identifier or counting().identifier, connection)
 
 
 @reads(*READ)
-class RateLimiter(_Limiter):
+class RateLimiter(_Form, Gate):
     """Takes what `fastapi_limiter.depends.RateLimiter` takes, in 0.1.6 and in 0.2.0.
 
     `identifier` gives who is counted; left out, that is the caller whom `auth` knows, else the
@@ -132,37 +130,50 @@ class RateLimiter(_Limiter):
     read.
     """
 
-    @cached_property
-    def _gate(self) -> Gate:
-        return Gate(self._terms.limits, lambda request: identity(self._identifier, request))
+    def _build(self, terms: Terms) -> None:
+        # Who waits is no part of the one check for all limiters of a route.
+        passes = (lambda _: True) if terms.blocking else is_skipped
+        Gate.__init__(self, terms.limits, self._chosen, exempt=passes)
+        self._waits = gates.Gate(terms.limits, self._chosen, exempt=is_skipped)
 
-    async def __call__(self, request: HTTPConnection, response: Response) -> None:
+    # None, as from the originals: nobody takes what they give.
+    async def __call__(self, request: HTTPConnection, response: Response) -> None:  # type: ignore[override]
         """Let the request pass, or answer as the callback does."""
-        if is_skipped(request):
-            return
         async with prepared(request):
             try:
-                await self._enter(request, response)
+                await self.enter(request, response)
+                if self._terms.blocking:
+                    await self._wait(request, response)
             except TooManyRequests as refusal:
-                callback = self._terms.callback or counting().http_callback
-                await refuse(self._terms, callback, (request, response), refusal)
+                await self._refusing(Visit.of(request))._answer(request, response, refusal)
 
-    async def _enter(self, request: HTTPConnection, response: Response) -> None:
-        if not self._terms.blocking:
-            await self._gate.enter(request, response)
-            return
-        name, key = route_name(request), await caller(self._identifier, request)
-        decision = await in_turn(limiter.of(request), name, key, self._terms.limits)
-        response.headers.update(limiter.of(request).fields([decision]))
+    async def _wait(self, request: HTTPConnection, response: Response) -> None:
+        visit, running = Visit.of(request), limiter.of(request)
+        check = await self._waits.ask(request, visit, route_name(request.scope))
+        if check is not None:
+            visit.decisions.append(await in_turn(running, check))
+            response.headers.update(visit.fields(running))
+
+    def _refusing(self, visit: Visit) -> "RateLimiter":
+        """The one that refused: the first of a route checks for all of them."""
+        refusing = (gate for gate, found in visit.found.items() if not found.allowed)
+        return next((gate for gate in refusing if isinstance(gate, RateLimiter)), self)
+
+    async def _answer(self, request: HTTPConnection, response: Response, refusal: Any) -> None:
+        callback = self._terms.callback or counting().http_callback
+        await refuse(self._terms, callback, (request, response), refusal)
 
 
 @reads(*READ)
-class WebSocketRateLimiter(_Limiter):
+class WebSocketRateLimiter(_Form):
     """For the messages of a websocket: `await ratelimit(websocket, context_key=...)` in its route.
 
     Takes what `RateLimiter` takes. All that a caller sends to one route counts together, through
     any number of sockets; each `context_key` counts apart.
     """
+
+    def _build(self, terms: Terms) -> None:
+        self._gate = gates.Gate(terms.limits, self._chosen, exempt=is_skipped)
 
     async def __call__(self, ws: WebSocket, context_key: str = "") -> None:
         """Let the message pass, or answer as the callback does."""
@@ -173,9 +184,11 @@ class WebSocketRateLimiter(_Limiter):
                 await self._answer(ws, refusal)
 
     async def _enter(self, ws: WebSocket, context_key: str) -> None:
-        name, key = route_name(ws), await caller(self._identifier, ws)
-        check = in_turn if self._terms.blocking else Limiter.enforce
-        await check(limiter.of(ws), name, f"{key} {context_key}", self._terms.limits)
+        asked = await self._gate.ask(ws, Visit.of(ws), route_name(ws.scope))
+        if asked is None:
+            return
+        check = asked._replace(key=f"{asked.key} {context_key}")
+        await (in_turn if self._terms.blocking else at_once)(limiter.of(ws), check)
 
     async def _answer(self, ws: WebSocket, refusal: TooManyRequests) -> None:
         callback = self._terms.callback or counting().ws_callback
