@@ -1,6 +1,7 @@
 """What a run counts of its checks, and how Prometheus gets it."""
 
 from collections.abc import Callable, Iterator
+from typing import get_args
 
 import pytest
 from fastapi import APIRouter, FastAPI
@@ -13,11 +14,11 @@ from backoffice.auth.testing import Accounts
 from backoffice.core import SetupError, singletons
 from backoffice.core.testing import RunningApp
 from backoffice.ratelimit import RateLimit, limiter, limits
+from backoffice.ratelimit.judgements import OnError
 from backoffice.ratelimit.metrics import BOUNDS, MOST_POLICIES, OTHERS, LimitMetrics, limit_metrics
 from backoffice.ratelimit.prometheus import exported, metrics_router
 from tests.auth.conftest import create_tables
-
-App = Callable[..., FastAPI]
+from tests.ratelimit.fallible_redis import FallibleRedis
 
 
 def shop(*routers: APIRouter) -> FastAPI:
@@ -148,3 +149,22 @@ def test_a_program_that_checks_by_name_is_counted_too() -> None:
         invite = running.value(limiter).check("invite", "acme", limits("10/hour"))
         running.call(invite)
         assert running.value(limit_metrics).checks == {("invite", "allowed"): 1}
+
+
+def test_what_could_not_be_checked_is_counted_as_such(fallible_redis: FallibleRedis) -> None:
+    app = FastAPI(lifespan=singletons())
+    for choice in get_args(OnError):
+        limit = RateLimit("1/minute", name=choice, on_error=choice)
+        app.add_api_route(f"/{choice}", lambda: None, dependencies=[limit])
+    with RunningApp(app) as running:
+        client = running.client(raise_server_exceptions=False)
+        fallible_redis.die()
+        found = {each: client.get(f"/{each}").status_code for each in get_args(OnError)}
+        assert found == {"local": 200, "closed": 503, "open": 200}
+        assert client.get("/local").status_code == 429
+        assert running.value(limit_metrics).checks == {
+            ("local", "local"): 1,
+            ("local", "refused"): 1,
+            ("closed", "unavailable"): 1,
+            ("open", "unavailable"): 1,
+        }

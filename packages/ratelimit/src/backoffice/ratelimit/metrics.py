@@ -1,7 +1,7 @@
 """What the limits of one run have done, in numbers: no global, two apps count each their own."""
 
 from bisect import bisect_left
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -31,7 +31,7 @@ class LimitMetrics:
     """The counters of one run: read `checks` and `durations`."""
 
     def __init__(self) -> None:
-        self._checks: Counter[tuple[str, Outcome]] = Counter()
+        self._checks: defaultdict[tuple[str, Outcome], int] = defaultdict(int)
         self._policies: set[str] = set()
         self._durations = [0] * (len(BOUNDS) + 1)
         self._seconds = 0.0

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from fastapi import Depends
 
 from backoffice.core import Clock, Events, clock, events, singleton
-from backoffice.ratelimit.charges import Standing
 from backoffice.ratelimit.decisions import Decision
 from backoffice.ratelimit.events import LimitRefused, Refusals
 from backoffice.ratelimit.metrics import LimitMetrics, Outcome, limit_metrics
@@ -43,11 +42,10 @@ class Watch:
         self._metrics.took(seconds)
         found: list[tuple[Outcome, Decision]] = []
         for decision, caller in zip(decisions, callers, strict=True):
-            outcome = outcome_of(decision, local=local)
-            if outcome is not None:
-                self._metrics.count(decision.name, outcome)
-                found.append((outcome, decision))
-            if outcome in ("refused", "shadow"):
+            outcome = outcome_of(decision, local)
+            self._metrics.count(decision.name, outcome)
+            found.append((outcome, decision))
+            if outcome == "refused" or outcome == "shadow":
                 self._tell(decision, caller)
         _trace(found)
 
@@ -59,33 +57,29 @@ class Watch:
         _trace([("unavailable", Decision(each, True, 0, ())) for each in policies])
 
     def _tell(self, decision: Decision, caller: str) -> None:
-        for each in (*decision.refused_by, *filter(_shaded, decision.standings)):
-            if self._refusals.first(decision.name, each.limit, caller):
+        for each in decision.standings:
+            if each.wait and self._refusals.first(decision.name, each.limit, caller):
                 told = LimitRefused(
                     policy=decision.name, limit=str(each.limit), shadow=each.shadow, caller=caller
                 )
                 self._events.announce(told)
 
 
-def outcome_of(decision: Decision, *, local: bool = False) -> Outcome | None:
-    """What a check came to; None where another one, made together with it, was refused."""
+def outcome_of(decision: Decision, local: bool = False) -> Outcome:
+    """What a check came to."""
     if not decision.standings:
         return "unavailable"
     if not decision.allowed:
-        return "refused" if decision.refused_by else None
-    if local:
-        return "local"
-    if any(map(_shaded, decision.standings)):
-        return "shadow"
-    return "near" if any(map(_nearly_spent, decision.standings)) else "allowed"
-
-
-def _shaded(standing: Standing) -> bool:
-    return standing.shadow and standing.wait > 0
-
-
-def _nearly_spent(standing: Standing) -> bool:
-    return 100 * standing.remaining < NEAR * standing.limit.burst
+        return "refused"
+    found: Outcome = "allowed"
+    # Written out: it runs at each check.
+    for each in decision.standings:
+        if each.shadow and each.wait:
+            found = "shadow"
+            break
+        if 100 * each.remaining < NEAR * each.limit.burst:
+            found = "near"
+    return "local" if local else found
 
 
 def _trace(found: Sequence[tuple[Outcome, Decision]]) -> None:
@@ -94,7 +88,7 @@ def _trace(found: Sequence[tuple[Outcome, Decision]]) -> None:
     if trace is None or not found:
         return
     span = trace.get_current_span()
-    if not span.is_recording():
+    if span is trace.INVALID_SPAN or not span.is_recording():
         return
     outcome, decision = max(found, key=lambda each: _PRESSING.index(each[0]))
     span.set_attribute(POLICY, decision.name)
