@@ -7,6 +7,7 @@ microseconds, how long a charge waits, what the state is after it, and what is l
 from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
@@ -16,7 +17,7 @@ from backoffice.ratelimit.limits import Kind as KindName
 
 State = TypeVar("State")
 
-SECOND, DAY = PERIODS["second"], PERIODS["day"]
+SECOND, HOUR, DAY = PERIODS["second"], PERIODS["hour"], PERIODS["day"]
 #: A key of a strict limit then takes 120 bytes in Redis, beside the 6 of the newest slot.
 SLOT_BYTES = 22
 #: The first Monday of 1970 was the fifth of January.
@@ -68,10 +69,10 @@ class _Spread(Kind[int]):
 
     def wait(self, charge: Charge, state: int | None, asked: int, now: int) -> int:
         limit = charge.limit
-        return max(max((state or 0) - now, 0) + asked * limit.emission - limit.capacity, 0)
+        return max(_backlog(state, now) + asked * limit.emission - limit.capacity, 0)
 
     def spent(self, charge: Charge, state: int | None, now: int) -> int:
-        limit, backlog = charge.limit, max((state or 0) - now, 0)
+        limit, backlog = charge.limit, _backlog(state, now)
         change = charge.cost * limit.emission
         if change < 0:
             # Of what is given back late, some has come back by itself.
@@ -79,8 +80,13 @@ class _Spread(Kind[int]):
         return now + min(max(backlog + change, 0), limit.capacity + LONGEST)
 
     def left(self, limit: Limit, state: int | None, now: int) -> tuple[int, int]:
-        backlog = max((state or 0) - now, 0)
+        backlog = _backlog(state, now)
         return max((limit.capacity - backlog) // limit.emission, 0), backlog
+
+
+def _backlog(state: int | None, now: int) -> int:
+    """Microseconds until all is unspent."""
+    return 0 if state is None or state <= now else state - now
 
 
 _Slots = tuple[int, tuple[int, ...]]
@@ -180,13 +186,18 @@ class _Calendar(Kind[tuple[int, int]]):
 
 def window(unit: str, now: int) -> tuple[int, int]:
     """Start and end of the hour, day, week or month of UTC in which `now` is."""
+    return _window(unit, now // HOUR)
+
+
+@lru_cache(maxsize=64)
+def _window(unit: str, hour: int) -> tuple[int, int]:
     if unit == "month":
-        today = datetime.fromtimestamp(now // SECOND, UTC)
+        today = datetime.fromtimestamp(hour * 3600, UTC)
         start = datetime(today.year, today.month, 1, tzinfo=UTC)
         finish = (start + timedelta(days=31)).replace(day=1)
         return int(start.timestamp()) * SECOND, int(finish.timestamp()) * SECOND
     length, offset = PERIODS[unit], MONDAY if unit == "week" else 0
-    begin = (now - offset) // length * length + offset
+    begin = (hour * HOUR - offset) // length * length + offset
     return begin, begin + length
 
 

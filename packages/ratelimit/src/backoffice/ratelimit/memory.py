@@ -55,15 +55,21 @@ class MemoryStore:
         now = _microseconds(self._clock.monotonic())
         asked = [self._asked(each, now) for each in charges]
         allowed, waits, after = _judge(asked, how)
-        if allowed and how != "look":
+        writes = allowed and how != "look"
+        if writes:
             for each, wait in zip(asked, waits, strict=True):
                 if not wait and _counts(each, how):
-                    self._keep(each, after[each.key], now)
+                    after[each.key] = each.kind.kept(each.charge, after[each.key], each.now)
         standings = []
         for each, wait in zip(asked, waits, strict=True):
+            written = writes and each.key in after
+            state = after[each.key] if written else _state(each)
             limit = each.charge.limit
-            remaining, reset = each.kind.left(limit, _state(each), each.now)
-            standings.append(Standing(limit, remaining, wait, reset, each.charge.shadow))
+            remaining, reset = each.kind.left(limit, state, each.now)
+            standing = Standing(limit, remaining, wait, reset, each.charge.shadow)
+            standings.append(standing)
+            if written:
+                self._keep(each, state, standing, now)
         return Verdict(allowed, tuple(standings))
 
     async def reset(self, keys: Sequence[str]) -> None:
@@ -102,18 +108,14 @@ class MemoryStore:
                 found, soonest = key, counter.unspent
         return found
 
-    def _keep(self, asked: _Asked, state: Any, now: int) -> None:
-        kind, limit = asked.kind, asked.charge.limit
-        state = kind.kept(asked.charge, state, asked.now)
-        remaining, reset = kind.left(limit, state, asked.now)
-        if reset == 0:
+    def _keep(self, asked: _Asked, state: Any, standing: Standing, now: int) -> None:
+        if standing.reset == 0:
             asked.counters.pop(asked.key, None)
             return
         if asked.counters is self._counters and asked.key not in self._counters:
             self._make_room(now)
-        unspent = now + reset
-        freed = 0 if remaining else now + Standing(limit, remaining, 0, reset).next
-        asked.counters[asked.key] = _Counter(state, unspent, freed)
+        freed = 0 if standing.remaining else now + standing.next
+        asked.counters[asked.key] = _Counter(state, now + standing.reset, freed)
 
     def _make_room(self, now: int) -> None:
         while len(self._counters) >= self._size:
