@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.admin.conftest import ORIGIN, House
-from tests.admin.library import Author, Book
+from tests.admin.library import Author, Book, Tag
 
 PARAMETERS: list[tuple[str, str]] = [
     ("page", "0"),
@@ -93,6 +93,10 @@ KEYS = [
 ]
 
 
+#: Spellings of a key that some record has.
+WHOLE = ("1.0", "\ufeff1", "٣")
+
+
 @pytest.fixture
 def shop(stocked: House) -> House:
     """A superuser, signed in: nothing is refused for want of a permission."""
@@ -100,18 +104,26 @@ def shop(stocked: House) -> House:
     return stocked
 
 
-def fine(answer: Any, what: object) -> None:
-    assert answer.status_code < 500, (what, answer.text)
+def answered(answer: Any, what: object, *statuses: int) -> None:
+    """By one of these, and in words for people."""
+    assert answer.status_code in statuses, (what, answer.text)
     assert "Traceback" not in answer.text, what
+
+
+def library(house: House) -> list[dict[str, Any]]:
+    """What the admin has to do with, as the database has it."""
+    return [each.model_dump() for model in (Author, Book, Tag) for each in house.all(model)]
 
 
 @pytest.mark.parametrize("resource", ["books", "users"])
 def test_odd_parameters_of_lists(shop: House, resource: str) -> None:
-    """Lists, exports, look-ups."""
+    """Lists, exports, look-ups: what can be read is answered, and nothing is changed by it."""
+    before = library(shop)
     for name, value in PARAMETERS:
         for page in ("", "/export", "/lookup"):
             answer = shop.client.get(f"/admin/{resource}{page}", params={name: value})
-            fine(answer, (page, name, value))
+            answered(answer, (page, name, value), 200, 400)
+    assert library(shop) == before
 
 
 def test_odd_keys(shop: House) -> None:
@@ -120,12 +132,13 @@ def test_odd_keys(shop: House) -> None:
         for key in KEYS:
             for page in ("detail", "edit"):
                 answer = shop.client.get(f"/admin/{view}/{page}", params={"pk": key})
-                fine(answer, (view, page, key))
-                if view in ("users", "audit"):
-                    assert answer.status_code in (403, 404)
+                # 200: one of the spellings of a number that is a key.
+                there = (200,) if view == "books" and key in WHOLE else ()
+                answered(answer, (view, page, key), 403, 404, *there)
             for name in ("delete", "revoke", "export", "", "__class__"):
                 asked = {"name": name, "pks": key}
-                fine(shop.client.get(f"/admin/{view}/action", params=asked), (view, name, key))
+                answer = shop.client.get(f"/admin/{view}/action", params=asked)
+                answered(answer, (view, name, key), 200, 403, 404)
     assert len(shop.all(Book)) == 3
 
 
@@ -141,7 +154,7 @@ def test_odd_deeds(shop: House) -> None:
         {"name": ["delete", "x"], "pks": "x"},
     ):
         for view in ("books", "users", "api-keys", "audit"):
-            fine(shop.send(f"/{view}/action", form), (view, form))
+            answered(shop.send(f"/{view}/action", form), (view, form), 303, 403, 404)
     assert len(shop.all(Book)) == 3
 
 
@@ -150,17 +163,21 @@ def test_odd_forms(shop: House, resource: str) -> None:
     """Each field of each form, with what no browser would send."""
     view = next(each for each in shop.admin.site._model_views if each.key == resource)
     token = shop.token()
+    paths = {"books": "/books/edit?pk=1", "tags": "/tags/edit?pk=new"}
+    # By an edit the one field is enough, so that it comes as far as the database.
+    path = paths.get(resource, f"/{resource}/add")
+    filled = {"name": "key"} if resource == "api-keys" else {}
     for field in [each.name for each in view.fields]:
         for value in ("", " ", "\0", "x" * 20_000, "-1", str(10**40), "{", "é\ud7ff", "on", "null"):
-            answer = shop.send(f"/{resource}/add", {field: value}, token=token)
-            fine(answer, (field, value))
-            answer = shop.send(f"/{resource}/add", {field: [value, value]}, token=token)
-            fine(answer, (field, value))
+            for sent in (value, [value, value]):
+                answer = shop.send(path, {**filled, field: sent}, token=token)
+                answered(answer, (field, sent), 200, 303, 422)
+    assert shop.open(f"/{resource}").status_code == 200
 
 
 def test_odd_bodies(shop: House) -> None:
     """No form at all, a broken one, one with a file where a text should be, one too large."""
-    token = shop.token()
+    token, before = shop.token(), library(shop)
     kinds: list[dict[str, Any]] = [
         {"content": b"\xff\xfe", "headers": {"Content-Type": "application/json"}},
         {"content": b"{}", "headers": {"Content-Type": "application/json"}},
@@ -177,11 +194,10 @@ def test_odd_bodies(shop: House) -> None:
         for path in ("/books/add", "/books/edit?pk=1", "/books/action", "/login", "/logout"):
             headers = {**ORIGIN, **kind.pop("headers", {})}
             answer = shop.client.post(f"/admin{path}", headers=headers, **kind)
-            fine(answer, (path, kind))
+            large = "summary" in kind.get("data", {})
+            answered(answer, (path, kind), *((413,) if large else (400, 401, 403, 413)))
             kind["headers"] = {key: value for key, value in headers.items() if key != "Origin"}
-            if path == "/logout" and answer.status_code == 303:
-                shop.sign_in()
-                token = shop.token()
+    assert library(shop) == before
 
 
 FORM = "application/x-www-form-urlencoded"
@@ -192,7 +208,7 @@ def test_odd_cookies(shop: House) -> None:
     for value in ("x", "%C3%A9", "AAAA", "." * 3000, "eyJ0ZXh0IjoiaGkifQ"):
         shop.client.cookies.set("backoffice_notice", value)
         answer = shop.open("/")
-        fine(answer, value)
+        answered(answer, value, 200)
         assert 'class="notice' not in answer.text
     shop.client.cookies.clear()
     for value in ("x", "AAAA", "." * 3000):
@@ -207,13 +223,6 @@ def test_a_notice_of_another_session_is_not_shown(shop: House) -> None:
     shop.signed_in("tags:view", email="bob@example.com")
     shop.client.cookies.set("backoffice_notice", notice)
     assert "was added" not in shop.open("/tags").text
-
-
-def test_nothing_was_changed_by_any_of_it(shop: House) -> None:
-    """The walk above leaves the library as it was; this one does in one go."""
-    for name, value in PARAMETERS:
-        shop.client.get("/admin/authors", params={name: value})
-    assert [each.name for each in shop.all(Author)] == ["Ada", "Grace"]
 
 
 def test_a_form_whose_charset_makes_half_a_character_is_refused(shop: House) -> None:

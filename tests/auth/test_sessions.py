@@ -75,7 +75,9 @@ class TestLifetimes:
         token = pair(house)["refresh_token"]
         for _ in range(2):
             time.advance(house.services.settings.refresh_idle - TICK)
-            token = refresh(house, token).json()["refresh_token"]
+            answer = refresh(house, token)
+            assert answer.status_code == 200
+            token = answer.json()["refresh_token"]
 
     def test_a_request_begins_the_idle_span_anew(
         self, time: ManualClock, house: House, monkeypatch: pytest.MonkeyPatch
