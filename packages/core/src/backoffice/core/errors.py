@@ -66,6 +66,8 @@ class Refusal(BackofficeError, HTTPException):
     """
 
     status: ClassVar[int] = 500
+    #: Type and title of RFC 9457 that IANA has registered for it, where there are such.
+    problem: tuple[str, str] | None = None
 
     def __init__(
         self,

@@ -110,6 +110,8 @@ class _Problems:
             return await http_exception_handler(connection, error)
         code, detail, data = _told(error.detail)
         problem = self._problem(connection, error.status_code, code, detail, data)
+        if problem["type"] == BLANK and (registered := getattr(error, "problem", None)):
+            problem["type"], problem["title"] = registered
         if isinstance(connection, WebSocket) and not _can_be_told(connection):
             await _close(connection, problem)
             return None

@@ -77,7 +77,7 @@ def _member(name: str, standing: Standing, decision: Decision) -> Member:
     limit, remaining = standing.limit, min(standing.remaining, standing.limit.count)
     wait = seconds(standing.wait) if standing.wait and decision.possible else 0
     if limit.kind != "spread":
-        reset = seconds(standing.reset or limit.period)
+        reset = seconds(min(standing.reset or limit.period, limit.period))
     else:
         reset = seconds(remaining * limit.emission or standing.next)
     return Member(name, limit, remaining, wait, wait or reset)
@@ -106,8 +106,10 @@ def _quota(member: Member) -> str:
 
 def _draft_7(members: Sequence[Member]) -> dict[str, str]:
     tightest = _tightest(members)
+    if tightest is None:
+        return {}
     return {
-        "RateLimit-Policy": ", ".join(_policy_7(each.limit) for each in members),
+        "RateLimit-Policy": ", ".join(_policy_7(each.limit) for each in members if _in_time(each)),
         "RateLimit": (
             f"limit={tightest.limit.count}, remaining={tightest.remaining}, reset={tightest.reset}"
         ),
@@ -125,6 +127,8 @@ def _off(_: Sequence[Member]) -> dict[str, str]:
 def _x_ratelimit(members: Sequence[Member]) -> dict[str, str]:
     """Of the tightest limit; the reset in seconds from now."""
     tightest = _tightest(members)
+    if tightest is None:
+        return {}
     return {
         "X-RateLimit-Limit": str(tightest.limit.count),
         "X-RateLimit-Remaining": str(tightest.remaining),
@@ -132,9 +136,18 @@ def _x_ratelimit(members: Sequence[Member]) -> dict[str, str]:
     }
 
 
-def _tightest(members: Sequence[Member]) -> Member:
+def _tightest(members: Iterable[Member]) -> Member | None:
     """The one that a client has to wait for, else the one with the least left."""
-    return min(members, key=lambda each: (-each.wait, each.remaining, -each.reset))
+    return min(
+        filter(_in_time, members),
+        key=lambda each: (-each.wait, each.remaining, -each.reset),
+        default=None,
+    )
+
+
+def _in_time(member: Member) -> bool:
+    """Whether it limits how much in how long, which is all that the older fields can say."""
+    return member.limit.kind != "concurrent"
 
 
 _VERSIONS: Mapping[Version, Callable[[Sequence[Member]], dict[str, str]]] = MappingProxyType(

@@ -24,7 +24,7 @@ from backoffice.ratelimit.local import LocalStore
 from backoffice.ratelimit.memory import MemoryStore
 from backoffice.ratelimit.overrides import Overrides
 from backoffice.ratelimit.overrides import overrides as run_overrides
-from backoffice.ratelimit.refusals import refusal
+from backoffice.ratelimit.refusals import REDUCED_CAPACITY, refusal
 from backoffice.ratelimit.refused import Refused
 from backoffice.ratelimit.reservations import Reservation
 from backoffice.ratelimit.settings import RateLimitSettings, ratelimit_settings
@@ -229,6 +229,7 @@ class Limiter:
         if store is None or any(each.on_error == "closed" for each in checks):
             if self._watch is not None:
                 self._watch.unavailable([each.name for each in checks], perf_counter() - started)
+            error.problem = REDUCED_CAPACITY
             raise error
         local = [
             group if check.on_error == "local" else []

@@ -6,6 +6,17 @@ from typing import Any
 from backoffice.core import TooManyRequests
 from backoffice.ratelimit.decisions import Decision
 
+_TYPES = "https://iana.org/assignments/http-problem-types#"
+#: Of draft-ietf-httpapi-ratelimit-headers-11, 6.1 and 6.2.
+QUOTA_EXCEEDED = (
+    f"{_TYPES}quota-exceeded",
+    "Request cannot be satisfied as assigned quota has been exceeded",
+)
+REDUCED_CAPACITY = (
+    f"{_TYPES}temporary-reduced-capacity",
+    "Request cannot be satisfied due to temporary server capacity constraints",
+)
+
 
 def refusal(
     decisions: Sequence[Decision], fields: Mapping[str, str] | None = None
@@ -14,7 +25,12 @@ def refusal(
 
     `Retry-After` is for all of them: who waits that long fits into each.
     """
-    refused = [each for each in decisions if not each.allowed]
+    error = _refusal([each for each in decisions if not each.allowed], fields)
+    error.problem = QUOTA_EXCEEDED
+    return error
+
+
+def _refusal(refused: Sequence[Decision], fields: Mapping[str, str] | None) -> TooManyRequests:
     # RFC 6585, 4: a response with status 429 must not be stored by a cache.
     headers = {**(fields or {}), "Cache-Control": "no-store"}
     by = [each for decision in refused for each in decision.refused_by]
