@@ -117,8 +117,11 @@ def test_it_is_given_no_password(house: House) -> None:
     users = house.services.users
     with pytest.raises(Conflict, match="no password"):
         house.call(users.set_password(user.id, "another password", actor="test"))
+    change = users.change_password(
+        user.id, NO_PASSWORD, "another password", keep=None, client=Client()
+    )
     with pytest.raises(Conflict, match="no password"):
-        house.call(users.change_password(user.id, NO_PASSWORD, "another password", keep=None))
+        house.call(change)
     assert house.call(users.get(user.id)).hashed_password == NO_PASSWORD
 
 

@@ -274,7 +274,7 @@ def test_one_sees_and_ends_ones_own_sessions_only(house: House) -> None:
 
 
 def test_tries_are_limited_by_address(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(house.services.limits, "_sign_in", limits("3/minute"))
+    monkeypatch.setattr(house.services.sign_in._guesses, "_by_network", limits("3/minute"))
     assert [house.login().status_code for _ in range(4)] == [401, 401, 401, 429]
     assert int(house.login().headers["retry-after"]) > 0
 

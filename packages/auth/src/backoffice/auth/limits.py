@@ -1,32 +1,30 @@
-"""How often one address may try to sign in, create accounts, and guess tokens."""
+"""How often one address may create accounts, ask for links, and guess tokens."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
+from backoffice.auth.guesses import BY_ACCOUNT, BY_BOTH, BY_NETWORK
 from backoffice.auth.key_terms import COUNTED_AS
 from backoffice.auth.sessions import Client
 from backoffice.auth.settings import AuthSettings
 from backoffice.ratelimit import Limit, Limiter, limits
-from backoffice.ratelimit.policies import BY_ADDRESS, Policy
+from backoffice.ratelimit.policies import BY_ADDRESS, By, Policy
 
-_SIGN_IN, _REGISTER, _GUESS = "auth.sign-in", "auth.register", "auth.guess"
+_REGISTER, _GUESS = "auth.register", "auth.guess"
 _RECOVER, _RECOVER_ACCOUNT = "auth.recover", "auth.recover-account"
 _BY = "address"
+_BY_KEY: Mapping[By, str] = MappingProxyType({"key": "{}"})
 
 
 class Limits:
-    """The limits of signing in and registering; TooManyRequests when one is spent."""
+    """The limits of registering, guessing and recovering; TooManyRequests when one is spent."""
 
     def __init__(self, limiter: Limiter, settings: AuthSettings) -> None:
         self._limiter = limiter
-        self._sign_in = limits(settings.sign_in_limit)
         self._register = limits(settings.register_limit)
         self._guess = limits(settings.guess_limit)
         self._recover = limits(settings.recovery_limit)
         self._recover_account = limits(settings.recovery_limit_per_account)
-
-    async def sign_in(self, client: Client) -> None:
-        """Count a try at a password, of whatever kind, by the client's network."""
-        await self._spend(_SIGN_IN, self._sign_in, client)
 
     async def register(self, client: Client) -> None:
         """Count an account created."""
@@ -52,18 +50,20 @@ class Limits:
 def policies(settings: AuthSettings) -> list[Policy]:
     """What is limited here, for `backoffice limits`."""
     by_address = {
-        _SIGN_IN: settings.sign_in_limit,
+        BY_NETWORK: settings.sign_in_limit,
         _REGISTER: settings.register_limit,
         _GUESS: settings.guess_limit,
         _RECOVER: settings.recovery_limit,
     }
     return [
         Policy(name=COUNTED_AS, limits=(), counted="API key, by its own limit", keys={"key": "{}"}),
-        Policy(
-            name=_RECOVER_ACCOUNT,
-            limits=tuple(map(str, limits(settings.recovery_limit_per_account))),
-            counted="mail address",
-            keys={"key": "{}"},
+        *(
+            Policy(name=name, limits=tuple(map(str, limits(written))), counted=by, keys=_BY_KEY)
+            for name, by, written in (
+                (_RECOVER_ACCOUNT, "mail address", settings.recovery_limit_per_account),
+                (BY_ACCOUNT, "mail address", settings.account_limit_of_strangers),
+                (BY_BOTH, "client's network and mail address", settings.account_limit),
+            )
         ),
         *(
             Policy(name=name, limits=tuple(map(str, limits(written))), counted=_BY, keys=BY_ADDRESS)

@@ -71,4 +71,6 @@ def _stand_back() -> None:
     if sys.platform == "linux":
         # A sandbox may forbid it; then passwords are hashed all the same.
         with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+            thread = threading.get_native_id()
+            niceness = os.getpriority(os.PRIO_PROCESS, thread) + NICENESS
+            os.setpriority(os.PRIO_PROCESS, thread, min(niceness, 19))

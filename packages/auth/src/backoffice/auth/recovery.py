@@ -7,6 +7,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backoffice.auth import audit
 from backoffice.auth.events import AddressChangeRequested, EmailVerified, UserChanged
+from backoffice.auth.guesses import Guesses
 from backoffice.auth.letters import Letters
 from backoffice.auth.link_requests import Asked, LinkRequests
 from backoffice.auth.links import Links, Spent, invalid
@@ -26,6 +27,7 @@ class Recovery:
         events: Events,
         users: Users,
         links: Links,
+        guesses: Guesses,
         letters: Letters,
         requests: LinkRequests,
         revocations: Revocations,
@@ -34,6 +36,7 @@ class Recovery:
         self._events = events
         self._users = users
         self._links = links
+        self._guesses = guesses
         self._letters = letters
         self._requests = requests
         self._revocations = revocations
@@ -74,13 +77,14 @@ class Recovery:
             await self._users.store_password(
                 session, user, hashed, actor=audit.user(user.id), address=client.address
             )
+            await self._guesses.forgive(user.email)
 
     async def request_address(self, id: UUID, current: str, email: str, client: Client) -> None:
         """Have a link sent to a new address, which counts once it is proved by that."""
         self._links.require()
         async with self._database.session() as session:
             subject = audit.user(id)
-            await self._users.prove(session, id, current, address=client.address)
+            await self._users.prove(session, id, current, client)
             asked = AddressChangeRequested(actor=subject, subject=subject, address=client.address)
             await self._events.emit(asked, session)
             await self._requests.add(session, "address", email, user_id=id, address=client.address)

@@ -8,6 +8,7 @@ from backoffice.auth.api_keys import ApiKeys
 from backoffice.auth.audit import AuditLog
 from backoffice.auth.cookies import SessionCookie
 from backoffice.auth.csrf import Csrf
+from backoffice.auth.guesses import Guesses
 from backoffice.auth.introspection import Introspection
 from backoffice.auth.key_ring import KeyRing
 from backoffice.auth.key_terms import KeyTerms
@@ -91,6 +92,7 @@ async def opened(
         links = Links(settings, clock)
         letters = Letters(outbox, links, settings, clock)
         requests = LinkRequests(database, events, clock, outbox, links, letters)
+        guesses = Guesses(limiter, database, clock, settings)
         users = Users(
             database,
             events,
@@ -102,6 +104,7 @@ async def opened(
             requests,
             letters,
             links,
+            guesses,
             manager,
         )
         keys = ApiKeys(database, events, clock, revocations, settings)
@@ -140,8 +143,10 @@ async def opened(
                 roles=roles,
                 sessions=sessions,
                 keys=keys,
-                sign_in=SignIn(database, events, users, sessions, revocations),
-                recovery=Recovery(database, events, users, links, letters, requests, revocations),
+                sign_in=SignIn(database, events, users, sessions, revocations, guesses),
+                recovery=Recovery(
+                    database, events, users, links, guesses, letters, requests, revocations
+                ),
                 requests=requests,
                 resolver=resolver,
                 revocations=revocations,

@@ -82,6 +82,13 @@ class AuthSettings(PackageSettings):
     sign_in_limit: WrittenLimit = "20/minute"
     """Tries to sign in, per address."""
 
+    account_limit: WrittenLimit = "10/15 minutes"
+    """Wrong passwords, per account and client's address."""
+
+    account_limit_of_strangers: WrittenLimit = "100/hour"
+    """Wrong passwords, per account, from where it was not signed in within 90 days: whoever comes
+    from where it was is not kept out by it."""
+
     register_limit: WrittenLimit = "20/hour"
     """Accounts created, per address."""
 

@@ -7,6 +7,7 @@ from fastapi.security import OAuth2PasswordRequestForm
 
 from backoffice.auth import audit
 from backoffice.auth.events import Reauthenticated, SignedIn, SignInFailed
+from backoffice.auth.guesses import Guesses
 from backoffice.auth.models import User, UserSession
 from backoffice.auth.principals import Principal
 from backoffice.auth.revocations import Revocations
@@ -25,20 +26,26 @@ class SignIn:
         users: Users,
         sessions: Sessions,
         revocations: Revocations,
+        guesses: Guesses,
     ) -> None:
         self._database = database
         self._events = events
         self._users = users
         self._sessions = sessions
         self._revocations = revocations
+        self._guesses = guesses
 
     async def with_password(
         self, email: str, password: str, kind: str, client: Client
     ) -> tuple[User, UserSession]:
         """The user and a new session. Unauthenticated, alike in words, body and cost, whether
-        the address is unknown, the password wrong or the account not active."""
+        the address is unknown, the password wrong or the account not active; TooManyRequests,
+        alike as well, after too many."""
         credentials = OAuth2PasswordRequestForm(username=_address(email), password=password)
-        async with self._database.session() as session:
+        async with (
+            self._guesses.counted(credentials.username, client),
+            self._database.session() as session,
+        ):
             manager = self._users.manager(session)
             user = await manager.authenticate(credentials)
             if user is None:
@@ -72,7 +79,7 @@ class SignIn:
         """
         before = cast(uuid.UUID, who.session_id)
         async with self._database.session() as session:
-            await self._users.prove(session, who.id, password, address=client.address)
+            await self._users.prove(session, who.id, password, client)
             row = await self._sessions.succeed(session, before, client)
             event = Reauthenticated(
                 actor=who.name,

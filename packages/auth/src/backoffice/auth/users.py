@@ -30,6 +30,7 @@ from backoffice.auth.events import (
     UserCreated,
     UserDeleted,
 )
+from backoffice.auth.guesses import Guesses
 from backoffice.auth.letters import Letters
 from backoffice.auth.link_requests import Asked, LinkRequests
 from backoffice.auth.links import Links
@@ -210,6 +211,7 @@ class Users:
         requests: LinkRequests,
         letters: Letters,
         links: Links,
+        guesses: Guesses,
         manager: type[UserManager] = UserManager,
     ) -> None:
         #: With whose hooks accounts are made and changed.
@@ -218,6 +220,7 @@ class Users:
         self._requests = requests
         self._letters = letters
         self._links = links
+        self._guesses = guesses
         self._database = database
         self._events = events
         self._clock = clock
@@ -339,7 +342,7 @@ class Users:
         new: str,
         *,
         keep: uuid.UUID | None,
-        address: str = "",
+        client: Client,
     ) -> None:
         """Change one's own password, knowing the current one; other sessions end."""
         async with self._database.session() as session:
@@ -347,28 +350,29 @@ class Users:
             await session.commit()
             # Hashed before the proof, which holds the user's row: nobody waits for the hashing.
             hashed = await self.new_hash(session, user, new)
-            await self.prove(session, id, current, address=address)
+            await self.prove(session, id, current, client)
             await self.store_password(
-                session, user, hashed, actor=audit.user(id), address=address, keep=keep
+                session, user, hashed, actor=audit.user(id), address=client.address, keep=keep
             )
 
     async def prove(
-        self, session: AsyncSession, id: uuid.UUID, password: str, *, address: str = ""
+        self, session: AsyncSession, id: uuid.UUID, password: str, client: Client
     ) -> None:
         """Hold the account's row until the transaction ends, if that is its password.
 
-        InvalidInput otherwise, and then that is in the audit log.
+        InvalidInput otherwise, and then that is in the audit log; TooManyRequests after too many.
         """
         user = await session.get(User, id)
-        if await self.manager(session).right_password(user, password):
-            return
-        subject = audit.user(id)
-        failed = SignInFailed(
-            actor=subject, subject=subject, address=address, method="reauthentication"
-        )
-        await self._events.emit(failed, session)
-        await session.commit()
-        raise InvalidInput("The current password is not right.", code="invalid_credentials")
+        async with self._guesses.counted(user.email if user is not None else "", client):
+            if await self.manager(session).right_password(user, password):
+                return
+            subject = audit.user(id)
+            failed = SignInFailed(
+                actor=subject, subject=subject, address=client.address, method="reauthentication"
+            )
+            await self._events.emit(failed, session)
+            await session.commit()
+            raise InvalidInput("The current password is not right.", code="invalid_credentials")
 
     async def new_hash(self, session: AsyncSession, user: User, password: str) -> str:
         """The hash of a new password; InvalidInput for one that is refused."""
@@ -448,12 +452,12 @@ class Users:
         async with self._database.session() as session:
             await self._delete(session, await _existing(session, id), actor, "")
 
-    async def leave(self, id: uuid.UUID, password: str, *, address: str) -> None:
+    async def leave(self, id: uuid.UUID, password: str, client: Client) -> None:
         """Delete one's own account, knowing the password; Conflict for the last superuser."""
         async with self._database.session() as session:
-            await self.prove(session, id, password, address=address)
+            await self.prove(session, id, password, client)
             user = await _existing(session, id)
-            await self._delete(session, user, audit.user(id), address)
+            await self._delete(session, user, audit.user(id), client.address)
 
     async def _delete(self, session: AsyncSession, user: User, actor: str, address: str) -> None:
         id = user.id

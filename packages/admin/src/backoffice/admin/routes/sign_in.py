@@ -30,7 +30,6 @@ async def login(site: Site, request: Request) -> Response:
     form = await sent_form(request)
     email, password = (_text(form.get(each)) for each in ("email", "password"))
     try:
-        await visit.services.limits.sign_in(visit.client)
         _, session = await visit.services.sign_in.with_password(
             email, password, BROWSER, visit.client
         )

@@ -33,9 +33,7 @@ def list_entries(
     """List entries, the newest first."""
 
     async def work(services: Services) -> list[dict[str, Any]]:
-        found = await services.audit.entries(
-            event=event, subject=subject, actor=actor, limit=limit
-        )
+        found = await services.audit.entries(event=event, subject=subject, actor=actor, limit=limit)
         return [_shown(each) for each in found]
 
     columns = ("number", "at", "event", "outcome", "actor", "subject", "address")

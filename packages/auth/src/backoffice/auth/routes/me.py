@@ -31,7 +31,6 @@ def add(router: APIRouter, auth: "Auth") -> None:
         """Ask for another address, knowing the password; no other field is one's own to change."""
         check_manages(request, who)
         found, client = services.of(request), Client.of(request)
-        await found.limits.sign_in(client)
         current = body.current_password.get_secret_value()
         await found.recovery.request_address(who.id, current, body.email, client)
         return Accepted(message="A mail to the new address is on its way; follow its link.")
@@ -46,9 +45,8 @@ def add(router: APIRouter, auth: "Auth") -> None:
         """Delete one's account, knowing the password, with its sessions and keys."""
         check_manages(request, who)
         found, client = services.of(request), Client.of(request)
-        await found.limits.sign_in(client)
         current = body.current_password.get_secret_value()
-        await found.users.leave(who.id, current, address=client.address)
+        await found.users.leave(who.id, current, client)
         found.cookie.clear(response, request)
 
     @router.post("/me/password", status_code=204)
@@ -59,11 +57,10 @@ def add(router: APIRouter, auth: "Auth") -> None:
         check_manages(request, who)
         found = services.of(request)
         client = Client.of(request)
-        await found.limits.sign_in(client)
         await found.users.change_password(
             who.id,
             body.current_password.get_secret_value(),
             body.new_password.get_secret_value(),
             keep=who.session_id,
-            address=client.address,
+            client=client,
         )

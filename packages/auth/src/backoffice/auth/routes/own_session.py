@@ -47,7 +47,6 @@ def add(router: APIRouter, auth: "Auth") -> None:
         """
         found = services.of(request)
         client = Client.of(request)
-        await found.limits.sign_in(client)
         session = await found.sign_in.again(who, body.password.get_secret_value(), client)
         if session.kind == TOKEN:
             return Tokens(**vars(found.sessions.tokens(session)))

@@ -41,7 +41,6 @@ def add(router: APIRouter, auth: "Auth") -> None:
         """Exchange an address and a password for an access token and a refresh token."""
         found = services.of(request)
         client = Client.of(request)
-        await found.limits.sign_in(client)
         _, session = await found.sign_in.with_password(username, password, TOKEN, client)
         return Tokens(**vars(found.sessions.tokens(session)))
 
@@ -63,7 +62,6 @@ def add(router: APIRouter, auth: "Auth") -> None:
             raise refusal
         found = services.of(request)
         client = Client.of(request)
-        await found.limits.sign_in(client)
         _, session = await found.sign_in.with_password(username, password, BROWSER, client)
         await found.sessions.end_before(found.cookie.read(request), client)
         found.cookie.set(response, request, found.sessions.cookie(session))

@@ -1,0 +1,104 @@
+"""Guesses at passwords: counted wherever one is asked for, by network and by account.
+
+A try is counted before the password is looked at, and given back where it was right, so that a
+hundred guesses at once are a hundred. What a stranger guesses never keeps the owner out: whoever
+comes from a network from which the account was signed in before is not held to the count of
+strangers, and a password that is reset by mail ends it.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from ipaddress import ip_address, ip_network
+
+from sqlmodel import col, select
+
+from backoffice.auth.models import User, UserSession
+from backoffice.auth.sessions import Client
+from backoffice.auth.settings import AuthSettings
+from backoffice.core import Clock, Database, InvalidInput, Unauthenticated
+from backoffice.ratelimit import Limiter, limits
+from backoffice.ratelimit.holdings import Holding
+from backoffice.ratelimit.judgements import Check, Judgement
+from backoffice.ratelimit.refusals import refusal
+
+BY_NETWORK, BY_BOTH, BY_ACCOUNT = "auth.sign-in", "auth.guess-here", "auth.guess-account"
+#: How long a network is known after a sign-in from it.
+KNOWN = timedelta(days=90)
+#: Sessions that are looked through for it, the newest first.
+MOST = 200
+
+
+class Guesses:
+    """Counts tries at passwords, and refuses those that are too many."""
+
+    def __init__(
+        self, limiter: Limiter, database: Database, clock: Clock, settings: AuthSettings
+    ) -> None:
+        self._limiter = limiter
+        self._database = database
+        self._clock = clock
+        self._by_network = limits(settings.sign_in_limit)
+        self._by_both = limits(settings.account_limit)
+        self._by_account = limits(settings.account_limit_of_strangers)
+
+    @asynccontextmanager
+    async def counted(self, email: str, client: Client) -> AsyncIterator[None]:
+        """Count what happens within as a try at the password of that (normalised) address.
+
+        TooManyRequests where there were too many. Unauthenticated and InvalidInput, raised
+        within, say that it was wrong.
+        """
+        held = await self._permitted(email, client)
+        wrong = False
+        try:
+            yield
+        except (Unauthenticated, InvalidInput):
+            wrong = True
+            raise
+        finally:
+            await self._limiter.end(held, failed=wrong)
+
+    async def forgive(self, email: str) -> None:
+        """Count anew what strangers try at that account: its owner has proved the address."""
+        await self._limiter.reset(BY_ACCOUNT, email, self._by_account)
+
+    async def _permitted(self, email: str, client: Client) -> list[Holding]:
+        checks = self._checks(email, client)
+        judged = await self._limiter.judge(checks)
+        # Asked only where it decides: nobody else costs a look at the database.
+        if self._refused_as_a_stranger(judged) and await self._knows(email, client):
+            judged = await self._limiter.judge(checks[:2])
+        if not all(each.allowed for each in judged.decisions):
+            raise refusal(judged.decisions, self._limiter.fields(judged.decisions))
+        tries = range(1, len(judged.decisions))
+        return [self._limiter.hold(judged, each, on_failures=True) for each in tries]
+
+    def _checks(self, email: str, client: Client) -> Sequence[Check]:
+        return [
+            Check(BY_NETWORK, client.network, self._by_network),
+            Check(BY_BOTH, f"{client.network} {email}", self._by_both),
+            Check(BY_ACCOUNT, email, self._by_account),
+        ]
+
+    def _refused_as_a_stranger(self, judged: Judgement) -> bool:
+        return [each.name for each in judged.decisions if not each.allowed] == [BY_ACCOUNT]
+
+    async def _knows(self, email: str, client: Client) -> bool:
+        """Whether the account was signed in from this network before."""
+        statement = (
+            select(UserSession.address)
+            .join(User, col(User.id) == col(UserSession.user_id))
+            .where(User.email == email, col(UserSession.created_at) > self._clock.now() - KNOWN)
+            .order_by(col(UserSession.created_at).desc())
+            .limit(MOST)
+        )
+        found = await self._database.read(statement)
+        return any(_within(row[0], client.network) for row in found)
+
+
+def _within(address: str, network: str) -> bool:
+    try:
+        return ip_address(address) in ip_network(network)
+    except ValueError:  # a Unix socket has none
+        return False
