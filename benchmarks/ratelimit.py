@@ -1,216 +1,166 @@
-"""What a rate limit costs a request: ours, slowapi's and fastapi-limiter's against none.
+"""What a rate limit costs: ours beside what people use today.
 
-    python benchmarks/ratelimit.py [--rounds 15]
+    python benchmarks/ratelimit.py [--rounds 15] [--quick] [--checks | --http]
 
-One process calls the apps in turn, so that what else the machine does falls on all alike, and
-starts a Redis of its own. The figure to quote is the ratio of CPU time to the bare route's.
+One run on a Redis (or Valkey) of its own. First one check by itself, without HTTP: client CPU time,
+one after the other and 50 at once. Then one request over HTTP: CPU time of a uvicorn (uvloop,
+httptools) in a process of its own, which 50 clients keep busy. All take turns, in a new order each
+round, so that what else the machine does falls on all alike; the figures to quote are the ratios,
+to redis-py's PING and to the bare route.
+
+`--quick` shows only that everything still runs: its figures mean nothing.
 """
 
 import argparse
 import asyncio
+import gc
+import itertools
 import os
+import random
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
-from operator import truediv
+from collections.abc import Iterator
+from contextlib import ExitStack
+from importlib.metadata import version
 from pathlib import Path
 from statistics import median
-from typing import Any
 
-import redis.asyncio
 import uvloop
-from fastapi import Depends, FastAPI, Request
-from fastapi_limiter.depends import RateLimiter
-from pyrate_limiter import Limiter, Rate, RedisBucket
-from slowapi import Limiter as SlowLimiter
-from slowapi.util import get_remote_address
-
-from backoffice.core import serve, singletons
-from backoffice.ratelimit import RateLimit
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-BARE = "no limit"
-HOUR = 3600 * 1000
-NEVER_SPENT = 10_000_000
-WARM_UP, ALONE, TOGETHER, AT_ONCE = 20, 100, 400, 50
+from benchmarks.limiting import apps, checks
+from benchmarks.limiting.server import serving
+from tests.services.redis import redis_server
 
-App = Callable[[dict[str, Any], Callable[..., Any], Callable[..., Any]], Awaitable[None]]
-Figures = tuple[list[float], list[float], list[float]]
-
-
-def bare() -> FastAPI:
-    app = FastAPI()
-
-    @app.get("/quote")
-    async def quote() -> dict[str, str]:
-        return {"quote": "So it goes."}
-
-    return app
+AT_ONCE = 50
+#: Microseconds, one a round: of one after the other and of many at once.
+Figures = dict[str, tuple[list[float], list[float]]]
+Costs = dict[str, list[float]]
 
 
-def behind(*dependencies: Any) -> FastAPI:
-    """The same route behind these dependencies."""
-    app = FastAPI(lifespan=singletons(), dependencies=dependencies)
-    app.get("/quote")(_quote)
-    return app
+async def checked(url: str, rounds: int, alone: int, together: int) -> Figures:
+    """Client CPU of a check, by each contestant."""
+    async with checks.contestants(url) as contestants:
+        for check in contestants.values():
+            await timed(check, 2 * AT_ONCE, AT_ONCE)
+        gc.collect()
+        gc.freeze()
+        figures: Figures = {name: ([], []) for name in contestants}
+        for _ in range(rounds):
+            for name in random.sample(list(contestants), len(contestants)):
+                figures[name][0].append(await timed(contestants[name], alone, 1))
+                figures[name][1].append(await timed(contestants[name], together, AT_ONCE))
+    return figures
 
 
-async def _quote() -> dict[str, str]:
-    return {"quote": "So it goes."}
-
-
-async def nothing() -> None:
-    """What a dependency costs that does nothing."""
-
-
-def slowapi(storage: str) -> FastAPI:
-    app = FastAPI()
-    limiter = SlowLimiter(get_remote_address, storage_uri=storage, headers_enabled=False)
-    app.state.limiter = limiter
-
-    @app.get("/quote")
-    @limiter.limit(f"{NEVER_SPENT}/hour")
-    async def quote(request: Request) -> dict[str, str]:
-        return {"quote": "So it goes."}
-
-    return app
-
-
-@asynccontextmanager
-async def fastapi_limiter(url: str | None) -> AsyncIterator[FastAPI]:
-    rate = Rate(NEVER_SPENT, HOUR)
-    async with AsyncExitStack() as stack:
-        bucket: Any = rate
-        if url is not None:
-            # The library's own pool fails above its bound; a blocking one compares like with like.
-            pool = redis.asyncio.BlockingConnectionPool.from_url(url, max_connections=16)
-            client = await stack.enter_async_context(redis.asyncio.Redis.from_pool(pool))
-            bucket = await RedisBucket.init([rate], client, "fastapi-limiter")
-        limiter = stack.enter_context(Limiter(bucket))
-        yield behind(Depends(RateLimiter(limiter=limiter)))
-
-
-@asynccontextmanager
-async def contestants(url: str) -> AsyncIterator[dict[str, App]]:
-    """Every app, with its lifespan running."""
-    ours, three = f"{NEVER_SPENT}/hour", ("9999999/minute", "9999999/hour", "9999999/day")
-    async with AsyncExitStack() as stack:
-        os.environ.pop("BACKOFFICE_REDIS_URL", None)
-        apps: dict[str, FastAPI] = {
-            BARE: bare(),
-            "a dependency that does nothing": behind(Depends(nothing)),
-            "Backoffice, memory": behind(RateLimit(ours)),
-            "Backoffice, memory, refused": behind(RateLimit("1/day")),
-            "slowapi, memory": slowapi("memory://"),
-            "fastapi-limiter, memory": await stack.enter_async_context(fastapi_limiter(None)),
-        }
-        served = {name: await stack.enter_async_context(serve(app)) for name, app in apps.items()}
-        os.environ["BACKOFFICE_REDIS_URL"] = url
-        apps = {
-            "Backoffice, Redis": behind(RateLimit(ours)),
-            "Backoffice, Redis, three limits": behind(RateLimit(*three)),
-            "slowapi, Redis": slowapi(url),
-            "fastapi-limiter, Redis": await stack.enter_async_context(fastapi_limiter(url)),
-        }
-        yield served | {
-            name: await stack.enter_async_context(serve(app)) for name, app in apps.items()
-        }
-
-
-async def ask(app: App) -> int:
-    """One request, without a server or a client around it; its status."""
-    status = 0
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(message: dict[str, Any]) -> None:
-        nonlocal status
-        status = message.get("status", status)
-
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": "GET",
-        "scheme": "http",
-        "path": "/quote",
-        "raw_path": b"/quote",
-        "query_string": b"",
-        "root_path": "",
-        "headers": [(b"host", b"shop")],
-        "client": ("203.0.113.9", 50000),
-        "server": ("shop", 80),
-    }
-    await app(scope, receive, send)
-    return status
-
-
-async def several(app: App, requests: int, at_once: int) -> None:
-    """That many requests, through `at_once` clients."""
+async def timed(check: checks.Check, times: int, at_once: int) -> float:
+    """CPU microseconds for one of so many checks, of which so many are always under way."""
+    callers = itertools.cycle(range(checks.CALLERS))
 
     async def client() -> None:
-        for _ in range(requests // at_once):
-            await ask(app)
+        for _ in range(times // at_once):
+            await check(next(callers))
 
-    await asyncio.gather(*[client() for _ in range(at_once)])
-
-
-async def timed(app: App, requests: int, at_once: int) -> tuple[float, float]:
-    """Microseconds of wall clock and of CPU for one of them."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    await several(app, requests, at_once)
-    cpu = time.process_time() - cpu
-    return (time.perf_counter() - wall) * 1e6 / requests, cpu * 1e6 / requests
+    began = time.process_time()
+    await asyncio.gather(*(client() for _ in range(at_once)))
+    return (time.process_time() - began) / (times // at_once * at_once) * 1e6
 
 
-async def warm_up(name: str, app: App) -> None:
-    statuses = {await ask(app) for _ in range(WARM_UP)}
-    if statuses != ({200, 429} if name.endswith("refused") else {200}):
-        raise SystemExit(f"{name} answered {statuses}")
-
-
-async def measure(url: str, rounds: int) -> dict[str, Figures]:
-    async with contestants(url) as apps:
-        found: dict[str, Figures] = {name: ([], [], []) for name in apps}
-        for name, app in apps.items():
-            await warm_up(name, app)
+async def served(url: str, rounds: int, requests: int) -> Costs:
+    """CPU of the server for a request, by each contestant."""
+    with ExitStack() as stack:
+        servers = stack.enter_context(serving(apps.CONTESTANTS, url))
+        for server in servers.values():
+            await server.warm_up()
+        costs: Costs = {name: [] for name in servers}
         for _ in range(rounds):
-            for name, app in apps.items():
-                wall, alone = await timed(app, ALONE, 1)
-                _, together = await timed(app, TOGETHER, AT_ONCE)
-                for column, figure in zip(found[name], (wall, alone, together), strict=True):
-                    column.append(figure)
-    return found
+            for name in random.sample(list(servers), len(servers)):
+                costs[name].append(await servers[name].cost(requests))
+    return costs
 
 
-def table(found: dict[str, Figures]) -> str:
-    """Medians, and of each round's ratio to the bare route in that round."""
-    lines = [f"{'microseconds a request':32} | wall | CPU        x | CPU, {AT_ONCE} at once   x"]
-    for name, figures in found.items():
-        wall, alone, together = map(median, figures)
-        times = [
-            median(map(truediv, mine, its)) for mine, its in zip(figures, found[BARE], strict=True)
-        ]
-        cells = (
-            f"{wall:4.0f}",
-            f"{alone:3.0f} {times[1]:8.2f}",
-            f"{together:8.0f} {times[2]:10.2f}",
+def ratio(mine: list[float], floor: list[float]) -> float:
+    """The median of each round's own ratio, which what else the machine does cannot move far."""
+    return median(one / other for one, other in zip(mine, floor, strict=True))
+
+
+def check_table(figures: Figures) -> Iterator[str]:
+    yield f"{'CPU microseconds a check':32}   alone   x PING | {AT_ONCE} at once   x PING"
+    floor = figures[checks.PING]
+    for name, (alone, together) in figures.items():
+        yield (
+            f"{name:32}{median(alone):8.1f} {ratio(alone, floor[0]):8.2f} |"
+            f"{median(together):11.1f} {ratio(together, floor[1]):8.2f}"
         )
-        lines.append(" | ".join((f"{name:32}", *cells)))
-    return "\n".join(lines)
+
+
+def http_table(costs: Costs) -> Iterator[str]:
+    yield f"{'CPU microseconds a request':32}  median    + bare   x bare"
+    for name, each in costs.items():
+        more = median(each) - median(costs[apps.BARE])
+        yield f"{name:32}{median(each):8.1f} {more:+9.1f} {ratio(each, costs[apps.BARE]):8.2f}"
+
+
+def check_verdicts(figures: Figures) -> Iterator[str]:
+    ping = figures[checks.PING]
+    aims = {
+        "one check alone": (checks.OURS, 0, 1.3),
+        "three limits alone": (checks.THREE, 0, 1.7),
+        "one check, coalesced": (checks.OURS, 1, 0.5),
+    }
+    for what, (name, column, most) in aims.items():
+        yield verdict(what, ratio(figures[name][column], ping[column]), most, "times PING")
+
+
+def http_verdicts(costs: Costs) -> Iterator[str]:
+    bare = costs[apps.BARE]
+    for name in (apps.IN_REDIS, apps.LAYER_IN_REDIS):
+        more = median(costs[name]) - median(bare)
+        yield verdict(name, more, 60, "microseconds above the bare app")
+        yield verdict(name, ratio(costs[name], bare), 1.6, "times the bare app")
+    for name in (apps.DEPENDENCY, apps.LAYER):
+        more = median(costs[name]) - median(bare)
+        yield verdict(name, more, 10, "microseconds above the bare app")
+    for name in (apps.REFUSED, apps.REFUSED_IN_REDIS):
+        yield verdict(name, ratio(costs[name], bare), 0.5, "times the bare app")
+
+
+def verdict(what: str, found: float, most: float, unit: str) -> str:
+    met = "met" if found <= most else "MISSED"
+    return f"{met}: {what}: {found:.2f} {unit}, at most {most}"
+
+
+def libraries() -> str:
+    names = ["fastapi", "uvicorn", "redis", "hiredis", "fastapi-limiter", "pyrate-limiter"]
+    names += ["slowapi", "limits", "throttled-py"]
+    python = ".".join(map(str, sys.version_info[:3]))
+    return ", ".join([f"Python {python}", *(f"{name} {version(name)}" for name in names)])
 
 
 def main() -> None:
-    from tests.services.redis import redis_server
-
-    parser = argparse.ArgumentParser(description="What a rate limit costs a request.")
+    parser = argparse.ArgumentParser(description="What a rate limit costs.")
     parser.add_argument("--rounds", type=int, default=15)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--quick", action="store_true", help="one short round")
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument("--checks", action="store_true", help="without HTTP")
+    only.add_argument("--http", action="store_true", help="over HTTP alone")
+    options = parser.parse_args()
+    if options.rounds < 1:
+        parser.error("count rounds from 1")
+    for name in [name for name in os.environ if name.startswith("BACKOFFICE_")]:
+        del os.environ[name]
+    print(libraries())
+    rounds = 1 if options.quick else options.rounds
     with redis_server() as server, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        print(table(runner.run(measure(server.fresh_url(), rounds))))
+        if not options.http:
+            alone, together = (20, 50) if options.quick else (300, 1000)
+            figures = runner.run(checked(server.fresh_url(), rounds, alone, together))
+            print("", *check_table(figures), *check_verdicts(figures), sep="\n")
+        if not options.checks:
+            requests = AT_ONCE if options.quick else 2000
+            costs = runner.run(served(server.fresh_url(), rounds, requests))
+            print("", *http_table(costs), *http_verdicts(costs), sep="\n")
 
 
 if __name__ == "__main__":
