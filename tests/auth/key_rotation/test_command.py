@@ -136,7 +136,7 @@ def test_without_a_key_ring_the_command_says_what_to_set(
     monkeypatch.delenv("BACKOFFICE_AUTH__KEY_RING")
     code, _, told = rotate()
     assert code == 2
-    assert "BACKOFFICE_AUTH__KEY_RING" in told
+    assert f"`export BACKOFFICE_AUTH__KEY_RING={Path.cwd() / 'keys.json'}`" in told
     assert "BACKOFFICE_PREVIOUS_SECRET_KEYS" in told
 
 

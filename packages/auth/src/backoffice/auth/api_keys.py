@@ -151,6 +151,18 @@ class ApiKeys:
             )
             return list((await session.exec(query)).all())
 
+    async def endless(self, older_than: timedelta) -> tuple[int, ApiKey | None]:
+        """How many keys in use have no end and were made longer ago than that; the oldest one."""
+        endless = (
+            col(ApiKey.revoked_at).is_(None),
+            col(ApiKey.expires_at).is_(None),
+            col(ApiKey.created_at) < self._clock.now() - older_than,
+        )
+        count = select(func.count()).select_from(ApiKey).where(*endless)
+        oldest = select(ApiKey).where(*endless).order_by(col(ApiKey.created_at)).limit(1)
+        async with self._database.session() as session:
+            return (await session.exec(count)).one(), (await session.exec(oldest)).first()
+
     async def revoke(self, id: uuid.UUID, *, owner: uuid.UUID | None = None, actor: str) -> None:
         """End a key, at once; NotFound for another's key when `owner` is given."""
         async with self._database.session() as session:

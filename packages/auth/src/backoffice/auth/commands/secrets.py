@@ -109,10 +109,12 @@ def _settings(command: Command) -> tuple[Settings, AuthSettings]:
 def _file(settings: AuthSettings) -> KeyFile:
     if settings.key_ring is None:
         raise SetupError(
-            "there is no key ring to rotate. Set BACKOFFICE_AUTH__KEY_RING to the path of a file "
-            "that only the app may read, and run this again: it is made, and no token is lost. To "
-            "change BACKOFFICE_SECRET_KEY itself, set it to what `backoffice secrets generate` "
-            "prints, and put the value of today into BACKOFFICE_PREVIOUS_SECRET_KEYS"
+            "there is no key ring to rotate: BACKOFFICE_AUTH__KEY_RING is not set. Name a file "
+            "that only the app may read, here and for the app, such as "
+            f"`export BACKOFFICE_AUTH__KEY_RING={Path.cwd() / 'keys.json'}`, and run this again: "
+            "the file is made, and no token is lost. To change BACKOFFICE_SECRET_KEY itself, set "
+            "it to what `backoffice secrets generate` prints, and put the value of today into "
+            "BACKOFFICE_PREVIOUS_SECRET_KEYS"
         )
     return KeyFile(settings.key_ring)
 

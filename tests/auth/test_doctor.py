@@ -1,0 +1,84 @@
+"""What `backoffice doctor` finds in accounts: keys that are older than they should be."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, update
+
+from backoffice.auth import ApiKey
+from backoffice.auth.key_files import KeyFile
+from backoffice.auth.key_ring import RingKey
+from backoffice.auth.signing_keys import SigningKey
+from backoffice.core import Settings
+from backoffice.core.settings import load
+from tests.auth.conftest import Command, created
+
+DAY = timedelta(days=1)
+
+
+def finding(command: Command, check: str) -> dict[str, Any]:
+    found: list[dict[str, Any]] = command("doctor")[1]
+    return next(each for each in found if each["check"] == check)
+
+
+@pytest.fixture
+def ring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KeyFile:
+    """A key ring that the app is set to; nothing is in it yet."""
+    monkeypatch.setenv("BACKOFFICE_AUTH__KEY_RING", str(tmp_path / "keys.json"))
+    return KeyFile(tmp_path / "keys.json")
+
+
+def test_a_key_from_the_secret_has_no_age(command: Command) -> None:
+    found = finding(command, "signing key")
+    assert (found["level"], found["message"]) == ("ok", "HS256, derived from BACKOFFICE_SECRET_KEY")
+
+
+@pytest.mark.parametrize(("days", "level"), [(89, "ok"), (91, "warning")])
+def test_a_key_that_signs_for_long_is_to_be_rotated(
+    command: Command, ring: KeyFile, days: int, level: str
+) -> None:
+    since = datetime.now(UTC) - days * DAY
+    ring.write([RingKey(SigningKey.generated("ES256"), signs_from=since)])
+    found = finding(command, "signing key")
+    assert (found["level"], f"({days} days)" in found["message"]) == (level, True)
+    assert found["fix"] == ("backoffice secrets rotate" if level == "warning" else "")
+
+
+def test_a_key_of_unknown_age_is_to_be_rotated(command: Command, ring: KeyFile) -> None:
+    ring.write([RingKey(SigningKey.generated("ES256"))])
+    found = finding(command, "signing key")
+    assert (found["level"], found["fix"]) == ("warning", "backoffice secrets rotate")
+
+
+@pytest.mark.parametrize(
+    ("days", "more", "level"),
+    [(91, (), "warning"), (89, (), "ok"), (91, ("--expires", "365d"), "ok")],
+)
+def test_an_api_key_without_an_end_is_named_when_it_is_old(
+    command: Command, days: int, more: tuple[str, ...], level: str
+) -> None:
+    created(command)
+    made = command("keys", "create", "--user", "ann@example.com", "--name", "ci", *more)[1]
+    age(days)
+    found = finding(command, "API keys")
+    assert found["level"] == level
+    assert ("'ci'" in found["message"], made["id"] in found["fix"]) == (level == "warning",) * 2
+
+
+def test_an_old_api_key_that_is_revoked_is_none(command: Command) -> None:
+    created(command)
+    made = command("keys", "create", "--user", "ann@example.com", "--name", "ci")[1]
+    age(91)
+    command("keys", "revoke", made["id"])
+    assert finding(command, "API keys")["level"] == "ok"
+
+
+def age(days: int) -> None:
+    """Let every key have been made so many days ago."""
+    url = load(Settings).database_url.get_secret_value()
+    engine = create_engine(url.replace("+aiosqlite", ""))
+    with engine.begin() as connection:
+        connection.execute(update(ApiKey).values(created_at=datetime.now(UTC) - days * DAY))
+    engine.dispose()
