@@ -49,6 +49,21 @@ async def test_a_redis_that_does_not_answer_is_an_error(fallible_redis: Fallible
     assert "each limit does as its on_error says" in found.message
 
 
+@pytest.mark.parametrize(
+    ("who", "database", "said"),
+    [(":hunter2@", "0", "user or password"), ("", "9999", "database number")],
+)
+async def test_an_address_that_is_wrong_says_in_what(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch, who: str, database: str, said: str
+) -> None:
+    place = redis_url.removeprefix("redis://").partition("/")[0]
+    monkeypatch.setenv("BACKOFFICE_REDIS_URL", f"redis://{who}{place}/{database}")
+    found = await finding()
+    assert found.level == "error"
+    assert f"the {said} in BACKOFFICE_REDIS_URL is wrong" in found.message
+    assert "hunter2" not in found.message
+
+
 async def test_a_number_of_workers_that_was_set_counts_as_well(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -41,11 +41,13 @@ async def _in_redis(run: Run) -> Finding:
     try:
         await (await run.open(limiter)).ping()
     except BackofficeError as error:
-        cause = type(error.__cause__ or error).__name__
+        from backoffice.ratelimit.breaker import diagnosis
+
         return Finding(
             CHECK,
             "error",
-            f"Redis does not answer ({cause}); until it does, each limit does as its on_error says",
+            f"Redis does not answer ({diagnosis(error.__cause__ or error)}); "
+            "until it does, each limit does as its on_error says",
             "is it running at BACKOFFICE_REDIS_URL?",
         )
     return Finding(CHECK, "ok", "counted in Redis, which answers")
