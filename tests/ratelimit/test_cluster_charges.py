@@ -85,6 +85,15 @@ async def test_what_one_caller_is_refused_the_others_have_not_spent(
     assert await left(store) == [10, 10, 10, 3]
 
 
+async def test_a_shadow_that_was_not_spent_is_not_given_back(store: RedisStore) -> None:
+    shadow = Charge(f"{{{CALLERS[1]}}}:one", ONE, shadow=True)
+    refusing = Charge(f"{{{CALLERS[0]}}}:one", ONE)
+    assert (await store.charge([refusing, shadow])).allowed
+    assert not (await store.charge([refusing, shadow])).allowed
+    verdict = await store.charge([shadow], "look")
+    assert verdict.standings[0].remaining == 0
+
+
 async def test_looking_and_settling_reach_every_caller(store: RedisStore) -> None:
     assert await left(store) == [10, 10, 10, 3]
     await store.charge(wide(cost=4))

@@ -77,13 +77,15 @@ class RedisStore:
             for charge, standing in zip(charges, found.standings, strict=True)
             if charge.cost and not standing.wait
         ]
+        if not spent:
+            return found
         settled = await self._ask(spent, "settle")
         now = {each.key: standing for each, standing in zip(spent, settled.standings, strict=True)}
         standings = [
             replace(now.get(charge.key, standing), wait=standing.wait)
             for charge, standing in zip(charges, found.standings, strict=True)
         ]
-        return Verdict(False, tuple(standings))
+        return Verdict(True, tuple(standings))
 
 
 def _by_tag(charges: Sequence[Charge]) -> list[list[int]]:
