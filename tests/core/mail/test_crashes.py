@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import quote
 
 import pytest
 
@@ -20,7 +19,8 @@ from backoffice.core.mail.backends import Backend
 from backoffice.core.mail.claims import GRACE
 from backoffice.core.mail.mailer import backend
 from tests.core.mail.conftest import Post, eventually, message
-from tests.services.smtp import HOST, PASSWORD, USER, SMTPServer, smtp_server
+from tests.core.mail.servers import trusted_server
+from tests.services.smtp import SMTPServer
 
 pytestmark = pytest.mark.anyio
 CHILD = Path(__file__).with_name("crashing.py")
@@ -29,11 +29,7 @@ LEASE = timedelta(seconds=30) + GRACE
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SMTPServer]:
-    """An SMTP server with TLS and a password, whose authority this machine trusts."""
-    with smtp_server() as server:
-        file = tmp_path / "authority.pem"
-        server.authority.cert_pem.write_to_path(file)
-        monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    with trusted_server(tmp_path, monkeypatch) as server:
         yield server
 
 
@@ -41,10 +37,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SMTPServ
 def environment(
     server: SMTPServer, outbox_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> MailSettings:
-    login = f"{quote(USER, safe='')}:{quote(PASSWORD, safe='')}"
     monkeypatch.setenv("BACKOFFICE_DATABASE_URL", outbox_url)
-    monkeypatch.setenv("BACKOFFICE_MAIL__URL", f"smtp://{login}@{HOST}:{server.port}")
-    monkeypatch.setenv("BACKOFFICE_MAIL__SENDER", "Shop <shop@example.org>")
     return MailSettings()
 
 

@@ -1,9 +1,10 @@
 """The outbox: what is committed is sent, what is rolled back is not, and nobody reads it there."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from backoffice.core import Conflict, InvalidInput, MailUnavailable, Message, NotFound, mailbox
 from backoffice.core.mail import ResetMail
@@ -189,3 +190,25 @@ async def test_unicode_comes_through_both_databases(post: Post) -> None:
     await post.add(told)
     await post.worker().drained()
     assert post.sent == [told]
+
+
+async def test_a_decoy_does_the_same_work_and_sends_nothing(post: Post) -> None:
+    ran: list[str] = []
+
+    @event.listens_for(post.database.engine.sync_engine, "before_cursor_execute")
+    def note(_: Any, __: Any, statement: str, *___: Any) -> None:
+        ran.append(statement)
+
+    work: dict[bool, list[str]] = {}
+    for deliver in (True, False):
+        ran.clear()
+        async with post.database.session() as session:
+            reset = ResetMail(link=LINK, valid_for=HOUR)
+            await post.outbox.tell(session, "ann@example.org", reset, deliver=deliver)
+            await session.commit()
+        work[deliver] = [*ran]
+    assert work[True] == work[False] != []
+    assert [each.recipient for each in await post.outbox.list()] == ["ann@example.org"]
+    await post.worker().drained()
+    assert len(post.sent) == 1
+    assert len(await post.rows()) == 1, "the decoy is gone"

@@ -49,7 +49,7 @@ async def test_a_worker_holds_no_more_messages_than_it_has_connections(post: Pos
 
 async def test_it_sends_at_once_what_this_process_commits(post: Post) -> None:
     worker = post.worker()
-    post.outbox.listeners.add(worker.notice)
+    post.outbox.listeners.add(worker.notice_soon)
     async with worker.at_work():
         await asyncio.sleep(0.05)
         began = time.monotonic()

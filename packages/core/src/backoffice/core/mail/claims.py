@@ -15,7 +15,7 @@ from sqlmodel import col
 
 from backoffice.core.database import Database
 from backoffice.core.mail.messages import Message
-from backoffice.core.mail.models import DEAD, SENDING, SENT, WAITING, OutgoingMail
+from backoffice.core.mail.models import DEAD, DECOY, SENDING, SENT, WAITING, OutgoingMail
 from backoffice.core.mail.outbox import unexpired
 
 #: What else a lease allows beyond sending: to write down what came of it, and clocks that differ.
@@ -136,8 +136,10 @@ def _lapsed(moment: datetime) -> ColumnElement[bool]:
 
 
 def _settled(before: datetime) -> ColumnElement[bool]:
+    """What nobody needs to remember."""
     # By due_at, which is then the moment of settling as well: that has the index.
-    return col(OutgoingMail.state).in_((SENT, DEAD)) & (col(OutgoingMail.due_at) <= before)
+    old = col(OutgoingMail.state).in_((SENT, DEAD)) & (col(OutgoingMail.due_at) <= before)
+    return old | (col(OutgoingMail.state) == DECOY)
 
 
 def _expiry(lapsed: ColumnElement[bool], moment: datetime) -> Any:

@@ -13,6 +13,8 @@ SENDING = "sending"
 SENT = "sent"
 #: Nobody tries it any more; `error` says why.
 DEAD = "dead"
+#: Written for the time that it takes, for nobody to be sent anything; gone within a minute.
+DECOY = "decoy"
 STATES = (WAITING, SENDING, SENT, DEAD)
 
 

@@ -24,7 +24,7 @@ from backoffice.core.database import database as app_database
 from backoffice.core.errors import Conflict, NotFound
 from backoffice.core.mail.contexts import MailTemplate
 from backoffice.core.mail.messages import Message, parsed
-from backoffice.core.mail.models import DEAD, SENDING, SENT, WAITING, OutgoingMail
+from backoffice.core.mail.models import DEAD, DECOY, SENDING, SENT, WAITING, OutgoingMail
 from backoffice.core.mail.settings import MailSettings, mail_settings
 from backoffice.core.mail.templates import Templates
 from backoffice.core.singletons import singleton
@@ -57,11 +57,7 @@ class Outbox:
         `until` is when what it tells runs out: it is not sent after that. False where a message
         of this id is in the outbox already, which stays as it is: adding one twice sends one.
         """
-        connection = await session.connection()
-        row = self._row(message, template, until)
-        done = await connection.execute(_insert(connection.dialect.name, row))
-        self._tell_after_commit(session.sync_session)
-        return done.first() is not None
+        return await self._write(session, self._row(message, template, until))
 
     async def tell(
         self,
@@ -71,17 +67,31 @@ class Outbox:
         *,
         language: str | None = None,
         until: datetime | None = None,
+        deliver: bool = True,
     ) -> None:
-        """`add` what the template says: `await outbox.tell(session, address, ResetMail(...))`."""
+        """`add` what the template says: `await outbox.tell(session, address, ResetMail(...))`.
+
+        With `deliver=False` it does the same work and has nothing sent: for a route that must
+        take as long for an address that has no account.
+        """
         message = self._templates.message(about, to=to, language=language)
-        await self.add(session, message, template=about.name, until=until)
+        row = self._row(message, about.name, until)
+        await self._write(session, row if deliver else {**row, "state": DECOY, "recipient": ""})
+
+    async def _write(self, session: AsyncSession, row: dict[str, Any]) -> bool:
+        connection = await session.connection()
+        done = await connection.execute(_insert(connection.dialect.name, row))
+        self._tell_after_commit(session.sync_session)
+        return done.first() is not None
 
     async def list(self, state: str | None = None, *, limit: int = 100) -> list[OutgoingMail]:
         """The newest messages, without what they say."""
         columns = [each for each in OutgoingMail.__table__.c if each.name != "content"]  # type: ignore[attr-defined]
         statement = select(*columns).order_by(col(OutgoingMail.created_at).desc()).limit(limit)
-        if state is not None:
-            statement = statement.where(col(OutgoingMail.state) == state)
+        shown = (
+            col(OutgoingMail.state) != DECOY if state is None else col(OutgoingMail.state) == state
+        )
+        statement = statement.where(shown)
         rows = await self._database.read(statement)
         return [OutgoingMail(**row._mapping) for row in rows]
 

@@ -35,6 +35,8 @@ log: logging.Logger = logging.getLogger(__name__)
 
 #: How often to look for what another process has added, or what is due again; seconds.
 POLL = 1.0
+#: How long after a commit in this process; seconds.
+AFTER_COMMIT = 0.05
 #: The same where the database does not answer.
 TROUBLE = 5.0
 TIDY = 60.0
@@ -107,6 +109,13 @@ class MailWorker:
     def notice(self) -> None:
         """Look at once: there may be something to send."""
         self._news.set()
+
+    def notice_soon(self) -> None:
+        """Look once whoever has committed something has had time to answer.
+
+        At once, the work of sending would delay the answer, and so tell of it.
+        """
+        asyncio.get_running_loop().call_later(AFTER_COMMIT, self.notice)
 
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:
@@ -259,7 +268,7 @@ async def mail_worker(
 ) -> AsyncIterator[MailWorker]:
     """The worker of this run; it works unless BACKOFFICE_MAIL__WORKER is false."""
     worker = MailWorker(Claims(database), mailer, settings, clock)
-    outbox.listeners.add(worker.notice)
+    outbox.listeners.add(worker.notice_soon)
     try:
         if settings.worker:
             async with worker.at_work():
@@ -267,7 +276,7 @@ async def mail_worker(
         else:
             yield worker
     finally:
-        outbox.listeners.discard(worker.notice)
+        outbox.listeners.discard(worker.notice_soon)
 
 
 # A route that takes the outbox has the worker beside it; a command that opens it has not.
