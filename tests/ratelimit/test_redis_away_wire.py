@@ -205,6 +205,8 @@ async def test_a_wrong_address_says_what_is_wrong(
 ) -> None:
     port = redis_url.rpartition(":")[2].partition("/")[0]
     wire = Wire(where.format(port=port), SCRIPT, DIGEST)
+    await wire.open()
+    assert said in caplog.text
     for _ in range(2):
         with pytest.raises(Unavailable):
             await wire.ping()

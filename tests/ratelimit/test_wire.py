@@ -116,6 +116,15 @@ async def test_a_reset_removes_the_keys(redis_url: str) -> None:
         assert await wire.ask(keys("bob"), [1]) == [1, 2]
 
 
+async def test_the_first_request_finds_a_connection_that_was_opened_ahead(redis_url: str) -> None:
+    async with echo(redis_url) as wire:
+        await wire.open()
+        with redis.Redis.from_url(redis_url) as client:
+            before = client.info("stats")["total_connections_received"]
+            assert await wire.ask(keys("ada"), [1]) == [1, 1]
+            assert client.info("stats")["total_connections_received"] == before
+
+
 async def test_closing_tells_those_who_wait(redis_url: str) -> None:
     """And who asks afterwards."""
     async with echo(redis_url) as wire:

@@ -90,9 +90,25 @@ async def test_a_slot_that_moves_is_followed_without_an_error(cluster: RedisClus
             cluster.move(slot(caller), cluster.ports[0])
 
 
+async def test_connections_to_all_primaries_are_opened_ahead(cluster: RedisCluster) -> None:
+    def received() -> list[int]:
+        return [
+            cluster.ask(port, "INFO", "stats")["total_connections_received"]
+            for port in cluster.ports
+        ]
+
+    async with echo(cluster.url) as wire:
+        await wire.open()
+        before = received()
+        await asyncio.gather(*(wire.ask(keys(n), [n]) for n in range(100)))
+        # One each is that of the question itself.
+        assert received() == [count + 1 for count in before]
+
+
 async def test_while_no_server_answers_nothing_waits(cluster: RedisCluster) -> None:
     url = f"redis+cluster://127.0.0.1:{free_port()},127.0.0.1:{free_port()}"
     async with echo(url, DEADLINE) as wire:
+        await wire.open()
         answers = await asyncio.gather(
             *(wire.ask(keys(n), [n]) for n in range(100)), return_exceptions=True
         )

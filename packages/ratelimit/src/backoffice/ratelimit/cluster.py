@@ -11,7 +11,7 @@ from redis.exceptions import MovedError
 from backoffice.core import Unavailable
 from backoffice.ratelimit.breaker import Breaker, unavailable
 from backoffice.ratelimit.exchange import Request, Script, ask
-from backoffice.ratelimit.lines import LONGEST_QUEUE, Line, fail
+from backoffice.ratelimit.lines import LONGEST_QUEUE, PATIENCE, Line, fail
 from backoffice.ratelimit.redis_urls import ClusterAddress, Server
 
 #: Seconds for each server that is asked for the map: one that hangs leaves time for the next.
@@ -55,6 +55,15 @@ class ClusterLines:
             self.send(waiting)
             await waiting.reply
         return [*self._lines.values()]
+
+    async def open(self) -> None:
+        """Draw the map, and connect to every primary, ahead of the first request."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._survey()
+        except Exception as error:  # noqa: BLE001 - the log says what it is, and the app starts
+            self._breaker.open(error)
+        await asyncio.gather(*(line.open() for line in self._lines.values()))
 
     async def close(self) -> None:
         """End what is under way, and disconnect."""

@@ -74,6 +74,13 @@ class Line:
         if not self._called:
             self._call()
 
+    async def open(self) -> None:
+        """Connect ahead of the first request; where that fails, the breaker is open from then."""
+        try:
+            await self._probe()
+        except Exception as error:  # noqa: BLE001 - the log says what it is, and the app starts
+            self.breaker.open(error)
+
     async def close(self) -> None:
         """End what is under way, and disconnect."""
         self._closed = True

@@ -31,6 +31,13 @@ class Wire:
         """Whether keys with different tags are in different places."""
         return isinstance(self._way, ClusterLines)
 
+    async def open(self) -> None:
+        """Connect ahead of the first request, which would have to do it within its deadline.
+
+        What fails is logged: an app starts without its Redis, but says at once what is wrong.
+        """
+        await self._way.open()
+
     async def ask(self, keys: Sequence[str], arguments: Sequence[str | int]) -> list[int]:
         """The script's entry for this request; raises Unavailable when none comes in time.
 
