@@ -39,7 +39,7 @@ from backoffice.core import (
 from backoffice.core.events import E, Handler, HandlerWithin
 from backoffice.core.mail import Outbox, outbox
 from backoffice.core.settings import load
-from backoffice.ratelimit import Limiter, limiter
+from backoffice.ratelimit import Limiter, RateLimitSettings, limiter, ratelimit_settings
 from backoffice.ratelimit.events import LimitChanged
 from backoffice.ratelimit.policies import Policies, policies
 
@@ -196,6 +196,8 @@ class Auth:
             limiter: _Limiter,
             outbox: _Outbox,
             policies: _Policies,
+            # Reads the addresses of clients, however the limiter is replaced.
+            _: Annotated[RateLimitSettings, Depends(ratelimit_settings)],
         ) -> AsyncIterator[Services]:
             async with opened(
                 core, own, database, events, clock, limiter, outbox, self._manager
@@ -205,7 +207,10 @@ class Auth:
                 events.within(LimitChanged)(record)
                 events.attach(self._listeners)
                 callers.register(
-                    _identified_by(services), _permitted_by(services), _found_by(services)
+                    _identified_by(services),
+                    _permitted_by(services),
+                    _found_by(services),
+                    _roles_by(services),
                 )
                 policies.register(*own_policies(own))
                 yield services
@@ -232,6 +237,15 @@ def _permitted_by(services: Services) -> Callable[[HTTPConnection, str], Awaitab
         return resolution.principal is not None and resolution.principal.can(permission)
 
     return permits
+
+
+def _roles_by(services: Services) -> Callable[[HTTPConnection], Awaitable[frozenset[str]]]:
+    async def roles(connection: HTTPConnection) -> frozenset[str]:
+        """Those of the caller's account; a bad credential has none."""
+        principal = (await services.resolver.resolution(connection)).principal
+        return frozenset() if principal is None else principal.roles
+
+    return roles
 
 
 def _found_by(services: Services) -> Callable[[str], Awaitable[str | None]]:

@@ -13,7 +13,15 @@ from sqlmodel import col, select
 
 from backoffice.auth import audit
 from backoffice.auth.credentials import digest
-from backoffice.auth.models import ApiKey, RolePermission, User, UserRole, UserSession, unlocked
+from backoffice.auth.models import (
+    ApiKey,
+    Role,
+    RolePermission,
+    User,
+    UserRole,
+    UserSession,
+    unlocked,
+)
 from backoffice.auth.permissions import EVERYTHING, grants, intersection
 from backoffice.auth.sessions import BROWSER
 from backoffice.core import Clock, Database
@@ -48,6 +56,8 @@ class Principal:
     manages_credentials: bool = True
     #: The user in whose place somebody else acts; None where nobody does.
     acting_for: uuid.UUID | None = None
+    #: The names of the owner's roles.
+    roles: frozenset[str] = frozenset()
 
     def can(self, *permissions: str) -> bool:
         """Whether the principal has every one of these permissions."""
@@ -72,7 +82,7 @@ class Principals:
     ) -> tuple[Principal, UserSession] | None:
         """The owner of a session, and the session, whatever has become of it; None if none."""
         rows = await self._rows(
-            select(User, UserSession, RolePermission.permission)
+            select(User, UserSession, RolePermission.permission, Role.name)
             .join(UserSession, col(UserSession.user_id) == col(User.id))
             .where(UserSession.id == id, col(User.is_service).is_(False))
         )
@@ -87,7 +97,7 @@ class Principals:
         # secret as it does an unknown key: by no row, which takes as long.
         told = func.substr(col(ApiKey.digest), 1, _TOLD) == wanted[:_TOLD]
         rows = await self._rows(
-            select(User, ApiKey, RolePermission.permission)
+            select(User, ApiKey, RolePermission.permission, Role.name)
             .join(ApiKey, col(ApiKey.user_id) == col(User.id))
             .where(ApiKey.prefix == prefix, told)
         )
@@ -102,7 +112,7 @@ class Principals:
         found: dict[uuid.UUID, tuple[Principal, UserSession | ApiKey]] = {}
         if sessions:
             for rows in await self._grouped(UserSession, sessions):
-                user, session, _ = rows[0]
+                user, session, *_ = rows[0]
                 if not user.is_service:
                     method: Method = "session" if session.kind == BROWSER else "jwt"
                     found[session.id] = _with_session(rows, method), session
@@ -115,7 +125,7 @@ class Principals:
         self, kind: type[UserSession] | type[ApiKey], ids: Collection[uuid.UUID]
     ) -> Collection[list[Any]]:
         rows = await self._rows(
-            select(User, kind, RolePermission.permission)
+            select(User, kind, RolePermission.permission, Role.name)
             .join(kind, col(kind.user_id) == col(User.id))
             .where(col(kind.id).in_(ids))
         )
@@ -128,6 +138,7 @@ class Principals:
         query = (
             query.outerjoin(UserRole, col(UserRole.user_id) == col(User.id))
             .outerjoin(RolePermission, col(RolePermission.role_id) == col(UserRole.role_id))
+            .outerjoin(Role, col(Role.id) == col(UserRole.role_id))
             .where(col(User.is_active), unlocked(self._clock.now()))
         )
         async with self._database.session() as opened:
@@ -135,7 +146,7 @@ class Principals:
 
 
 def _with_session(rows: list[Any], method: Method) -> Principal:
-    user, session, _ = rows[0]
+    user, session, *_ = rows[0]
     return Principal(
         id=user.id,
         kind=_kind(user),
@@ -146,11 +157,12 @@ def _with_session(rows: list[Any], method: Method) -> Principal:
         session_id=session.id,
         mfa=session.mfa,
         verified=user.is_verified,
+        roles=_roles(rows),
     )
 
 
 def _with_key(rows: list[Any]) -> Principal:
-    user, key, _ = rows[0]
+    user, key, *_ = rows[0]
     held = _permissions(user, rows)
     scopes = None if key.scopes is None else frozenset(key.scopes)
     return Principal(
@@ -164,6 +176,7 @@ def _with_key(rows: list[Any]) -> Principal:
         key_id=key.id,
         verified=user.is_verified,
         manages_credentials=key.manages_credentials,
+        roles=_roles(rows),
     )
 
 
@@ -174,4 +187,8 @@ def _kind(user: User) -> Kind:
 def _permissions(user: User, rows: list[Any]) -> frozenset[str]:
     if user.is_superuser:
         return frozenset({EVERYTHING})
+    return frozenset(each for _, _, each, _ in rows if each is not None)
+
+
+def _roles(rows: list[Any]) -> frozenset[str]:
     return frozenset(each for *_, each in rows if each is not None)

@@ -103,7 +103,8 @@ class Gate(gates.Gate):
         if found is not None:
             return found
         running = limiter.of(connection)
-        all_gates = route_gates.of(connection).of(connection.scope, self, len(visit.decisions))
+        known = await route_gates(connection)
+        all_gates = known.of(connection.scope, self, len(visit.decisions))
         held = len(visit.holdings)
         await admit(all_gates, running, connection, visit)
         if len(visit.holdings) > held and not visit.seen and not held:
