@@ -73,6 +73,15 @@ def test_an_app_starts_without_its_redis(
         assert_closed_and_open(client)
 
 
+def test_an_app_says_at_its_start_that_its_redis_is_away(
+    fallible_redis: FallibleRedis, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Before anybody asks for anything."""
+    fallible_redis.die()
+    with TestClient(shop()):
+        assert "limits: Redis does not answer" in caplog.text
+
+
 def test_no_password_of_redis_reaches_a_log_or_an_answer(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

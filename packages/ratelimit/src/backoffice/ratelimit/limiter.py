@@ -255,7 +255,7 @@ async def limiter(
     watch: Annotated[Watch, Depends(run_watch)],
 ) -> AsyncIterator[Limiter]:
     """The app's limiter: in Redis where BACKOFFICE_REDIS_URL is set, else in this process."""
-    store, local = _stores(settings, own, clock)
+    store, local = await _stores(settings, own, clock)
     limiter = Limiter(
         store,
         namespace=own.namespace,
@@ -279,7 +279,7 @@ async def _answers(limiter: Limiter) -> None:
     await limiter.ping()
 
 
-def _stores(
+async def _stores(
     settings: Settings, own: RateLimitSettings, clock: Clock
 ) -> tuple[Store, LocalStore | None]:
     """Where limits are counted, and where while that does not answer."""
@@ -294,4 +294,5 @@ def _stores(
             "install fastapi-backoffice-ratelimit[redis]"
         ) from None
     store = RedisStore(settings.redis_url.get_secret_value(), timeout=own.redis_timeout)
+    await store.open()
     return store, LocalStore(own.memory_size, own.workers or workers(), clock)

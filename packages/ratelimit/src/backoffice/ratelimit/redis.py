@@ -23,6 +23,10 @@ class RedisStore:
     def __init__(self, url: str, *, timeout: float = 0.05, script: str = SCRIPT) -> None:
         self._wire = Wire(url, script, _digest(script), timeout=timeout)
 
+    async def open(self) -> None:
+        """Connect ahead of the first check; where that fails, the log says why."""
+        await self._wire.open()
+
     async def charge(self, charges: Sequence[Charge], how: How = "spend") -> Verdict:
         """Judge the charges together; raises Unavailable when Redis does not answer in time."""
         if self._wire.is_cluster:
