@@ -2,6 +2,7 @@
 
 import io
 import json
+import sqlite3
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from backoffice.core.command import main
 
 #: Runs `backoffice ... --json` and gives the exit code, the answer and stderr.
 Command = Callable[..., tuple[int, Any, str]]
+BOOK = "GET /shop/books/{number}"
 APP = """
 from fastapi import APIRouter, FastAPI, Request, WebSocket
 from backoffice.auth import Auth
@@ -74,3 +76,12 @@ def prepared(
         return int(ended.value.code or 0), json.loads(out) if as_json and out else out, err
 
     return run
+
+
+def audited(database: Path) -> list[tuple[str, str, dict[str, Any]]]:
+    """What the audit log says of limits."""
+    query = "SELECT event, subject, data FROM backoffice_audit WHERE event LIKE 'ratelimit.%'"
+    with sqlite3.connect(database) as connection:
+        return [
+            (event, subject, json.loads(data)) for event, subject, data in connection.execute(query)
+        ]

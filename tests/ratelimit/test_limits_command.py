@@ -1,65 +1,16 @@
 """`backoffice limits`: what an operator sees of limits, and does about them."""
 
 import json
-import sqlite3
-import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import redis
 from fastapi.testclient import TestClient
 
 from backoffice.core import Run
-from backoffice.core.discovery import find_app
 from backoffice.core.singletons import STATE
-from backoffice.migrations import upgrade
 from backoffice.ratelimit.metrics import limit_metrics
-from tests.ratelimit.commanding import Command, prepared
-
-BOOK = "GET /shop/books/{number}"
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Path:
-    file = tmp_path / "app.db"
-    upgrade(f"sqlite:///{file}")
-    return file
-
-
-@pytest.fixture
-def command(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    database: Path,
-) -> Command:
-    return prepared(tmp_path, monkeypatch, capsys, f"sqlite:///{database}")
-
-
-@pytest.fixture
-def shared(monkeypatch: pytest.MonkeyPatch, redis_url: str) -> Iterator[redis.Redis]:
-    """The Redis in which the app of this test counts."""
-    monkeypatch.setenv("BACKOFFICE_REDIS_URL", redis_url)
-    with redis.Redis.from_url(redis_url) as client:
-        yield client
-
-
-@pytest.fixture
-def client(command: Command) -> Iterator[TestClient]:
-    """A client of the app, which runs besides the command."""
-    with TestClient(find_app("main:app"), client=("203.0.113.9", 5000)) as client:
-        yield client
-
-
-def audited(database: Path) -> list[tuple[str, str, dict[str, Any]]]:
-    """What the audit log says of limits."""
-    query = "SELECT event, subject, data FROM backoffice_audit WHERE event LIKE 'ratelimit.%'"
-    with sqlite3.connect(database) as connection:
-        return [
-            (event, subject, json.loads(data)) for event, subject, data in connection.execute(query)
-        ]
+from tests.ratelimit.commanding import BOOK, Command, audited
 
 
 def test_every_limit_is_listed_by_the_name_under_which_it_counts(command: Command) -> None:
@@ -100,6 +51,17 @@ def test_showing_a_caller_spends_nothing(
     other = command("limits", "show", f"{BOOK}#2", "--address", "203.0.113.10")[1]
     assert other["standings"][0]["remaining"] == 5
     assert b"203.0.113.9" not in b"".join(before)
+
+
+def test_callers_are_counted_where_that_is_asked_for(
+    command: Command, shared: redis.Redis, client: TestClient
+) -> None:
+    for tenant in ("acme", "acme", "umbrella"):
+        client.get("/shop/books/", headers={"X-Tenant": tenant})
+    client.get("/shop/books/1")
+    found = {each["policy"]: each["callers"] for each in command("limits", "list", "--callers")[1]}
+    assert (found["lists"], found[f"{BOOK}#2"], found["everything"]) == (2, 1, 1)
+    assert (found["WS /talk#2"], found["api-key"]) == (0, 0)
 
 
 def test_resetting_a_caller_lets_them_in_again_at_once(
@@ -178,6 +140,7 @@ def test_what_cannot_be_done_says_why_and_does_nothing(
 @pytest.mark.parametrize(
     "arguments",
     [
+        ("list", "--callers"),
         ("show", "everything", "--address", "203.0.113.9"),
         ("reset", "everything", "--address", "203.0.113.9"),
         ("override", "everything", "--limit", "1/minute"),
@@ -228,63 +191,3 @@ def test_requests_count_under_the_names_that_are_listed(
         "WS /talk#2",
         "GET /deep main.deep",
     }
-
-
-def test_an_override_holds_until_it_is_lifted(
-    command: Command, shared: redis.Redis, client: TestClient, database: Path
-) -> None:
-    override = ("limits", "override", f"{BOOK}#2", "--limit", "2/minute", "--limit", "9/day")
-    assert command(*override, "--dry-run")[1]["changed"] is False
-    assert shared.dbsize() == 0
-    code, found, _ = command(*override, "--for", "1h")
-    assert (code, found["limits"], found["seconds"]) == (0, ["2/minute", "9/day"], 3600)
-    [listed] = [each for each in command("limits", "list")[1] if each["policy"] == f"{BOOK}#2"]
-    assert listed["limits"] == ["5/minute", "500/day"]
-    assert listed["overridden"][0].startswith("2/minute, 9/day, 3")
-    await_policy(client, '"2/minute"')
-    assert [client.get("/shop/books/1").status_code for _ in range(2)] == [200, 429]
-    shown = command("limits", "show", f"{BOOK}#2", "--address", "203.0.113.9")[1]
-    assert (shown["overridden"], shown["standings"][0]["remaining"]) == (True, 0)
-    assert command("limits", "lift", f"{BOOK}#2")[1]["lifted"] is True
-    assert command("limits", "lift", f"{BOOK}#2")[0] == 4
-    await_policy(client, '"5/minute"')
-    assert [(event, data.get("seconds")) for event, _, data in audited(database)] == [
-        ("ratelimit.overridden", 3600),
-        ("ratelimit.override_lifted", None),
-    ]
-
-
-def test_an_override_can_be_for_one_caller(
-    command: Command, shared: redis.Redis, client: TestClient
-) -> None:
-    whom = ("--key", "acme")
-    assert command("limits", "override", "lists", "--limit", "1/minute", *whom)[0] == 0
-    assert command("limits", "lift", "lists")[0] == 4
-    found = command("limits", "show", "lists", *whom)[1]
-    assert [each["limit"] for each in found["standings"]] == ["1/minute"]
-    other = command("limits", "show", "lists", "--key", "umbrella")[1]
-    assert [each["limit"] for each in other["standings"]] == ["7/minute"]
-    assert command("limits", "lift", "lists", *whom)[0] == 0
-
-
-def test_what_the_code_has_dropped_can_be_lifted(command: Command, shared: redis.Redis) -> None:
-    shared.hset("backoffice:{overrides}", "* GET /gone", "0 1/minute")
-    assert command("limits", "lift", "GET /gone")[0] == 0
-    assert shared.dbsize() == 0
-
-
-def test_what_the_audit_log_cannot_take_is_not_done(
-    command: Command, shared: redis.Redis, database: Path
-) -> None:
-    with sqlite3.connect(database) as connection:
-        connection.execute("DROP TABLE backoffice_audit")
-    assert command("limits", "override", "everything", "--limit", "1/minute")[0] != 0
-    assert shared.dbsize() == 0
-
-
-def await_policy(client: TestClient, wanted: str) -> None:
-    """Ask until the app holds that limit, which it does within two seconds."""
-    since = time.monotonic()
-    while wanted not in client.get("/shop/books/1").headers["RateLimit-Policy"]:
-        assert time.monotonic() - since < 2
-        time.sleep(0.05)

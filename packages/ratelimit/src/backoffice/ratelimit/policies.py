@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from types import MappingProxyType
 from typing import Literal
 
@@ -32,6 +33,11 @@ class Policy:
     def subject(self) -> str:
         """How the audit log names it."""
         return f"limit:{self.name}"[:128]
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """Every limit that the code names, those of roles included."""
+        return (*self.limits, *chain.from_iterable(self.by_role.values()))
 
     def key(self, by: By, name: str) -> str | None:
         """Under what that caller is counted; None where this policy counts nobody by that."""

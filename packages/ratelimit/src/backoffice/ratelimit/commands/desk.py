@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
-from itertools import chain
 from typing import Any
 
 from backoffice.core import (
@@ -18,7 +17,7 @@ from backoffice.core import (
     events,
     settings,
 )
-from backoffice.ratelimit import Limiter, limiter
+from backoffice.ratelimit import Limiter, limiter, ratelimit_settings
 from backoffice.ratelimit.addresses import network_of
 from backoffice.ratelimit.events import LimitChanged
 from backoffice.ratelimit.keys import digest
@@ -72,12 +71,13 @@ class Desk:
     callers: Callers
     events: Events
     database: Database
-    shared: bool
+    url: str | None
+    namespace: str
 
     @classmethod
     async def of(cls, run: Run) -> "Desk":
         """The desk of this run; Unavailable while Redis is away."""
-        held = await run.open(overrides)
+        held, url = await run.open(overrides), (await run.open(settings)).redis_url
         return cls(
             policies=await survey(run),
             limiter=await run.open(limiter),
@@ -86,7 +86,8 @@ class Desk:
             callers=await run.open(callers),
             events=await run.open(events),
             database=await run.open(database),
-            shared=(await run.open(settings)).redis_url is not None,
+            url=None if url is None else url.get_secret_value(),
+            namespace=(await run.open(ratelimit_settings)).namespace,
         )
 
     def policy(self, name: str) -> Policy:
@@ -116,9 +117,16 @@ class Desk:
             "overridden": [_shown(each) for each in self.in_force if each.policy == policy.name],
         }
 
+    async def callers_of_each(self) -> list[dict[str, Any]]:
+        """Every policy as the command prints it, and how many callers it counts now."""
+        from backoffice.ratelimit.commands.counters import callers as counted
+
+        found = await counted(self._shared(), self.namespace, self.policies)
+        return [self.shown(each) | {"callers": found[each.name]} for each in self.policies]
+
     async def key(self, policy: Policy, whom: Whom) -> Counted:
         """What the caller is counted by there."""
-        self._require_shared()
+        self._shared()
         ((by, written),) = whom.ways.items()
         text = policy.key(by, await self._name(by, written))
         if text is None:
@@ -128,7 +136,7 @@ class Desk:
 
     async def caller(self, policy: Policy, whom: Whom) -> str:
         """The digest of the caller, or EVERYBODY."""
-        self._require_shared()
+        self._shared()
         return (await self.key(policy, whom)).digest if whom.named else EVERYBODY
 
     def limits(self, policy: Policy, counted: Counted, given: Sequence[Limit]) -> Sequence[Limit]:
@@ -170,8 +178,7 @@ class Desk:
 
     def counters(self, policy: Policy, counted: Counted, given: Sequence[Limit]) -> list[Limit]:
         """Every limit that the caller may have spent something of: also those not in force now."""
-        written = (*policy.limits, *chain.from_iterable(policy.by_role.values()))
-        of_code = [limits(each)[0] for each in written]
+        of_code = [limits(each)[0] for each in policy.written]
         return list(dict.fromkeys((*self.limits(policy, counted, given), *given, *of_code)))
 
     async def change(self, event: LimitChanged, work: Callable[[], Awaitable[object]]) -> None:
@@ -190,9 +197,10 @@ class Desk:
             return found
         return _network(written) if by == "address" else written
 
-    def _require_shared(self) -> None:
-        if not self.shared:
+    def _shared(self) -> str:
+        if self.url is None:
             raise in_process()
+        return self.url
 
 
 def _written(policy: Policy) -> list[str]:

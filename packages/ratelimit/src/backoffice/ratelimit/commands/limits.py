@@ -29,13 +29,21 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 @group.command("list")
-def list_limits(context: typer.Context) -> None:
+def list_limits(
+    context: typer.Context,
+    callers: Annotated[
+        bool, typer.Option("--callers", help="Count callers too: reads all keys of that Redis.")
+    ] = False,
+) -> None:
     """Every limit of the app: what it allows, who is counted, and what an operator has changed."""
 
     async def work(desk: Desk) -> list[dict[str, Any]]:
+        if callers:
+            return await desk.callers_of_each()
         return [desk.shown(each) for each in desk.policies]
 
-    columns = ("policy", "limits", "counted", "on", "on_error", "shadow", "overridden")
+    columns = ["policy", "limits", "counted", "on", "on_error", "shadow", "overridden"]
+    columns += ["callers"] if callers else []
     Command.of(context).give_rows(_within(context, work), columns)
 
 
