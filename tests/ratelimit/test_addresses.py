@@ -1,11 +1,17 @@
 """Whom a stranger is counted as."""
 
+import logging
+import random
+from ipaddress import IPv6Address
+
 import pytest
 from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
+from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
 from backoffice.core import Run, SetupError, singletons
+from backoffice.core.singletons import STATE
 from backoffice.ratelimit import client_address, client_network, ratelimit_settings
 
 PROXY = "10.0.0.5"
@@ -98,3 +104,53 @@ async def test_a_network_that_is_none_is_a_setup_error(monkeypatch: pytest.Monke
     async with Run() as run:
         with pytest.raises(SetupError, match="BACKOFFICE_RATELIMIT__TRUSTED_PROXIES"):
             await run.open(ratelimit_settings)
+
+
+FORWARDED = [(b"x-forwarded-for", b"203.0.113.9")]
+
+
+async def warnings_of(
+    caplog: pytest.LogCaptureFixture, *requests: tuple[tuple[str, int] | None, object]
+) -> list[str]:
+    """What one run says to requests from these clients with these headers."""
+    async with Run() as run:
+        await run.open(ratelimit_settings)
+        for client, headers in requests:
+            state = {"state": {STATE: run}}
+            client_address(
+                HTTPConnection({"type": "http", "client": client, "headers": headers} | state)
+            )
+    return [each.getMessage() for each in caplog.records if each.levelno == logging.WARNING]
+
+
+@pytest.mark.anyio
+async def test_a_forwarding_header_that_nobody_is_trusted_with_is_told_once_per_run(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    (told,) = await warnings_of(caplog, (("10.0.0.5", 1), []), *[(("10.0.0.5", 1), FORWARDED)] * 3)
+    assert told.startswith("limits: 10.0.0.5 sends X-Forwarded-For")
+    assert len(await warnings_of(caplog, (("10.0.0.5", 1), FORWARDED))) == 2
+
+
+@pytest.mark.anyio
+async def test_a_header_that_the_server_has_read_or_a_trusted_proxy_wrote_is_no_news(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert await warnings_of(caplog, (("203.0.113.9", 0), FORWARDED), (None, FORWARDED)) == []
+    monkeypatch.setenv("BACKOFFICE_RATELIMIT__TRUSTED_PROXIES", "10.0.0.0/8")
+    assert await warnings_of(caplog, (("10.0.0.5", 1), FORWARDED)) == []
+
+
+@pytest.mark.anyio
+async def test_65536_addresses_of_sixteen_customers_are_sixteen_callers() -> None:
+    chance = random.Random(6)
+    found = set()
+    async with Run() as run:
+        await run.open(ratelimit_settings)
+        scope: Scope = {"type": "http", "headers": [], "state": {STATE: run}}
+        for _ in range(2**16):
+            customer, interface = chance.getrandbits(4), chance.getrandbits(64)
+            address = str(IPv6Address((0x20010DB8 << 96) + (customer << 64) + interface))
+            scope["client"] = (address, 1)
+            found.add(client_network(HTTPConnection(scope)))
+    assert found == {f"2001:db8:0:{number:x}::/64" for number in range(1, 16)} | {"2001:db8::/64"}

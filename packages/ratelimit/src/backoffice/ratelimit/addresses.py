@@ -16,6 +16,7 @@ IPV6_PREFIX = 64
 #: More hops than any chain of proxies has; what a client writes before them is not looked at.
 MOST_HOPS = 32
 LONGEST_ADDRESS = 64
+FORWARDED_FOR = b"x-forwarded-for"
 
 
 def client_address(connection: HTTPConnection) -> str:
@@ -23,9 +24,13 @@ def client_address(connection: HTTPConnection) -> str:
 
     `unknown` where nothing tells, as on a Unix socket without trusted proxies.
     """
-    peer = connection.client.host if connection.client else UNKNOWN
-    trusted = ratelimit_settings.of(connection).trusted_proxies
+    host, port = connection.scope.get("client") or (UNKNOWN, 0)
+    settings = ratelimit_settings.of(connection)
+    trusted, peer = settings.trusted_proxies, str(host)
     if not trusted:
+        # A server that reads the header by itself has set the port to 0.
+        if port and not settings.forwarding_told and _is_forwarded(connection):
+            settings.tell_forwarding(peer)
         return _shown(peer)
     return _believed(peer, connection.headers.getlist("x-forwarded-for"), trusted)
 
@@ -33,6 +38,10 @@ def client_address(connection: HTTPConnection) -> str:
 def client_network(connection: HTTPConnection) -> str:
     """What to count a stranger by: the IPv4 address, or the /64 that one IPv6 customer is given."""
     return network_of(client_address(connection))
+
+
+def _is_forwarded(connection: HTTPConnection) -> bool:
+    return any(name == FORWARDED_FOR for name, _ in connection.scope["headers"])
 
 
 def _believed(peer: str, forwarded: Sequence[str], trusted: Sequence[IPNetwork]) -> str:

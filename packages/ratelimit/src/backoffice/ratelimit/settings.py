@@ -1,14 +1,17 @@
 """How limits are kept: `BACKOFFICE_RATELIMIT__...`."""
 
+import logging
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field, PrivateAttr, field_validator
 from pydantic_settings import NoDecode
 
 from backoffice.core import SetupError, singleton
 from backoffice.core.settings import PackageSettings, Seconds, Unit, configuration, load
 from backoffice.ratelimit.limits import parse
+
+log = logging.getLogger(__name__)
 
 
 def _limit(written: str) -> str:
@@ -57,6 +60,22 @@ class RateLimitSettings(PackageSettings):
         default="backoffice", pattern=r"^[A-Za-z0-9_.-]{1,24}$"
     )
     """Begins each key in Redis; apps that share a database of Redis need one each."""
+
+    _forwarding_told: bool = PrivateAttr(default=False)
+
+    @property
+    def forwarding_told(self) -> bool:
+        """Whether this run has said that a header comes which nobody is trusted to have written."""
+        return self._forwarding_told
+
+    def tell_forwarding(self, peer: str) -> None:
+        """Say so, once."""
+        self._forwarding_told = True
+        log.warning(
+            "limits: %s sends X-Forwarded-For, and BACKOFFICE_RATELIMIT__TRUSTED_PROXIES names no "
+            "proxy: if it is one, all its clients are counted as one",
+            peer,
+        )
 
     @field_validator("trusted_proxies", mode="before")
     @classmethod
