@@ -15,7 +15,7 @@ BELOW = {
     "admin": ["core", "ratelimit", "auth"],
 }
 WHOLE_SUITE = [
-    "fastapi_backoffice[postgres,redis,testing]",
+    "fastapi_backoffice[postgres,redis,metrics,testing]",
     "fastapi_backoffice_core",
     "fastapi_backoffice_ratelimit[fastapi-limiter]",
     "fastapi_backoffice_auth[joserfc]",
@@ -27,7 +27,16 @@ OF_AN_EXTRA = [
     "backoffice.core.testing.clients",
     "backoffice.core.testing.transport",
     "backoffice.ratelimit.compat.pyrate",
+    "backoffice.ratelimit.breaker",
+    "backoffice.ratelimit.cluster",
+    "backoffice.ratelimit.commands.counters",
+    "backoffice.ratelimit.exchange",
+    "backoffice.ratelimit.lines",
+    "backoffice.ratelimit.prometheus",
     "backoffice.ratelimit.redis",
+    "backoffice.ratelimit.redis_urls",
+    "backoffice.ratelimit.sentinels",
+    "backoffice.ratelimit.wire",
 ]
 GROUPS = ["users", "roles", "keys", "migrate", "doctor"]
 
