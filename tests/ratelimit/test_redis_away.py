@@ -4,6 +4,7 @@ import logging
 import time
 
 import pytest
+import redis
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
@@ -73,13 +74,12 @@ def test_an_app_starts_without_its_redis(
         assert_closed_and_open(client)
 
 
-def test_an_app_says_at_its_start_that_its_redis_is_away(
-    fallible_redis: FallibleRedis, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Before anybody asks for anything."""
-    fallible_redis.die()
-    with TestClient(shop()):
-        assert "limits: Redis does not answer" in caplog.text
+def test_an_app_is_connected_before_its_first_check(fallible_redis: FallibleRedis) -> None:
+    """Which would have to do it within its deadline."""
+    with redis.Redis.from_url(fallible_redis.url) as observer, TestClient(shop()) as client:
+        before = observer.info("stats")["total_connections_received"]
+        assert client.get("/closed").status_code == 200
+        assert observer.info("stats")["total_connections_received"] == before
 
 
 def test_no_password_of_redis_reaches_a_log_or_an_answer(
