@@ -1,7 +1,6 @@
 """The memory of who was refused: it spares Redis, and never lets one more through."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 
@@ -100,8 +99,8 @@ async def test_a_refusal_from_memory_tells_the_same_less_the_time_since() -> Non
     assert bench.store.asked == 2
     five, hundred = first.standings
     assert again.standings == (
-        replace(five, wait=five.wait - 500_000, reset=five.reset - 500_000),
-        replace(hundred, reset=hundred.reset - 500_000),
+        five._replace(wait=five.wait - 500_000, reset=five.reset - 500_000),
+        hundred._replace(reset=hundred.reset - 500_000),
     )
     assert again.refused_by == again.standings[:1]
 

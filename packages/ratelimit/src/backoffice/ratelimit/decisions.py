@@ -1,15 +1,13 @@
 """What a check found: whether the caller may go on, and how it stands with each limit."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from backoffice.core import TooManyRequests
 from backoffice.ratelimit.charges import Standing
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """The outcome of one check of all its limits: all were spent, or none was.
 
     A check of cost 0 spends nothing, and `allowed` says whether one unit would pass. Where the

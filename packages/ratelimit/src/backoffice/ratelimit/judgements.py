@@ -1,7 +1,6 @@
 """What is asked of the limiter, and what it found: checks, and the judgement on them."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Literal, NamedTuple
 
 from backoffice.ratelimit.charges import Charge, Store, Verdict
@@ -59,7 +58,7 @@ def decide(
         standings = verdict.standings[at : at + len(group)]
         at += len(group)
         if not check.cost and not check.shadow:
-            standings = tuple(replace(each, shadow=False) for each in standings)
+            standings = tuple(each._replace(shadow=False) for each in standings)
         allowed = check.shadow or not any(each.wait for each in standings)
         found.append(Decision(check.name, allowed, check.cost, standings))
     return found

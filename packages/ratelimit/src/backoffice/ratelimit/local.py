@@ -22,7 +22,7 @@ class LocalStore(MemoryStore):
         verdict = await super().charge([self._part(each) for each in charges], how)
         named = zip(verdict.standings, charges, strict=True)
         return Verdict(
-            verdict.allowed, tuple(replace(each, limit=charge.limit) for each, charge in named)
+            verdict.allowed, tuple(each._replace(limit=charge.limit) for each, charge in named)
         )
 
     def _part(self, charge: Charge) -> Charge:
@@ -30,7 +30,7 @@ class LocalStore(MemoryStore):
         possible = charge.cost <= charge.limit.most
         # What the whole limit has room for must not be impossible for a part of it.
         cost = min(charge.cost, limit.most) if possible else charge.cost
-        return replace(charge, limit=limit, cost=cost)
+        return charge._replace(limit=limit, cost=cost)
 
 
 @lru_cache(maxsize=4096)

@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
 from importlib.resources import files
 
 from backoffice.ratelimit.charges import Charge, How, Standing, Verdict
@@ -77,7 +76,7 @@ class RedisStore:
         if isinstance(found, BaseException) or not found.allowed:
             return found
         spent = [
-            replace(charge, cost=-charge.cost)
+            charge._replace(cost=-charge.cost)
             for charge, standing in zip(charges, found.standings, strict=True)
             if charge.cost and not standing.wait
         ]
@@ -86,7 +85,7 @@ class RedisStore:
         settled = await self._ask(spent, "settle")
         now = {each.key: standing for each, standing in zip(spent, settled.standings, strict=True)}
         standings = [
-            replace(now.get(charge.key, standing), wait=standing.wait)
+            now.get(charge.key, standing)._replace(wait=standing.wait)
             for charge, standing in zip(charges, found.standings, strict=True)
         ]
         return Verdict(True, tuple(standings))

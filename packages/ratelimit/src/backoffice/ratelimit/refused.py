@@ -2,7 +2,6 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from backoffice.ratelimit.charges import Charge, Standing, Verdict
@@ -71,4 +70,4 @@ def _standing(charge: Charge, known: _Refusal, now: float) -> Standing:
         return Standing(charge.limit, 0, 0, 0, charge.shadow)
     passed = round((now - known.at) * 1_000_000)
     wait = max(found.wait - passed, 1) if found.wait else 0
-    return replace(found, wait=wait, reset=max(found.reset - passed, 0))
+    return found._replace(wait=wait, reset=max(found.reset - passed, 0))
