@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from backoffice.auth.api_keys import ApiKeys
 from backoffice.auth.audit import AuditLog
@@ -39,31 +40,201 @@ from backoffice.ratelimit import Limiter
 
 @dataclass(frozen=True, eq=False)
 class Services:
-    """The services of accounts in one run of an app."""
+    """The services of accounts in one run of an app: those that were opened, and what they make."""
 
+    core: Settings = field(repr=False)
     settings: AuthSettings
     database: Database
     events: Events
     clock: Clock
-    audit: AuditLog
-    ring: KeyRing
+    limiter: Limiter
+    outbox: Outbox
+    manager: type[UserManager]
     passwords: Passwords
-    users: Users
-    roles: Roles
-    sessions: Sessions
-    keys: ApiKeys
-    sign_in: SignIn
-    recovery: Recovery
-    requests: LinkRequests
-    resolver: Resolver
+    ring: KeyRing
     revocations: Revocations
     last_uses: LastUses
-    cookie: SessionCookie
-    limits: Limits
-    tickets: Tickets
-    websockets: WebSockets
-    csrf: Csrf
-    introspection: Introspection
+
+    @cached_property
+    def audit(self) -> AuditLog:
+        """The log of what happened to accounts."""
+        return AuditLog(self.database, self.events, self.clock, self.core.secrets())
+
+    @cached_property
+    def tokens(self) -> AccessTokens:
+        """Access tokens, by the keys of the ring."""
+        return AccessTokens(
+            self.ring,
+            self.clock,
+            issuer=self.settings.issuer,
+            audience=self.settings.audience,
+            lifetime=self.settings.access_lifetime,
+        )
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        """Sessions of browsers and of clients with tokens."""
+        return Sessions(
+            self.database,
+            self.events,
+            self.clock,
+            self.settings,
+            self.tokens,
+            self.revocations,
+            self.core.secrets(),
+        )
+
+    @cached_property
+    def roles(self) -> Roles:
+        """Roles, and who holds them."""
+        return Roles(self.database, self.events, self.revocations)
+
+    @cached_property
+    def keys(self) -> ApiKeys:
+        """API keys."""
+        return ApiKeys(self.database, self.events, self.clock, self.revocations, self.settings)
+
+    @cached_property
+    def links(self) -> Links:
+        """Links that prove an address."""
+        return Links(self.settings, self.clock)
+
+    @cached_property
+    def letters(self) -> Letters:
+        """What is sent to people by mail."""
+        return Letters(self.outbox, self.links, self.settings, self.clock)
+
+    @cached_property
+    def requests(self) -> LinkRequests:
+        """Links that strangers ask for."""
+        return LinkRequests(
+            self.database, self.events, self.clock, self.outbox, self.links, self.letters
+        )
+
+    @cached_property
+    def guesses(self) -> Guesses:
+        """How often a password may be tried."""
+        return Guesses(self.limiter, self.database, self.clock, self.settings)
+
+    @cached_property
+    def users(self) -> Users:
+        """The accounts."""
+        return Users(
+            self.database,
+            self.events,
+            self.clock,
+            self.passwords,
+            self.sessions,
+            self.roles,
+            self.revocations,
+            self.requests,
+            self.letters,
+            self.links,
+            self.guesses,
+            self.manager,
+        )
+
+    @cached_property
+    def sign_in(self) -> SignIn:
+        """Signing in by password."""
+        return SignIn(
+            self.database, self.events, self.users, self.sessions, self.revocations, self.guesses
+        )
+
+    @cached_property
+    def recovery(self) -> Recovery:
+        """What is done by a link of a letter."""
+        return Recovery(
+            self.database,
+            self.events,
+            self.users,
+            self.links,
+            self.guesses,
+            self.letters,
+            self.requests,
+            self.revocations,
+        )
+
+    @cached_property
+    def limits(self) -> Limits:
+        """How often one address may do what strangers may."""
+        return Limits(self.limiter, self.settings)
+
+    @cached_property
+    def cookie(self) -> SessionCookie:
+        """The cookie of browsers."""
+        return SessionCookie(self.settings)
+
+    @cached_property
+    def tickets(self) -> Tickets:
+        """Tickets that open websockets."""
+        return Tickets(self.database, self.clock, self.settings.ticket_lifetime)
+
+    @cached_property
+    def principals(self) -> Principals:
+        """Whom good credentials stand for."""
+        return Principals(self.database, self.clock)
+
+    @cached_property
+    def standing(self) -> Standing:
+        """How sessions and keys stand now."""
+        return Standing(self.principals, self.sessions, self.keys)
+
+    @cached_property
+    def resolver(self) -> Resolver:
+        """Who is calling."""
+        return Resolver(
+            self.clock,
+            self.tokens,
+            self.sessions,
+            self.keys,
+            self.cookie,
+            self.principals,
+            self.revocations,
+            self.last_uses,
+            KeyTerms(self.limiter),
+            self.tickets,
+            self.standing,
+            realm=self.settings.realm,
+            remembered=self.settings.remembered,
+            same_principal=self.settings.two_credentials,
+            trusted_origins=self.settings.trusted_origins,
+        )
+
+    @cached_property
+    def websockets(self) -> WebSockets:
+        """The websockets that were let in."""
+        return WebSockets(
+            self.clock,
+            self.tokens,
+            self.revocations,
+            self.standing,
+            self.settings.websocket_lifetime,
+        )
+
+    @cached_property
+    def csrf(self) -> Csrf:
+        """Tokens of forms."""
+        return Csrf(self.resolver, self.core.secrets())
+
+    @cached_property
+    def introspection(self) -> Introspection:
+        """What a token is."""
+        return Introspection(
+            self.database,
+            self.settings,
+            self.tokens,
+            self.sessions,
+            self.keys,
+            self.resolver,
+            self.revocations,
+        )
+
+    def make(self) -> None:
+        """Make every one now: what cannot be made keeps the app from starting."""
+        for name, each in vars(Services).items():
+            if isinstance(each, cached_property):
+                getattr(self, name)
 
 
 @asynccontextmanager
@@ -77,7 +248,7 @@ async def opened(
     outbox: Outbox,
     manager: type[UserManager],
 ) -> AsyncIterator[Services]:
-    """The services on this database; their threads end with the run."""
+    """The services on this database; their threads and tasks end with the run."""
     revocations = Revocations(database, clock, settings.revocation_lag.total_seconds())
     last_uses = LastUses(database)
     async with (
@@ -86,87 +257,20 @@ async def opened(
         revocations.listening(),
         last_uses.writing(),
     ):
-        tokens = _access_tokens(ring, settings, clock)
-        sessions = Sessions(database, events, clock, settings, tokens, revocations, core.secrets())
-        roles = Roles(database, events, revocations)
-        links = Links(settings, clock)
-        letters = Letters(outbox, links, settings, clock)
-        requests = LinkRequests(database, events, clock, outbox, links, letters)
-        guesses = Guesses(limiter, database, clock, settings)
-        users = Users(
-            database,
-            events,
-            clock,
-            passwords,
-            sessions,
-            roles,
-            revocations,
-            requests,
-            letters,
-            links,
-            guesses,
-            manager,
+        services = Services(
+            core=core,
+            settings=settings,
+            database=database,
+            events=events,
+            clock=clock,
+            limiter=limiter,
+            outbox=outbox,
+            manager=manager,
+            passwords=passwords,
+            ring=ring,
+            revocations=revocations,
+            last_uses=last_uses,
         )
-        keys = ApiKeys(database, events, clock, revocations, settings)
-        cookie = SessionCookie(settings)
-        principals = Principals(database, clock)
-        standing = Standing(principals, sessions, keys)
-        tickets = Tickets(database, clock, settings.ticket_lifetime)
-        resolver = Resolver(
-            clock,
-            tokens,
-            sessions,
-            keys,
-            cookie,
-            principals,
-            revocations,
-            last_uses,
-            KeyTerms(limiter),
-            tickets,
-            standing,
-            realm=settings.realm,
-            remembered=settings.remembered,
-            same_principal=settings.two_credentials,
-            trusted_origins=settings.trusted_origins,
-        )
-        websockets = WebSockets(clock, tokens, revocations, standing, settings.websocket_lifetime)
-        async with websockets.watching(), requests.answering():
-            yield Services(
-                settings=settings,
-                database=database,
-                events=events,
-                clock=clock,
-                audit=AuditLog(database, events, clock, core.secrets()),
-                ring=ring,
-                passwords=passwords,
-                users=users,
-                roles=roles,
-                sessions=sessions,
-                keys=keys,
-                sign_in=SignIn(database, events, users, sessions, revocations, guesses),
-                recovery=Recovery(
-                    database, events, users, links, guesses, letters, requests, revocations
-                ),
-                requests=requests,
-                resolver=resolver,
-                revocations=revocations,
-                last_uses=last_uses,
-                cookie=cookie,
-                limits=Limits(limiter, settings),
-                tickets=tickets,
-                websockets=websockets,
-                csrf=Csrf(resolver, core.secrets()),
-                introspection=Introspection(
-                    database, settings, tokens, sessions, keys, resolver, revocations
-                ),
-            )
-
-
-def _access_tokens(ring: KeyRing, settings: AuthSettings, clock: Clock) -> AccessTokens:
-    return AccessTokens(
-        ring,
-        clock,
-        issuer=settings.issuer,
-        audience=settings.audience,
-        lifetime=settings.access_lifetime,
-    )
+        services.make()
+        async with services.websockets.watching(), services.requests.answering():
+            yield services
