@@ -160,7 +160,7 @@ class TestSignIn:
     def test_tries_are_limited_with_those_for_tokens(
         self, house: House, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(house.services.limits, "_sign_in", limits("2/minute"))
+        monkeypatch.setattr(house.services.guesses, "_by_network", limits("2/minute"))
         house.login()
         assert [sign_in(house.client).status_code for _ in range(2)] == [401, 429]
 

@@ -365,7 +365,7 @@ class TestReauthentication:
     ) -> None:
         house.user()
         token = house.token()
-        monkeypatch.setattr(house.services.limits, "_sign_in", limits("3/minute"))
+        monkeypatch.setattr(house.services.guesses, "_by_network", limits("3/minute"))
         tries = [
             house.post("/auth/reauthenticate", token, self.wrong).status_code for _ in range(4)
         ]
