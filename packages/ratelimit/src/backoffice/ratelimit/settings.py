@@ -53,8 +53,8 @@ class RateLimitSettings(PackageSettings):
     Left out, that is what the server was told, as by `WEB_CONCURRENCY`."""
 
     memory_size: Annotated[int, Unit("counters")] = Field(default=100_000, ge=1000)
-    """Counters that a process without Redis keeps, about 550 bytes each; where more are needed, those
-    that are long unused and little spent are forgotten."""
+    """Counters that a process without Redis keeps, about 550 bytes each; where more are needed,
+    those that are long unused and little spent are forgotten."""
 
     namespace: Annotated[str, Unit("1 to 24 of A-Z a-z 0-9 _ . -")] = Field(
         default="backoffice", pattern=r"^[A-Za-z0-9_.-]{1,24}$"
