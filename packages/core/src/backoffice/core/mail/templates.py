@@ -1,13 +1,14 @@
 """Templates: what a mail says, in text and in HTML, and who may say it otherwise.
 
-All of them are compiled, and those that we ship filled as well, when they are opened: a mistake
-in one is an error at the start, which names the file and the line.
+All of them are compiled when they are opened, and filled as well where an app has its own: a
+mistake in one is an error at the start, which names the file and the line.
 """
 
 import re
 import traceback
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,12 +36,12 @@ class Templates:
 
     def __init__(self, own: Path | None = None, *, site: str = "") -> None:
         self._own = own
-        folders = [SHIPPED] if own is None else [_folder(own), SHIPPED]
-        self._environment = _environment(folders)
-        self._environment.globals["site"] = site
+        self._site = site
+        self._environment = _shipped() if own is None else _environment([_folder(own), SHIPPED])
         #: Folder by language, in lower case.
         self._languages = {} if own is None else dict(_languages(own))
-        self._check()
+        if own is not None:
+            self._check()
 
     def message(self, template: MailTemplate, *, to: str, language: str | None = None) -> Message:
         """The message to that mailbox, in that language (BCP 47) where there is a folder for it.
@@ -68,7 +69,8 @@ class Templates:
         failure = ""
         try:
             found = self._environment.get_template(name)
-            return found.render(template.variables(), language=tag or "en")
+            around = {"site": self._site, "language": tag or "en"}
+            return found.render(around | template.variables())
         except Exception as error:  # noqa: BLE001 - a template may raise whatever it calls raises
             failure = self._told(name, error)
         # Outside of the handler: the frames of the failure hold the links.
@@ -132,6 +134,15 @@ class Templates:
         # Only Jinja's own words: those of another error may repeat a value.
         what = error.message if isinstance(error, TemplateError) else type(error).__name__
         return f"the mail template {where}: {what}"
+
+
+@cache
+def _shipped() -> "Environment":
+    """What we ship never changes: compiled once in a process, however many runs it has."""
+    environment = _environment([SHIPPED])
+    for each in environment.list_templates():
+        environment.get_template(each)
+    return environment
 
 
 def _environment(folders: Sequence[Path]) -> "Environment":
