@@ -37,6 +37,8 @@ def plain(value: Any, depth: int = MOST_DEPTH) -> Any:
 
 def text_of(value: object) -> str:
     """`str(value)` that can be encoded: half a surrogate pair becomes a question mark."""
+    if type(value) is str and value.isascii():  # nearly all there are; a refusal holds many
+        return value
     try:
         return str(value).encode("utf-8", "replace").decode()
     except Exception:  # noqa: BLE001 - any class may have a __str__ that fails
