@@ -34,7 +34,9 @@ inner = FastAPI()
 async def book(number: int) -> int:
     return number
 
-@books.get("/", dependencies=[RateLimit("7/minute", key=tenant, name="lists", on_error="open")])
+by_tenant = RateLimit("7/minute", "3 concurrent", key=tenant, name="lists", on_error="open")
+
+@books.get("/", dependencies=[by_tenant])
 async def shelf() -> None: ...
 
 @app.websocket("/talk", dependencies=[RateLimit("3/minute")])

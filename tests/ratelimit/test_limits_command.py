@@ -1,7 +1,14 @@
 """`backoffice limits`: what an operator sees of limits, and does about them."""
 
 import json
+import socket
+import socketserver
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 import redis
@@ -20,7 +27,7 @@ def test_every_limit_is_listed_by_the_name_under_which_it_counts(command: Comman
     assert limits[f"{BOOK}#2"] == ["5/minute", "500/day"]
     assert limits["everything"] == ["1000/hour"]
     assert limits["outside"] == ["2000/hour"]
-    assert limits["lists"] == ["7/minute"]
+    assert limits["lists"] == ["7/minute", "3 concurrent"]
     assert limits["WS /talk#2"] == ["3/minute"]
     assert limits["GET /deep main.deep"] == ["9/minute"]
     assert limits["auth.sign-in"] == ["20/minute"]
@@ -85,7 +92,7 @@ def test_a_caller_is_named_by_what_the_policy_counts(
 ) -> None:
     assert client.get("/shop/books/", headers={"X-Tenant": "acme"}).status_code == 200
     found = command("limits", "show", "lists", "--key", "acme")[1]
-    assert found["standings"][0]["remaining"] == 6
+    assert [each["remaining"] for each in found["standings"]] == [6, 3]
     assert client.post("/auth/login", data={"username": "a@b.c", "password": "x"}).is_client_error
     found = command("limits", "show", "auth.sign-in", "--address", "203.0.113.9")[1]
     assert found["standings"][0]["remaining"] == 19
@@ -191,3 +198,42 @@ def test_requests_count_under_the_names_that_are_listed(
         "WS /talk#2",
         "GET /deep main.deep",
     }
+
+
+def test_an_operator_has_more_time_than_a_request(
+    command: Command, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As over a slow line."""
+    with slow(redis_url, seconds=0.2) as url:
+        monkeypatch.setenv("BACKOFFICE_REDIS_URL", url)
+        monkeypatch.setenv("BACKOFFICE_RATELIMIT__REDIS_TIMEOUT", "0.05")
+        code, found, _ = command("limits", "show", "everything", "--address", "203.0.113.9")
+    assert (code, found["standings"][0]["remaining"]) == (0, 1000)
+
+
+@contextmanager
+def slow(url: str, seconds: float) -> Iterator[str]:
+    """Stand before the Redis at `url`, and hold each answer back for so long."""
+    address = urlsplit(url)
+
+    class Delayed(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with socket.create_connection((str(address.hostname), address.port or 0)) as server:
+                back = threading.Thread(target=self.answer, args=(server,))
+                back.start()
+                while received := self.request.recv(65536):
+                    server.sendall(received)
+                server.shutdown(socket.SHUT_RDWR)
+                back.join()
+
+        def answer(self, server: socket.socket) -> None:
+            while received := server.recv(65536):
+                time.sleep(seconds)
+                self.request.sendall(received)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Delayed) as proxy:
+        thread = threading.Thread(target=proxy.serve_forever)
+        thread.start()
+        yield urlunsplit(address._replace(netloc=f"127.0.0.1:{proxy.server_address[1]}"))
+        proxy.shutdown()
+        thread.join()

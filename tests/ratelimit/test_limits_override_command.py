@@ -43,7 +43,7 @@ def test_an_override_can_be_for_one_caller(
     found = command("limits", "show", "lists", *whom)[1]
     assert [each["limit"] for each in found["standings"]] == ["1/minute"]
     other = command("limits", "show", "lists", "--key", "umbrella")[1]
-    assert [each["limit"] for each in other["standings"]] == ["7/minute"]
+    assert [each["limit"] for each in other["standings"]] == ["7/minute", "3 concurrent"]
     assert command("limits", "lift", "lists", *whom)[0] == 0
 
 

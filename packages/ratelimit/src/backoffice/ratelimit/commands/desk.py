@@ -17,7 +17,7 @@ from backoffice.core import (
     events,
     settings,
 )
-from backoffice.ratelimit import Limiter, limiter, ratelimit_settings
+from backoffice.ratelimit import Check, Limiter, limiter, ratelimit_settings
 from backoffice.ratelimit.addresses import network_of
 from backoffice.ratelimit.events import LimitChanged
 from backoffice.ratelimit.keys import digest
@@ -154,7 +154,9 @@ class Desk:
     ) -> dict[str, Any]:
         """How the caller stands now, without spending anything."""
         wanted = self.limits(policy, counted, given)
-        decision = await self.limiter.check(policy.name, counted.text, wanted, cost=0)
+        # Not `check`, which refuses places; and what this process would count is nobody's standing.
+        look = Check(policy.name, counted.text, wanted, cost=0, on_error="closed")
+        (decision,) = (await self.limiter.judge([look])).decisions
         return {
             "policy": policy.name,
             "caller": counted.digest,

@@ -8,9 +8,11 @@ import typer
 
 from backoffice.core import InvalidInput, Run, SetupError
 from backoffice.core.command import Command, operator
+from backoffice.core.settings import load
 from backoffice.ratelimit.commands.desk import Desk, Whom
 from backoffice.ratelimit.events import LimitOverridden, LimitReset, OverrideLifted
 from backoffice.ratelimit.limits import Limit, limits
+from backoffice.ratelimit.settings import RateLimitSettings, ratelimit_settings
 
 group: typer.Typer = typer.Typer(help="Rate limits: who may do how much.", no_args_is_help=True)
 
@@ -23,6 +25,9 @@ Written = Annotated[
     list[str] | None, typer.Option("--limit", help="A limit, as 100/minute; repeatable.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
+
+#: Seconds; an operator may be far from Redis, and has more time than a request.
+PATIENCE = 2.0
 
 _SPAN = re.compile(r"(\d{1,6})([smhdw])", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -165,7 +170,10 @@ def _within(context: typer.Context, work: Callable[[Desk], Awaitable[T]]) -> T:
     async def run_it(run: Run) -> T:
         return await work(await Desk.of(run))
 
-    return Command.of(context).run(run_it)
+    own = load(RateLimitSettings)
+    patient = own.model_copy(update={"redis_timeout": max(own.redis_timeout, PATIENCE)})
+    with ratelimit_settings.override(patient):
+        return Command.of(context).run(run_it)
 
 
 def _give(context: typer.Context, answer: dict[str, Any], text: str, *, dry_run: bool) -> None:
