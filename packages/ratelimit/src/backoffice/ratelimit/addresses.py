@@ -29,7 +29,7 @@ def client_address(connection: HTTPConnection) -> str:
     trusted, peer = settings.trusted_proxies, str(host)
     if not trusted:
         # A server that reads the header by itself has set the port to 0.
-        if port and not settings.forwarding_told and _is_forwarded(connection):
+        if port and _is_forwarded(connection) and not settings.forwarding_told:
             settings.tell_forwarding(peer)
         return _shown(peer)
     return _believed(peer, connection.headers.getlist("x-forwarded-for"), trusted)
@@ -41,7 +41,10 @@ def client_network(connection: HTTPConnection) -> str:
 
 
 def _is_forwarded(connection: HTTPConnection) -> bool:
-    return any(name == FORWARDED_FOR for name, _ in connection.scope["headers"])
+    for name, _ in connection.scope["headers"]:  # written out: it runs at each check
+        if name == FORWARDED_FOR:
+            return True
+    return False
 
 
 def _believed(peer: str, forwarded: Sequence[str], trusted: Sequence[IPNetwork]) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -148,10 +149,18 @@ class _Told:
 
     def _with_fields(self, message: Message) -> Message:
         fields = self._limiter.fields(self._visit.decisions)
-        present = message.get("headers", ())
-        # A refusal that the app raised by itself tells of its own limits.
-        if not fields or any(name.lower() == FIELD for name, _ in present):
+        if not fields:
             return message
-        ours = [(name.lower().encode(), value.encode()) for name, value in fields.items()]
         # A new list: that of a response which the app keeps would grow.
-        return {**message, "headers": [*present, *ours]}
+        headers = list(message.get("headers", ()))
+        for name, _ in headers:
+            # A refusal that the app raised by itself tells of its own limits.
+            if name.lower() == FIELD:
+                return message
+        headers += [(_raw(name), value.encode()) for name, value in fields.items()]
+        return {**message, "headers": headers}
+
+
+@lru_cache(maxsize=16)
+def _raw(name: str) -> bytes:
+    return name.lower().encode()
