@@ -41,10 +41,7 @@ def client_network(connection: HTTPConnection) -> str:
 
 
 def _is_forwarded(connection: HTTPConnection) -> bool:
-    for name, _ in connection.scope["headers"]:  # written out: it runs at each check
-        if name == FORWARDED_FOR:
-            return True
-    return False
+    return FORWARDED_FOR in dict(connection.scope["headers"])
 
 
 def _believed(peer: str, forwarded: Sequence[str], trusted: Sequence[IPNetwork]) -> str:
