@@ -13,7 +13,7 @@ ANSWERS = {
     "page": (200, b"<html>sign in to this network</html>"),
     "elsewhere": (302, b""),
     "latin": (200, "0018A45C4D1DEF81644B54AB7F969B88D65:\xe9".encode("latin-1")),
-    "endless": (200, b"0" * (2 << 20)),
+    "endless": (200, (b"0" * 35 + b":0\r\n") * 60_000),
 }
 
 
