@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
 from backoffice.core import singletons
-from backoffice.ratelimit import RateLimit
+from backoffice.ratelimit import RateLimit, RateLimitMiddleware
 
 TWICE = RateLimit("2/minute")
 
@@ -237,3 +237,35 @@ def test_limits_of_app_router_and_route_all_hold() -> None:
     assert [each.status_code for each in answers] == [200, 200, 429]
     names = [member.split(";")[0] for member in answers[0].headers["RateLimit"].split(", ")]
     assert names == ['"3/minute"', '"2/minute"', '"9/hour"']
+
+
+def test_what_is_asked_by_head_and_options_is_limited_where_a_route_answers_it() -> None:
+    """A method that no route answers reaches no limit of one, and costs nothing."""
+    app = app_of(dependencies=[TWICE])
+
+    @app.get("/books/{book}")
+    async def read(book: str) -> str:
+        return book
+
+    @app.options("/books/{book}")
+    @app.head("/books/{book}")
+    async def ask(book: str) -> None: ...
+
+    with TestClient(app) as client:
+        for method in ("HEAD", "OPTIONS"):
+            answers = [client.request(method, f"/books/{number}") for number in range(3)]
+            assert [each.status_code for each in answers] == [200, 200, 429]
+        assert client.post("/books/1").status_code == 405
+        assert client.get("/books/1").headers["RateLimit"].startswith('"2/minute";r=1;')
+
+
+def test_an_app_around_and_an_app_within_each_limit_by_their_own() -> None:
+    app, inner = app_of(), app_of(books(), dependencies=[RateLimit("3/minute", name="inner")])
+    app.add_middleware(RateLimitMiddleware, limits="5/minute")
+    app.mount("/x/{tenant}", inner)
+    with TestClient(app) as client:
+        inside = [client.get(f"/x/{number}/books/1").status_code for number in range(4)]
+        outside = [client.get("/nowhere").status_code for _ in range(3)]
+    assert inside == [200, 200, 200, 429]
+    # The refusal within was counted by the app around it: the request had come in.
+    assert outside == [404, 429, 429]

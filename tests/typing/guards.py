@@ -10,7 +10,17 @@ from fastapi import APIRouter, FastAPI, Request
 from backoffice.admin import Admin
 from backoffice.auth import Auth, Principal, Services
 from backoffice.core import Singleton
-from backoffice.ratelimit import Decision, Limit, RateLimit
+from backoffice.ratelimit import (
+    Check,
+    Decision,
+    Limit,
+    Limiter,
+    RateLimit,
+    RateLimitMiddleware,
+    Reservation,
+    Reserve,
+    limits,
+)
 
 auth = Auth()
 admin = Admin(auth)
@@ -66,7 +76,30 @@ async def price(request: Request) -> int:
     return len(request.query_params)
 
 
+async def plan(request: Request) -> str | tuple[str, ...] | None:
+    return request.headers.get("x-plan")
+
+
 RateLimit("20/minute", key=tenant, cost=price, on_error="open")
+RateLimit(plan, by_role={"staff": None, "gold": ("9/second", "900/hour")}, on="failures")
+RateLimit("20/day", cost=Reserve(price), exempt=lambda request: request.method == "HEAD")
+app.add_middleware(RateLimitMiddleware, limits=["9/second"], key=tenant, on_error="closed")
+app.add_middleware(RateLimitMiddleware, limits=plan, name="whole app")
+
+
+@app.get("/tokens")
+async def tokens(spent: Annotated[Reservation, RateLimit("20/day", cost=Reserve(5))]) -> None:
+    assert_type(spent.actual, int | None)
+    spent.settle(3)
+
+
+async def together(limiter: Limiter) -> None:
+    found = await limiter.check_all([Check("a", "b", limits("9/day")), Check("c", "d", ())])
+    assert_type(found, list[Decision])
+    async with limiter.reserve("a", "b", limits("5 concurrent")) as place:
+        assert_type(place, Reservation)
+
+
 assert_type(auth.services, Singleton[Services])
 assert_type(auth.router, APIRouter)
 assert_type(admin.router, APIRouter)
