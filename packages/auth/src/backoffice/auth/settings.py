@@ -17,12 +17,19 @@ NONE, LONGEST = timedelta(0), timedelta(days=3650)
 
 
 def _page(written: str) -> str:
+    if not written.startswith("/"):
+        raise ValueError("is no page of the app; write its path, as /sign-in")
+    return written
+
+
+def _page_of_link(written: str) -> str:
     if not written.startswith("/") or "{token}" not in written:
         raise ValueError("is no page of the app; write a path with the token, as /reset?t={token}")
     return written
 
 
-Page = Annotated[str, AfterValidator(_page), Unit("a path with {token}")]
+Page = Annotated[str, AfterValidator(_page), Unit("a path")]
+PageOfLink = Annotated[str, AfterValidator(_page_of_link), Unit("a path with {token}")]
 
 
 class AuthSettings(PackageSettings):
@@ -104,17 +111,17 @@ class AuthSettings(PackageSettings):
     """Where links in mails lead, before the page: never what a request says of its host. Unset: no
     link is sent."""
 
-    verify_page: Page = "/verify?token={token}"
+    verify_page: PageOfLink = "/verify?token={token}"
     """The page that sends the token of its address to `POST /verify`."""
 
-    reset_page: Page = "/reset-password?token={token}"
+    reset_page: PageOfLink = "/reset-password?token={token}"
     """The page that asks for a new password, and sends it with the token to
     `POST /reset-password`."""
 
-    forgot_page: Annotated[str, Unit("a path")] = "/forgot-password"
+    forgot_page: Page = "/forgot-password"
     """The page where a forgotten password is told."""
 
-    sign_in_page: Annotated[str, Unit("a path")] = "/sign-in"
+    sign_in_page: Page = "/sign-in"
     """The page where people sign in."""
 
     verify_lifetime: Span = Field(default=timedelta(days=1), gt=NONE, le=timedelta(days=30))

@@ -31,6 +31,8 @@ PORTS = {"smtp": 587, "smtps": 465}
 #: Where no SMTP server would refuse it, a sender need not be set.
 NOBODY = "Backoffice <backoffice@example.org>"
 
+LONGEST_NAME = 255
+
 TLS = Literal["starttls", "implicit", "none"]
 
 
@@ -84,6 +86,13 @@ class MailSettings(PackageSettings):
     def _known(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
             destination(value.get_secret_value())
+        return value
+
+    @field_validator("templates")
+    @classmethod
+    def _a_path(cls, value: Path | None) -> Path | None:
+        if value is not None and any(len(part) > LONGEST_NAME for part in value.parts):
+            raise ValueError("is no path: a name in it is too long")
         return value
 
     @field_validator("sender")
