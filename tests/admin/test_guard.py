@@ -12,7 +12,7 @@ from backoffice.auth.sessions import Client
 from tests.admin.conftest import ORIGIN, House
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
-OPEN = ("/login", "/static")
+OPEN = ("/login", "/static", "/forgot-password", "/reset-password", "/request-verify", "/verify")
 
 
 def paths(house: House) -> list[str]:

@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp
 
 from backoffice.admin.accounts import VIEWS, account_views
-from backoffice.admin.guard import Guard
+from backoffice.admin.guard import OPEN, Guard
 from backoffice.admin.headers import SecurityHeaders
 from backoffice.admin.model_admin import ModelAdmin, model_admin
 from backoffice.admin.records import RecordView
@@ -20,10 +20,11 @@ from backoffice.admin.site import Site
 from backoffice.admin.transactions import Transactions
 from backoffice.auth import Auth
 from backoffice.core import SetupError, Singleton, reads, singletons
+from backoffice.core.mail import mail_worker
 from backoffice.core.settings import load
 from backoffice.core.settings import settings as core_settings
 
-_RESERVED = {"login", "logout", "static"}
+_RESERVED = {"logout", "static", *(path.lstrip("/") for path in OPEN)}
 
 
 class Admin:
@@ -49,7 +50,8 @@ class Admin:
         self.router: APIRouter = self._router()
 
     def _router(self) -> APIRouter:
-        router = APIRouter(lifespan=singletons(self._auth.services, self.settings, core_settings))
+        needed = (self._auth.services, self.settings, core_settings, mail_worker)
+        router = APIRouter(lifespan=singletons(*needed))
 
         @router.get("", include_in_schema=False)
         @reads(self._auth.services, self.settings, core_settings)

@@ -4,7 +4,7 @@ It stands around the whole site, for a router's dependencies do not run on what 
 
 | who | answer |
 |---|---|
-| anybody | the sign-in page, and static files |
+| anybody | the sign-in page, those of recovery, and static files |
 | a stranger who asks for a page | 303 to the sign-in page |
 | a stranger, otherwise | 401 |
 | a token or an API key, good or bad | 401: the admin is for people at a browser |
@@ -22,6 +22,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from backoffice.admin.link_tokens import RESET, VERIFY, hide_token
 from backoffice.admin.settings import AdminSettings
 from backoffice.admin.visits import ENTER, Visit, begin, inner_path, root
 from backoffice.auth import Principal, Services, refusals
@@ -31,10 +32,13 @@ from backoffice.core import Forbidden, Refusal, Singleton, Unauthenticated
 from backoffice.core.settings import settings as core_settings
 
 LOGIN, LOGOUT, STATIC = "/login", "/logout", "/static/"
+FORGOT, REQUEST_VERIFY = "/forgot-password", "/request-verify"
+#: Pages for those whom nobody knows yet.
+OPEN = frozenset({LOGIN, FORGOT, RESET, REQUEST_VERIFY, VERIFY})
 #: Longer queries are nobody's; databases and log lines have their limits.
 _QUERY_LIMIT = 8_000
-#: An address and a password, for those whom nobody knows yet.
-_LOGIN_FORM_LIMIT = 10_000
+#: An address, a token, and the longest password in the widest letters.
+_OPEN_FORM_LIMIT = 15_000
 
 Refuse = Callable[[Request, Refusal], Awaitable[Response]]
 
@@ -65,6 +69,7 @@ class Guard:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008})
             return
+        hide_token(scope)
         scope = _with_whole_path(scope)
         request = Request(scope, receive)
         if inner_path(request).startswith(STATIC):
@@ -83,7 +88,7 @@ class Guard:
         if _is_explicit(request):
             return _unwanted_credential(services, resolution)
         visit = self._begun(request, services, resolution.principal)
-        if inner_path(request) == LOGIN or visit.may_enter:
+        if inner_path(request) in OPEN or visit.may_enter:
             return None
         if visit.known is None:
             return _turned_away(request, services, resolution)
@@ -105,8 +110,8 @@ class Guard:
         return visit
 
     def _form_limit(self, request: Request) -> int:
-        if inner_path(request) == LOGIN:
-            return _LOGIN_FORM_LIMIT
+        if inner_path(request) in OPEN:
+            return _OPEN_FORM_LIMIT
         return self._settings.of(request).form_limit
 
 

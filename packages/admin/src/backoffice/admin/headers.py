@@ -3,6 +3,8 @@
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from backoffice.admin.link_tokens import may_hold_token
+
 #: No other host is asked for anything, nothing within a page is a script or a style.
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -21,7 +23,6 @@ _HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
@@ -29,19 +30,22 @@ _HEADERS = {
 
 
 class SecurityHeaders:
-    """Adds them to every answer; what is not a static file is stored nowhere."""
+    """Adds them to every answer; what is not a static file is stored nowhere, and the address of
+    a page that a link leads to is told to nobody."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
+        referrer = "no-referrer" if may_hold_token(scope) else "same-origin"
 
         async def sent(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers[name] = value
+                headers["Referrer-Policy"] = referrer
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 

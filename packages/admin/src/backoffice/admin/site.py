@@ -28,7 +28,7 @@ from backoffice.admin import notices
 from backoffice.admin.constraints import is_unfit
 from backoffice.admin.presentation import url_of
 from backoffice.admin.records import RecordView
-from backoffice.admin.visits import known_visit, root, sent_form, visit_of
+from backoffice.admin.visits import check_origin, known_visit, root, sent_form, visit_of
 from backoffice.auth.csrf import FIELD
 from backoffice.auth.origin import SAFE_METHODS
 
@@ -86,11 +86,16 @@ class Site(BaseAdmin):
         return app
 
     def route(self, path: str, handler: Handler, *methods: str, guarded: bool = True) -> Route:
-        """A page; a form that it takes carries the token of the session, if it is `guarded`."""
+        """A page; a form that it takes carries the token of the session, if it is `guarded`, and
+        comes from this site if it is not."""
 
         async def endpoint(request: Request) -> Response:
-            if guarded and request.method not in SAFE_METHODS:
+            if request.method in SAFE_METHODS:
+                return await handler(self, request)
+            if guarded:
                 visit_of(request).check(request, await sent_form(request))
+            else:
+                check_origin(request)
             return await handler(self, request)
 
         return Route(path, endpoint, methods=list(methods or ("GET",)))

@@ -16,6 +16,7 @@ from backoffice.admin.settings import AdminSettings
 from backoffice.auth import Principal, Services, refusals
 from backoffice.auth.credentials import derived_key
 from backoffice.auth.csrf import FIELD
+from backoffice.auth.origin import same_origin
 from backoffice.auth.sessions import Client
 from backoffice.core import Forbidden, Unauthenticated
 
@@ -106,6 +107,14 @@ async def sent_form(request: Request) -> FormData:
     except UnicodeEncodeError:
         raise HTTPException(HTTPStatus.BAD_REQUEST, "The form is not text.") from None
     return form
+
+
+def check_origin(request: HTTPConnection) -> None:
+    """Refuse a form of no session that another site has sent."""
+    if not same_origin(request):
+        refusal = Forbidden("This was not sent by a page of this site.", code="csrf_failed")
+        refusals.note(request, refusal, None)
+        raise refusal
 
 
 def root(request: HTTPConnection) -> str:

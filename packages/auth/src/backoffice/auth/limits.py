@@ -1,10 +1,12 @@
 """How often one address may create accounts, ask for links, and guess tokens."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from types import MappingProxyType
 
 from backoffice.auth.guesses import BY_ACCOUNT, BY_BOTH, BY_NETWORK
 from backoffice.auth.key_terms import COUNTED_AS
+from backoffice.auth.links import InvalidLink
 from backoffice.auth.sessions import Client
 from backoffice.auth.settings import AuthSettings
 from backoffice.ratelimit import Limit, Limiter, limits
@@ -42,6 +44,17 @@ class Limits:
     async def guessed(self, client: Client) -> None:
         """Count a token that was not good."""
         await self._limiter.check(_GUESS, client.network, self._guess)
+
+    @asynccontextmanager
+    async def links_counted(self, client: Client) -> AsyncIterator[None]:
+        """Count an InvalidLink, raised within, as a guess; TooManyRequests in its place where
+        there were too many."""
+        try:
+            yield
+        except InvalidLink:
+            await self.may_guess(client)
+            await self.guessed(client)
+            raise
 
     async def _spend(self, name: str, wanted: Sequence[Limit], client: Client) -> None:
         await self._limiter.enforce(name, client.network, wanted)

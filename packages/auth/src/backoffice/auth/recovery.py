@@ -10,7 +10,7 @@ from backoffice.auth.events import AddressChangeRequested, EmailVerified, UserCh
 from backoffice.auth.guesses import Guesses
 from backoffice.auth.letters import Letters
 from backoffice.auth.link_requests import Asked, LinkRequests
-from backoffice.auth.links import Links, Spent, invalid
+from backoffice.auth.links import Links, Purpose, Spent, invalid
 from backoffice.auth.models import User
 from backoffice.auth.revocations import Revocations
 from backoffice.auth.sessions import Client
@@ -47,6 +47,12 @@ class Recovery:
         async with self._database.session() as session:
             await self._requests.add(session, asked, email, address=client.address)
             await session.commit()
+
+    async def look(self, token: str, *purposes: Purpose) -> None:
+        """InvalidLink where a token is not good now; nothing is changed by looking."""
+        async with self._database.session() as session:
+            found = await self._links.look(session, token, *purposes)
+            await _owner(session, Spent(found.user_id, found.purpose, found.email))
 
     async def verify(self, token: str, client: Client) -> None:
         """Take the proof of an address: the account's own, or the one that it changes to.

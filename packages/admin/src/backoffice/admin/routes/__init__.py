@@ -2,15 +2,31 @@
 
 from starlette.routing import Route
 
-from backoffice.admin.routes import action, detail, export, form, home, listing, lookup, sign_in
+from backoffice.admin.guard import FORGOT, LOGIN, LOGOUT, REQUEST_VERIFY
+from backoffice.admin.link_tokens import RESET, VERIFY
+from backoffice.admin.routes import (
+    action,
+    detail,
+    export,
+    form,
+    home,
+    listing,
+    lookup,
+    recovery,
+    sign_in,
+)
 from backoffice.admin.site import Site
 
 
 def pages(site: Site) -> list[Route]:
     """Address to page. What is not here does not exist."""
     return [
-        site.route("/login", sign_in.login, "GET", "POST", guarded=False),
-        site.route("/logout", sign_in.logout, "POST"),
+        site.route(LOGIN, sign_in.login, "GET", "POST", guarded=False),
+        site.route(LOGOUT, sign_in.logout, "POST"),
+        site.route(FORGOT, recovery.forgot_password, "GET", "POST", guarded=False),
+        site.route(RESET, recovery.reset_password, "GET", "POST", guarded=False),
+        site.route(REQUEST_VERIFY, recovery.request_verify, "GET", "POST", guarded=False),
+        site.route(VERIFY, recovery.verify, "GET", "POST", guarded=False),
         site.route("/", home.home),
         site.route("/{resource}", listing.records),
         site.route("/{resource}/add", form.add, "GET", "POST"),

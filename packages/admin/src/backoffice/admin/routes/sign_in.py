@@ -6,29 +6,29 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from backoffice.admin import notices
 from backoffice.admin.guard import LOGIN, next_page
 from backoffice.admin.site import Site
 from backoffice.admin.visits import Visit, root, sent_form, visit_of
-from backoffice.auth import refusals
 from backoffice.auth.models import UserSession
-from backoffice.auth.origin import same_origin
 from backoffice.auth.sessions import BROWSER
-from backoffice.core import Forbidden, TooManyRequests, Unauthenticated
+from backoffice.core import TooManyRequests, Unauthenticated
+
+#: What was done on a page of recovery, by the word for it in the address of this one.
+_DONE = {
+    "asked": "If the address has an account, a mail is on its way.",
+    "reset": "The password was changed. Sign in with the new one.",
+    "verified": "The address is confirmed.",
+}
 
 
 async def login(site: Site, request: Request) -> Response:
     """The form, and what is sent by it: a fresh session, or the form again."""
     visit = visit_of(request)
     if request.method != "POST":
-        if visit.may_enter:
-            return RedirectResponse(next_page(request), HTTPStatus.SEE_OTHER)
-        return _form(site, request)
-    if not same_origin(request):
-        refusal = Forbidden("This was not sent by the sign-in page.", code="csrf_failed")
-        refusals.note(request, refusal, None)
-        raise refusal
+        return _signed_in_before(request, visit) if visit.may_enter else _form(site, request)
     form = await sent_form(request)
-    email, password = (_text(form.get(each)) for each in ("email", "password"))
+    email, password = (text_of(form.get(each)) for each in ("email", "password"))
     try:
         _, session = await visit.services.sign_in.with_password(
             email, password, BROWSER, visit.client
@@ -49,6 +49,22 @@ async def logout(_: Site, request: Request) -> Response:
     return response
 
 
+def after(request: Request, done: str) -> Response:
+    """The way back here, where the person is told what was done."""
+    return RedirectResponse(f"{root(request)}{LOGIN}?done={done}", HTTPStatus.SEE_OTHER)
+
+
+def _done(request: Request) -> str:
+    return _DONE.get(request.query_params.get("done", ""), "")
+
+
+def _signed_in_before(request: Request, visit: Visit) -> Response:
+    response = RedirectResponse(next_page(request), HTTPStatus.SEE_OTHER)
+    if done := _done(request):
+        notices.leave(request, response, visit, done, "done")
+    return response
+
+
 def _form(
     site: Site,
     request: Request,
@@ -56,7 +72,7 @@ def _form(
     error: Unauthenticated | TooManyRequests | None = None,
 ) -> Response:
     if error is None:
-        return site.page(request, "login.html", email=email, error="")
+        return site.page(request, "login.html", email=email, error="", done=_done(request))
     status = error.status_code
     response = site.page(request, "login.html", status, email=email, error=error.message)
     headers: dict[str, Any] = dict(error.headers or {})
@@ -81,5 +97,6 @@ async def _end_session(visit: Visit) -> None:
         )
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
+    """What a field of a form holds; empty if it was not sent, or is no text."""
     return value if isinstance(value, str) else ""

@@ -1,15 +1,11 @@
 """Links by mail: proving an address, and replacing a forgotten password."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request
 
 from backoffice.auth.guards import public
-from backoffice.auth.links import InvalidLink
 from backoffice.auth.schemas import Accepted, LinkAsked, LinkTaken, PasswordReset
-from backoffice.auth.services import Services
 from backoffice.auth.sessions import Client
 
 if TYPE_CHECKING:
@@ -36,7 +32,7 @@ def add(router: APIRouter, auth: "Auth") -> None:
     async def reset_password(request: Request, body: PasswordReset) -> None:
         """Set a new password by a link's token, once; every session of the account ends."""
         found, client = services.of(request), Client.of(request)
-        async with _guesses_counted(found, client):
+        async with found.limits.links_counted(client):
             await found.recovery.reset(body.token, body.password.get_secret_value(), client)
 
     @router.post("/request-verify", status_code=202)
@@ -53,15 +49,5 @@ def add(router: APIRouter, auth: "Auth") -> None:
     async def verify(request: Request, body: LinkTaken) -> None:
         """Prove the address that a link was sent to: the account's own, or its new one."""
         found, client = services.of(request), Client.of(request)
-        async with _guesses_counted(found, client):
+        async with found.limits.links_counted(client):
             await found.recovery.verify(body.token, client)
-
-
-@asynccontextmanager
-async def _guesses_counted(found: Services, client: Client) -> AsyncIterator[None]:
-    try:
-        yield
-    except InvalidLink:
-        await found.limits.may_guess(client)
-        await found.limits.guessed(client)
-        raise
