@@ -1,12 +1,15 @@
 """What a rate limit costs: ours beside what people use today.
 
-    python benchmarks/ratelimit.py [--rounds 15] [--quick] [--checks | --http]
+    python benchmarks/ratelimit.py [--rounds 15] [--quick] [--freeze] [--checks | --http]
 
 One run on a Redis (or Valkey) of its own. First one check by itself, without HTTP: client CPU time,
 one after the other and 50 at once. Then one request over HTTP: CPU time of a uvicorn (uvloop,
 httptools) in a process of its own, which 50 clients keep busy. All take turns, in a new order each
 round, so that what else the machine does falls on all alike; the figures to quote are the ratios,
 to redis-py's PING and to the bare route.
+
+50 requests that wait for Redis at once are 6,000 objects more, which set off the garbage collector
+each time; `--freeze` keeps it from what was there at the start, as an app can do by itself.
 
 `--quick` shows only that everything still runs: its figures mean nothing.
 """
@@ -67,10 +70,10 @@ async def timed(check: checks.Check, times: int, at_once: int) -> float:
     return (time.process_time() - began) / (times // at_once * at_once) * 1e6
 
 
-async def served(url: str, rounds: int, requests: int) -> Costs:
+async def served(url: str, rounds: int, requests: int, freeze: bool) -> Costs:
     """CPU of the server for a request, by each contestant."""
     with ExitStack() as stack:
-        servers = stack.enter_context(serving(apps.CONTESTANTS, url))
+        servers = stack.enter_context(serving(apps.CONTESTANTS, url, freeze))
         for server in servers.values():
             await server.warm_up()
         costs: Costs = {name: [] for name in servers}
@@ -142,6 +145,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="What a rate limit costs.")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--quick", action="store_true", help="one short round")
+    parser.add_argument("--freeze", action="store_true", help="gc.freeze() in each server")
     only = parser.add_mutually_exclusive_group()
     only.add_argument("--checks", action="store_true", help="without HTTP")
     only.add_argument("--http", action="store_true", help="over HTTP alone")
@@ -159,7 +163,7 @@ def main() -> None:
             print("", *check_table(figures), *check_verdicts(figures), sep="\n")
         if not options.checks:
             requests = AT_ONCE if options.quick else 2000
-            costs = runner.run(served(server.fresh_url(), rounds, requests))
+            costs = runner.run(served(server.fresh_url(), rounds, requests, options.freeze))
             print("", *http_table(costs), *http_verdicts(costs), sep="\n")
 
 

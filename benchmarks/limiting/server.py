@@ -1,6 +1,7 @@
 """A uvicorn (uvloop, httptools) for each app, in a process of its own, and clients for it."""
 
 import asyncio
+import gc
 import socket
 import threading
 import time
@@ -95,12 +96,15 @@ class Server:
 
 
 @contextmanager
-def serving(contestants: Mapping[str, Contestant], url: str) -> Iterator[dict[str, Server]]:
+def serving(
+    contestants: Mapping[str, Contestant], url: str, freeze: bool = False
+) -> Iterator[dict[str, Server]]:
     """All contestants, served; they may count in the Redis at `url`."""
     with ExitStack() as stack:
         # All start at once, as each imports much.
         pipes = {
-            name: stack.enter_context(_started(each, url)) for name, each in contestants.items()
+            name: stack.enter_context(_started(each, url, freeze))
+            for name, each in contestants.items()
         }
         for name, pipe in pipes.items():
             if not pipe.poll(PATIENCE):
@@ -109,10 +113,12 @@ def serving(contestants: Mapping[str, Contestant], url: str) -> Iterator[dict[st
 
 
 @contextmanager
-def _started(contestant: Contestant, url: str) -> Iterator[Connection]:
+def _started(contestant: Contestant, url: str, freeze: bool) -> Iterator[Connection]:
     processes = get_context("spawn")
     here, there = processes.Pipe()
-    process = processes.Process(target=_serve, args=(contestant.made, url, there), daemon=True)
+    process = processes.Process(
+        target=_serve, args=(contestant.made, url, freeze, there), daemon=True
+    )
     process.start()
     try:
         yield here
@@ -122,12 +128,15 @@ def _started(contestant: Contestant, url: str) -> Iterator[Connection]:
         process.kill()
 
 
-def _serve(made: Made, url: str, pipe: Connection) -> None:
+def _serve(made: Made, url: str, freeze: bool, pipe: Connection) -> None:
     listening = socket.create_server(("127.0.0.1", 0), backlog=2 * CLIENTS)
     config = uvicorn.Config(
         made(url), loop="uvloop", http="httptools", log_level="warning", access_log=False
     )
     server = uvicorn.Server(config)
+    if freeze:
+        gc.collect()
+        gc.freeze()
     threading.Thread(target=_tell, args=(server, pipe), daemon=True).start()
     pipe.send(listening.getsockname()[1])
     server.run(sockets=[listening])
