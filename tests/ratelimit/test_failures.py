@@ -177,3 +177,25 @@ def test_what_cannot_work_is_refused_where_it_is_written(
 ) -> None:
     with pytest.raises(SetupError, match=fault):
         limit()
+
+
+@both
+@pytest.mark.anyio
+async def test_who_leaves_before_the_answer_has_guessed(seen: bool) -> None:
+    app, begun = FastAPI(lifespan=singletons()), anyio.Event()
+    if seen:
+        app.add_middleware(RateLimitMiddleware)
+
+    @app.get("/guess", dependencies=[RateLimit("1/hour", on="failures")])
+    async def guess() -> None:
+        begun.set()
+        await anyio.sleep_forever()
+
+    async with serve(app) as asgi:
+        transport = ASGITransport(asgi)
+        async with AsyncClient(transport=transport, base_url="http://shop") as client:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(client.get, "/guess")
+                await begun.wait()
+                tasks.cancel_scope.cancel()
+            assert (await client.get("/guess")).status_code == 429
