@@ -1,9 +1,7 @@
 """What a check found: whether the caller may go on, and how it stands with each limit."""
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from backoffice.core import TooManyRequests
 from backoffice.ratelimit.charges import Standing
 
 
@@ -44,25 +42,6 @@ class Decision(NamedTuple):
     @property
     def _binding(self) -> tuple[Standing, ...]:
         return tuple(each for each in self.standings if not each.shadow)
-
-    def refusal(self, fields: Mapping[str, str] | None = None) -> TooManyRequests:
-        """The error that answers a caller who was refused, with these header fields besides."""
-        # RFC 6585, 4: a response with status 429 must not be stored by a cache.
-        headers = {**(fields or {}), "Cache-Control": "no-store"}
-        violated: dict[str, Any] = {
-            "violated-policies": [str(each.limit) for each in self.refused_by]
-        }
-        if not self.possible:
-            most = min(each.limit.most for each in self._binding)
-            message = f"This costs more than the {most} that are allowed at once; ask for less."
-            return TooManyRequests(message, headers=headers, **violated)
-        after = self.retry_after
-        return TooManyRequests(
-            f"Too many requests; try again in {after} second{'s' if after > 1 else ''}.",
-            headers={**headers, "Retry-After": str(after)},
-            retry_after=after,
-            **violated,
-        )
 
 
 def seconds(microseconds: int) -> int:
