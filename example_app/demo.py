@@ -2,6 +2,7 @@
 
 All it makes is in one folder, `var/demo/` unless `--data` names another: the database, the secret
 key and the passwords. Starting again finds them there, so that sessions and keys go on working.
+Mail is shown in the terminal, and its links lead to the pages of the admin.
 What the environment says (`BACKOFFICE_DATABASE_URL` and its sisters) comes first.
 """
 
@@ -50,6 +51,15 @@ ROLES = {
     ),
 }
 
+#: Where mail goes, and the pages of the admin that its links lead to.
+PAGES = {
+    "BACKOFFICE_MAIL__URL": "console:",
+    "BACKOFFICE_AUTH__VERIFY_PAGE": "/admin/verify?token={token}",
+    "BACKOFFICE_AUTH__RESET_PAGE": "/admin/reset-password?token={token}",
+    "BACKOFFICE_AUTH__FORGOT_PAGE": "/admin/forgot-password",
+    "BACKOFFICE_AUTH__SIGN_IN_PAGE": "/admin/login",
+}
+
 
 class Account(NamedTuple):
     email: str
@@ -62,7 +72,7 @@ def main() -> None:
     try:
         with listening(options.port) as listener:
             data = options.data.resolve()
-            made = environment(data)
+            made = environment(data, address_of(listener))
             tables(load(Settings).database_url.get_secret_value())
             introduce(listener, anyio.run(accounts, data), made)
             serve(listener)
@@ -99,13 +109,20 @@ def listening(port: int) -> socket.socket:
         raise SetupError(f"port {port} cannot be taken: {error.strerror}") from None
 
 
-def environment(data: Path) -> dict[str, str]:
+def address_of(listener: socket.socket) -> str:
+    return f"http://{ADDRESS}:{listener.getsockname()[1]}"
+
+
+def environment(data: Path, address: str) -> dict[str, str]:
     """Set what the environment leaves open; gives the words by which a shell sets the same."""
     data.mkdir(parents=True, exist_ok=True)
-    made = {}
-    if not os.environ.get("BACKOFFICE_DATABASE_URL"):
-        address = f"sqlite:///{data / 'bookshop.db'}"
-        os.environ["BACKOFFICE_DATABASE_URL"] = made["BACKOFFICE_DATABASE_URL"] = address
+    wanted = {
+        "BACKOFFICE_DATABASE_URL": f"sqlite:///{data / 'bookshop.db'}",
+        "BACKOFFICE_AUTH__PUBLIC_URL": address,
+        **PAGES,
+    }
+    made = {name: value for name, value in wanted.items() if not os.environ.get(name)}
+    os.environ.update(made)
     if not os.environ.get("BACKOFFICE_SECRET_KEY"):
         file = data / "secret_key"
         os.environ["BACKOFFICE_SECRET_KEY"] = kept(file, 48)
@@ -172,7 +189,7 @@ async def opens(services: Services, email: str, password: str) -> bool:
 def introduce(listener: socket.socket, accounts: dict[str, Account], made: dict[str, str]) -> None:
     """Say where the shop is and who may enter: on stdout, at once, for people and for scripts."""
     admin = accounts.pop("admin")
-    print(f"url: http://{ADDRESS}:{listener.getsockname()[1]}")
+    print(f"url: {address_of(listener)}")
     print(f"admin: {admin.email}\npassword: {admin.password}")
     for role, (email, password) in accounts.items():
         print(f"{role}: {email} {password}")

@@ -17,9 +17,11 @@ WELL_KNOWN = (
     *("k" * 32, "s" * 32, "o" * 32, "docs" * 8, "a secret of this test, long enough"),
     *("correct horse battery", "another password"),
 )
-#: API keys, refresh tokens, tickets, JWTs, the values of session cookies, hashes of passwords.
+#: API keys, refresh tokens, tickets, tokens of links, JWTs, the values of session cookies, password
+#: hashes.
 MINTED = re.compile(
     r"bo_[A-Za-z0-9]{12}_[A-Za-z0-9]{38}|bor_[A-Za-z0-9_-]{59}|bot_[A-Za-z0-9_-]{32}"
+    r"|bol_[A-Za-z0-9_-]{43}"
     r"|eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]+"
     r"|\$argon2id\$[^\s'\"]+"
 )

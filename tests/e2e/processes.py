@@ -120,7 +120,8 @@ class Shop(Server):
             options = ["--port", str(port), "--data", str(data)]
             return [sys.executable, "-m", "example_app.demo", *options]
 
-        super().__init__(command, environment)
+        # Not to the terminal, which is the log that is looked through for secrets.
+        super().__init__(command, {"BACKOFFICE_MAIL__URL": "memory:", **(environment or {})})
 
     def password(self, name: str) -> str:
         """The password of `admin`, or of the account for one of the demonstration's roles."""

@@ -1,11 +1,13 @@
 """The demonstration: `make demo` in a fresh clone, and again."""
 
 import os
+import re
 import signal
 import socket
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -69,6 +71,23 @@ def test_it_says_where_it_is_and_who_may_enter(data: Path) -> None:
     names = [line.partition(": ")[0] for line in lines]
     assert names == ["url", "admin", "password", "editor", "support"]
     assert lines[:2] == [f"url: http://127.0.0.1:{port}", "admin: admin@example.com"]
+
+
+def test_its_mail_is_shown_in_the_terminal_with_a_link_to_where_it_is(data: Path) -> None:
+    """Whoever tries it needs no mail server."""
+    shop = Shop(data, {"BACKOFFICE_MAIL__URL": ""})
+    shop.start()
+    try:
+        body = {"email": "zoe@example.com", "password": "a pass phrase of one's own"}
+        assert shop.post("/auth/register", json=body).status_code == 202
+        ends = time.monotonic() + 20
+        link = re.compile(rf"^{shop.url}(/admin/verify\?token=\S+)$", re.MULTILINE)
+        while not (found := link.search(shop.log)) and time.monotonic() < ends:
+            time.sleep(0.05)
+        assert found
+        assert "Confirm your address" in shop.get(found[1]).text
+    finally:
+        shop.kill()  # asked to end, it would be told that its log holds a link
 
 
 def test_what_it_makes_only_its_owner_may_read(data: Path) -> None:
