@@ -75,6 +75,33 @@ def test_an_old_api_key_that_is_revoked_is_none(command: Command) -> None:
     assert finding(command, "API keys")["level"] == "ok"
 
 
+def test_who_may_register_is_to_be_sent_links(command: Command) -> None:
+    found = finding(command, "links")
+    assert (found["level"], "BACKOFFICE_AUTH__PUBLIC_URL" in found["fix"]) == ("warning", True)
+
+
+def test_people_are_to_be_sent_links_and_services_are_not(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BACKOFFICE_AUTH__REGISTRATION", "false")
+    command("users", "create", "robot@example.com", "--service")
+    assert finding(command, "links")["level"] == "ok"
+    created(command)
+    assert finding(command, "links")["level"] == "warning"
+
+
+@pytest.mark.parametrize(("mail", "level"), [(None, "warning"), ("memory:", "ok")])
+def test_links_in_mail_that_goes_nowhere_are_warned_of(
+    command: Command, monkeypatch: pytest.MonkeyPatch, mail: str | None, level: str
+) -> None:
+    monkeypatch.setenv("BACKOFFICE_AUTH__PUBLIC_URL", "https://shop.example.com")
+    if mail is not None:
+        monkeypatch.setenv("BACKOFFICE_MAIL__URL", mail)
+    found = finding(command, "links")
+    assert (found["level"], "https://shop.example.com" in found["message"]) == (level, True)
+    assert ("BACKOFFICE_MAIL__URL" in found["fix"]) == (level == "warning")
+
+
 def age(days: int) -> None:
     """Let every key have been made so many days ago."""
     url = load(Settings).database_url.get_secret_value()

@@ -3,16 +3,21 @@
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
+from sqlmodel import col, select
+
 from backoffice.auth.key_ring import signing
+from backoffice.auth.models import User
 from backoffice.auth.services import Services
 from backoffice.core import Finding, Run
+from backoffice.core.mail.settings import mail_settings
 
 #: How long a key may sign tokens, or stand with no end, before somebody should look at it.
 OLD = timedelta(days=90)
 
 
 async def auth_checks(run: Run) -> AsyncIterator[Finding]:
-    """Whether the app has accounts at all, somebody who may do everything, and no old keys."""
+    """Whether the app has accounts at all, somebody who may do everything, no old keys, and links
+    that arrive."""
     services = await run.find(Services)
     if services is None:
         yield Finding(
@@ -25,6 +30,7 @@ async def auth_checks(run: Run) -> AsyncIterator[Finding]:
     yield await _superuser(services)
     yield _signing_key(services)
     yield await _api_keys(services)
+    yield await _links(run, services)
 
 
 async def _superuser(services: Services) -> Finding:
@@ -72,3 +78,31 @@ async def _api_keys(services: Services) -> Finding:
         f"{oldest.name!r} ({oldest.prefix}), of {oldest.created_at:%Y-%m-%d}",
         f"backoffice keys rotate {oldest.id}, or one with --expires in its place",
     )
+
+
+async def _links(run: Run, services: Services) -> Finding:
+    """Whether those who have accounts, or may make one, are sent links that lead to the app."""
+    public_url = services.settings.public_url
+    if public_url is None and not (services.settings.registration or await _people(services)):
+        return Finding("links", "ok", "nobody has an account that needs one")
+    if public_url is None:
+        return Finding(
+            "links",
+            "warning",
+            "nobody can confirm an address or replace a forgotten password: it is not known where "
+            "links should lead",
+            "set BACKOFFICE_AUTH__PUBLIC_URL to where the app is met, as https://shop.example.com",
+        )
+    if (await run.open(mail_settings)).url is None:
+        return Finding(
+            "links",
+            "warning",
+            f"lead to {public_url}, in mail that goes nowhere: BACKOFFICE_MAIL__URL is not set",
+            "set BACKOFFICE_MAIL__URL to smtp://user:password@host:587",
+        )
+    return Finding("links", "ok", f"lead to {public_url}")
+
+
+async def _people(services: Services) -> bool:
+    anybody = select(User.id).where(col(User.is_service).is_(False)).limit(1)
+    return bool(await services.database.read(anybody))
