@@ -24,7 +24,7 @@ from backoffice.core import (
     singleton,
     singletons,
 )
-from backoffice.core.health import Health, Readiness, health, status
+from backoffice.core.health import Health, Readiness, readiness, status
 
 pytestmark = pytest.mark.anyio
 
@@ -49,7 +49,7 @@ async def examined(*wanted: Singleton[Any]) -> list[Health]:
     async with Run() as run:
         for each in wanted:
             await run.open(each)
-        return await health(run)
+        return await Readiness().examine(run)
 
 
 async def test_a_check_that_returns_is_well() -> None:
@@ -130,7 +130,7 @@ async def test_a_singleton_that_stopped_is_unwell() -> None:
         await run.open(worker)
         for _ in range(5):
             await anyio.wait_all_tasks_blocked()
-        (found,) = await health(run)
+        (found,) = await Readiness().examine(run)
     assert (found.name, found.well, found.required) == ("worker", False, True)
 
 
@@ -253,7 +253,7 @@ async def test_what_needs_a_stopped_singleton_is_unwell_too() -> None:
         await run.open(shop)
         for _ in range(5):
             await anyio.wait_all_tasks_blocked()
-        found = {each.name: each.message for each in await health(run)}
+        found = {each.name: each.message for each in await Readiness().examine(run)}
     assert found["shop"] == "needs worker, which has stopped"
 
 
@@ -262,7 +262,7 @@ async def test_what_a_test_put_in_place_is_not_asked() -> None:
     with part.override("fake"):
         async with Run() as run:
             await run.open(part)
-            assert await health(run) == []
+            assert await Readiness().examine(run) == []
 
 
 @pytest.mark.parametrize("way", ["override", "dependency_overrides"])
@@ -285,7 +285,7 @@ async def test_what_is_well_with_a_fake_does_not_ask_what_the_fake_stands_for(wa
     with account.override(7) if way == "override" else nullcontext():
         async with Run(app) as run:
             await run.open(shop)
-            assert [each.well for each in await health(run)] == [True]
+            assert [each.well for each in await Readiness().examine(run)] == [True]
 
 
 async def test_what_needs_a_fake_that_stopped_is_unwell_too() -> None:
@@ -311,7 +311,7 @@ async def test_what_needs_a_fake_that_stopped_is_unwell_too() -> None:
         await run.open(shop)
         for _ in range(5):
             await anyio.wait_all_tasks_blocked()
-        found = {each.name: each.message for each in await health(run)}
+        found = {each.name: each.message for each in await Readiness().examine(run)}
     assert found["shop"] == "needs fake, which has stopped"
 
 
@@ -393,3 +393,50 @@ def test_two_apps_with_the_router_do_not_see_each_other() -> None:
     with TestClient(ill) as one, TestClient(well) as two:
         assert one.get("/health/ready").status_code == 503
         assert two.get("/health/ready").status_code == 200
+
+
+async def test_a_check_that_nobody_waits_for_any_more_ends_before_what_it_checks() -> None:
+    """Else it asks a database that is closed, and opens it once more."""
+    told: list[str] = []
+
+    @singleton
+    async def part() -> AsyncIterator[str]:
+        yield "part"
+        told.append("closed")
+
+    @part.health(timeout=60)
+    async def hang(_: str) -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            told.append("ended")
+
+    async with Run() as run:
+        await run.open(part)
+        probe = asyncio.create_task((await run.open(readiness)).look(run))
+        await anyio.wait_all_tasks_blocked()
+        probe.cancel()
+    assert told == ["ended", "closed"]
+
+
+async def test_a_check_that_cannot_be_ended_is_named(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("backoffice.core.health.STOPPING", 0.01)
+    released = anyio.Event()
+
+    @singleton
+    async def part() -> str:
+        return "part"
+
+    @part.health(timeout=0.001)
+    async def hang(_: str) -> None:
+        while not released.is_set():
+            with suppress(asyncio.CancelledError):
+                await released.wait()
+
+    async with Run() as run:
+        await run.open(part)
+        await (await run.open(readiness)).look(run)
+    released.set()
+    assert "health: the check of part does not end" in caplog.text

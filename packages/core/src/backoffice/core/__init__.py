@@ -19,7 +19,7 @@ from backoffice.core.errors import (
     Unavailable,
 )
 from backoffice.core.events import Event, Events, Listeners, events
-from backoffice.core.health import Health, health_router
+from backoffice.core.health import health_router
 from backoffice.core.logs import configure_logging
 from backoffice.core.mail import Mailer, MailUnavailable, Message, mailbox, mailer
 from backoffice.core.problems import problem_details
@@ -40,7 +40,6 @@ __all__ = [
     "Events",
     "Finding",
     "Forbidden",
-    "Health",
     "InvalidInput",
     "Listeners",
     "MailUnavailable",

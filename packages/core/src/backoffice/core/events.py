@@ -150,12 +150,12 @@ class _Listener:
         if self._task is not None:
             await asyncio.wait({self._task})
 
-    async def stop(self) -> None:
+    def stop(self) -> None:
         """Drop what the handler has not heard."""
         if self._task is not None and self._task.cancel():
             left = len(self._waiting) + 1
+            self._waiting.clear()
             log.error("%s did not hear %d events before the end", self._name, left)
-            await self.idle()
 
     async def _tell_all(self) -> None:
         while self._waiting:
@@ -226,13 +226,28 @@ class Events(Listeners):
         while busy := [each for each in self._listeners.values() if each.busy]:
             await asyncio.gather(*(each.idle() for each in busy))
 
+    async def settle(self) -> None:
+        """Deliver what was committed, as far as patience goes, and drop the rest."""
+        try:
+            with anyio.move_on_after(self._patience.closing):
+                await self.delivered()
+        finally:
+            await self._stop()
+
     async def close(self) -> None:
-        """Deliver what was committed, as far as patience goes; take no more events."""
-        with anyio.move_on_after(self._patience.closing):
-            await self.delivered()
-        self._closed = True
+        """The same, and take no more events."""
+        try:
+            await self.settle()
+        finally:
+            self._closed = True
+            await self._stop()
+
+    async def _stop(self) -> None:
         late = [each for each in self._listeners.values() if each.busy]
-        await asyncio.gather(*(each.stop() for each in late))
+        for each in late:  # all of them, before anything is awaited that may be cancelled
+            each.stop()
+        for each in late:
+            await each.idle()
 
     def _all(self) -> Iterable[Listeners]:
         return (self, *self._attached)
@@ -285,3 +300,9 @@ async def events() -> AsyncIterator[Events]:
         yield found
     finally:
         await found.close()
+
+
+@events.ending
+async def _settled(events: Events) -> None:
+    # Handlers use what they like, such as the database, which may have opened after the events.
+    await events.settle()

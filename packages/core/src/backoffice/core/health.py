@@ -34,6 +34,8 @@ log: logging.Logger = logging.getLogger(__name__)
 PERMISSION = "health:read"
 #: However many ask, the checks run once in this time; seconds.
 FRESH = 1.0
+#: What a check that is stopped may take to clean up; seconds.
+STOPPING = 1.0
 #: A caller who is not known by then is a stranger; seconds.
 KNOWN_WITHIN = 2.0
 UNCACHED: dict[str, str] = {"Cache-Control": "no-store"}
@@ -51,11 +53,6 @@ class Health:
     seconds: float
     message: str = ""
     error: BaseException | None = field(default=None, repr=False, compare=False)
-
-
-async def health(run: Run) -> list[Health]:
-    """Ask every open singleton that has a check, all at once, each within its own time."""
-    return await Readiness().examine(run)
 
 
 def status(found: list[Health]) -> Status:
@@ -97,6 +94,17 @@ class Readiness:
         ]
         dead = [each for each in run.seconds if each in run.stopped or _dead_needs(run, each)]
         return [*await asyncio.gather(*found), *(_dead(run, names[each], each) for each in dead)]
+
+    async def stop(self) -> None:
+        """End the checks that hang, or that nobody waits for any more."""
+        asked = {each: task for each, task in self._asked.items() if not task.done()}
+        for task in asked.values():
+            task.cancel()
+        if asked:
+            await asyncio.wait(asked.values(), timeout=STOPPING)
+        for each, task in asked.items():
+            if not task.done():
+                log.error("health: the check of %s does not end", each.name)
 
     async def _asked_of(
         self, name: str, each: Singleton[Any], check: HealthCheck[Any], value: Any
@@ -161,6 +169,11 @@ def _dead(run: Run, name: str, each: Singleton[Any]) -> Health:
 def readiness() -> Readiness:
     """The health of this run of the app."""
     return Readiness()
+
+
+@readiness.ending
+async def _stop_checks(readiness: Readiness) -> None:
+    await readiness.stop()
 
 
 #: `app.include_router(health_router)`: `GET /health/live` and `GET /health/ready`. One word for

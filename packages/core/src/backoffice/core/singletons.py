@@ -42,6 +42,7 @@ from types import MappingProxyType
 from typing import Any, Generic, TypeVar, cast
 from typing import overload as typing_overload
 
+import anyio
 from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
 
@@ -83,6 +84,7 @@ class Singleton(Generic[T]):
         self.factory = factory
         self.name: str = name or factories.name(factory)
         self.health_check: HealthCheck[T] | None = None
+        self.last_work: Check[T] | None = None
         # A singleton that is a dependency itself reads itself.
         setattr(self, NAMED, (self,))
 
@@ -154,6 +156,18 @@ class Singleton(Generic[T]):
             return check
 
         return declare if check is None else declare(check)
+
+    def ending(self, work: Check[T], /) -> Check[T]:
+        """Declare the coroutine to await when a run ends, before any of its values closes.
+
+        For work that others have left behind and that may use whatever is open: `@queue.ending`.
+        """
+        if not inspect.iscoroutinefunction(work):
+            raise SingletonError(f"the ending of {self.name} must be an `async def`")
+        if self.last_work is not None:
+            raise SingletonError(f"{self.name} has an ending already")
+        self.last_work = work
+        return work
 
     @cached_property
     def needs(self) -> Mapping[str, "Singleton[Any]"]:
@@ -305,8 +319,8 @@ class Run(AbstractAsyncContextManager["Run"]):
         return self
 
     async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
+        failures = await self._end()
         self._context = None
-        failures: list[BaseException] = []
         for each, held in reversed(list(self._held.items())):
             self.values.pop(each, None)
             failure = await held.close()
@@ -315,6 +329,20 @@ class Run(AbstractAsyncContextManager["Run"]):
                 failures.append(failure)
         self.values.clear()
         _raise_all(failures, error)
+
+    async def _end(self) -> list[BaseException]:
+        """Have the last work done; gives what went wrong."""
+        failures: list[BaseException] = []
+        for each in [*reversed(self._held)]:
+            if each.last_work is not None and each in self.values:
+                try:
+                    # A cancelled scope around the run would cancel each step of it.
+                    with anyio.CancelScope(shield=True):
+                        await each.last_work(self.values[each])
+                except BaseException as error:  # noqa: BLE001 - what is open is closed all the same
+                    error.add_note(f"while ending the singleton {each.name}")
+                    failures.append(error)
+        return failures
 
     def plan(self, *roots: Singleton[Any]) -> list[Singleton[Any]]:
         """What is still to open for these; SingletonError when the graph cannot be built."""
