@@ -186,3 +186,21 @@ async def test_an_idle_look_writes_nothing_and_asks_one_question(
     assert len(reads) == 1
     monkeypatch.undo()
     assert await post.database.read(text("SELECT 1"))
+
+
+async def test_a_cancellation_at_the_end_of_the_run_leaves_no_work_behind(post: Post) -> None:
+    """It would go on asking the database, once that has closed."""
+    await post.add(message())
+    way, before = Hanging(), asyncio.all_tasks()
+
+    async def work() -> None:
+        async with post.worker(way).at_work():
+            await way.reached.wait()
+
+    task = asyncio.create_task(work())
+    await way.reached.wait()
+    await anyio.wait_all_tasks_blocked()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert asyncio.all_tasks() == before

@@ -128,10 +128,12 @@ class MailWorker:
             self.working = False
             self._ending = True
             self.notice()
-            await asyncio.wait({task}, timeout=CLOSING)
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            try:
+                await asyncio.wait({task}, timeout=CLOSING)
+            finally:  # also where somebody has no patience: it must not outlive the database
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
 
     async def drained(self) -> None:
         """Send all that is due; return once nothing is, and nothing is being sent.
