@@ -244,3 +244,31 @@ async def test_an_app_served_within_its_own_lifespan_has_a_run_of_its_own() -> N
         transport = ASGITransport(asgi)
         async with AsyncClient(transport=transport, base_url="http://test") as client:
             assert (await client.get("/async")).json() == 2
+
+
+@pytest.mark.parametrize("whose", ["the app's", "the app's, beside a router of ours", "a router's"])
+def test_what_a_lifespan_of_the_users_own_names_is_open_within_it(whose: str) -> None:
+    counter = Counter()
+    within: list[tuple[int, int]] = []
+
+    @asynccontextmanager
+    async def own(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+        async with singletons(counter.number)(app) as state:
+            within.append((counter.opened, counter.closed))
+            yield state
+            within.append((counter.opened, counter.closed))
+
+    app = FastAPI(lifespan=own if whose.startswith("the app's") else None)
+    if whose != "the app's":
+        app.include_router(APIRouter(lifespan=singletons()))
+    if whose == "a router's":
+        app.include_router(APIRouter(lifespan=own))
+
+    @app.get("/")
+    async def read(request: Request) -> int:
+        return counter.number.of(request)
+
+    with TestClient(app) as client:
+        assert client.get("/").json() == 1
+    assert within == [(1, 0), (1, 0)]
+    assert counter.closed == 1
