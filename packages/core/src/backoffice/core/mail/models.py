@@ -1,7 +1,7 @@
 """The outbox: mail that is still to be sent, and what became of the rest."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import JSON, Column, Index, PrimaryKeyConstraint
 from sqlmodel import Field, SQLModel
@@ -21,8 +21,8 @@ STATES = (WAITING, SENDING, SENT, DEAD)
 class OutgoingMail(SQLModel, table=True):
     """One message, written in the transaction of what it tells."""
 
-    __tablename__ = "backoffice_mail"
-    __table_args__ = (
+    __tablename__: ClassVar[Any] = "backoffice_mail"
+    __table_args__: ClassVar[Any] = (
         PrimaryKeyConstraint("id", name="pk_backoffice_mail"),
         Index("ix_backoffice_mail_state", "state", "due_at"),
     )

@@ -101,10 +101,10 @@ class MailWorker:
         self._troubled = False
         self._tidied: float | None = None
         #: Whether it works by itself; else it does what `drained` asks for.
-        self.working = False
+        self.working: bool = False
         #: How many messages it has tried, and how many of these it has sent.
-        self.taken = 0
-        self.sent = 0
+        self.taken: int = 0
+        self.sent: int = 0
 
     def notice(self) -> None:
         """Look at once: there may be something to send."""
