@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 from sqlmodel.ext.asyncio.session import AsyncSession
+from starlette.concurrency import run_in_threadpool
 
 from backoffice.core import Database, SetupError, Unavailable, session, singletons, sync_session
 
@@ -68,8 +69,11 @@ async def test_parameters_are_hidden_in_errors(database_url: str) -> None:
     [
         ("nonsense", "sqlite:///file.db"),
         ("", "sqlite:///file.db"),
-        ("mysql://user:hunter2@host/db", "mysql"),
-        ("oracle+x://user:hunter2@host/db", "oracle"),
+        ("mysql://user:hunter2@host/db", "another database"),
+        ("oracle+x://user:hunter2@host/db", "another database"),
+        ("postgresql://user:password@host:hunter2/db", "sqlite:///file.db"),
+        ("sqlite://hunter2/file.db", "sqlite:///file.db"),
+        ("sqlite:///hunter2\0.db", "sqlite:///file.db"),
     ],
 )
 def test_an_unusable_url_says_what_to_write_and_hides_the_password(url: str, match: str) -> None:
@@ -83,11 +87,40 @@ def test_the_short_names_of_postgresql_get_the_driver(url: str) -> None:
     assert Database(url).engine.url.drivername == "postgresql+psycopg"
 
 
+@pytest.mark.parametrize(
+    ("url", "driver"),
+    [
+        ("sqlite+pysqlite:///x.db", "sqlite+aiosqlite"),
+        ("postgresql+psycopg2://h/db", "postgresql+psycopg"),
+    ],
+)
+def test_a_driver_that_would_block_the_event_loop_gives_way(url: str, driver: str) -> None:
+    assert Database(url).engine.url.drivername == driver
+
+
+async def test_a_closed_database_opens_no_connection_any_more(database_url: str) -> None:
+    """A task that outlives its run would leave one, and its thread, that nobody closes."""
+    database = Database(database_url)
+    await database.ping()
+    await run_in_threadpool(ask, database)
+    await database.close()
+    with pytest.raises(Unavailable, match="is closed"):
+        await database.ping()
+    with pytest.raises(Unavailable, match="is closed"):
+        await run_in_threadpool(ask, database)
+
+
+def ask(database: Database) -> None:
+    with database.sync_session() as opened:
+        opened.connection().execute(text("SELECT 1"))
+
+
 async def test_a_database_that_does_not_answer_is_unavailable(
     tmp_path: object, caplog: pytest.LogCaptureFixture
 ) -> None:
     for url in (
         "postgresql://user:hunter2@127.0.0.1:1/none",
+        "postgresql://user:hunter2@127.0.0.1:1/none?nonsense=hunter2",
         f"sqlite:///{tmp_path}/no/such/folder/x.db",
     ):
         database = Database(url, timeout=2)

@@ -11,13 +11,13 @@ import aiosqlite
 import anyio
 from fastapi import Depends
 from sqlalchemy import Engine, Executable, create_engine, event, text
-from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import (
-    ArgumentError,
     DBAPIError,
     InterfaceError,
     NoSuchModuleError,
     OperationalError,
+    ProgrammingError,
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
@@ -28,7 +28,7 @@ from starlette.requests import HTTPConnection
 
 from backoffice.core.dependencies import reads
 from backoffice.core.errors import SetupError, Unavailable
-from backoffice.core.settings import Settings
+from backoffice.core.settings import Settings, urls
 from backoffice.core.settings import settings as app_settings
 from backoffice.core.singletons import singleton
 
@@ -55,7 +55,9 @@ class Database:
         engine_url = with_driver(self.url, ASYNC_DRIVERS)
         with _driver_errors(engine_url):
             self.engine: AsyncEngine = create_async_engine(engine_url, **self._options())
+        self._closed = False
         _prepare(self.engine.sync_engine, timeout)
+        event.listen(self.engine.sync_engine, "do_connect", self._refuse_once_closed)
         self._sessions = async_sessionmaker(
             self.engine, class_=AsyncSession, expire_on_commit=False
         )
@@ -88,6 +90,7 @@ class Database:
         with _driver_errors(url):
             engine = create_engine(url, **self._options())
         _prepare(engine, self._timeout)
+        event.listen(engine, "do_connect", self._refuse_once_closed)
         return engine
 
     @contextmanager
@@ -103,10 +106,20 @@ class Database:
                 await connection.execute(text("SELECT 1"))
 
     async def close(self) -> None:
-        """Close every connection of both engines."""
+        """Close every connection of both engines, for good."""
+        self._closed = True
         await self.engine.dispose()
         if "sync_engine" in self.__dict__:
             self.sync_engine.dispose()
+
+    def _refuse_once_closed(self, *_: object) -> None:
+        # A task that outlived its run would open a connection, and a thread, that nobody closes.
+        if self._closed:
+            raise Unavailable(
+                "The database is closed: this run of the app has ended.",
+                code="database_unavailable",
+                headers={"Retry-After": "5"},
+            )
 
     def _options(self) -> dict[str, Any]:
         # Parameters hold addresses and password hashes: a statement's error does not repeat them.
@@ -146,29 +159,21 @@ def _without_parameters(record: logging.LogRecord) -> bool:
 def parsed(url: str) -> URL:
     """A URL of SQLite or PostgreSQL; SetupError says what is wrong without repeating it."""
     try:
-        found = make_url(url.replace("postgres://", "postgresql://", 1))
-    except ArgumentError:
-        raise SetupError(
-            "BACKOFFICE_DATABASE_URL is not a database URL; write sqlite:///file.db "
-            "or postgresql://user:password@host/name"
-        ) from None
-    if found.get_backend_name() not in ASYNC_DRIVERS:
-        raise SetupError(
-            f"BACKOFFICE_DATABASE_URL names {found.get_backend_name()!r}; "
-            "Backoffice runs on sqlite:///... and postgresql://..."
-        )
-    return found
+        return urls.database(url)
+    except ValueError as error:
+        raise SetupError(f"BACKOFFICE_DATABASE_URL {error}") from None
 
 
 def with_driver(url: URL, drivers: dict[str, str]) -> URL:
     """The same URL for the driver that fits; a driver that the user named is kept."""
-    named = "+" in url.drivername
-    if named and not (drivers is SYNC_DRIVERS and url.drivername in _ASYNC_ONLY):
+    unfit = _ASYNC_ONLY if drivers is SYNC_DRIVERS else _SYNC_ONLY
+    if "+" in url.drivername and url.drivername not in unfit:
         return url
     return url.set(drivername=drivers[url.get_backend_name()])
 
 
 _ASYNC_ONLY = {"sqlite+aiosqlite", "postgresql+asyncpg"}
+_SYNC_ONLY = {"sqlite+pysqlite", "postgresql+psycopg2", "postgresql+pg8000"}
 
 
 def _prepare(engine: Engine, timeout: float) -> None:
@@ -258,6 +263,8 @@ def _unavailable() -> Iterator[None]:
 def _does_not_answer(error: DBAPIError | PoolTimeoutError) -> bool:
     if isinstance(error, PoolTimeoutError | InterfaceError) or _takes_no_writes(error):
         return True
+    if isinstance(error, ProgrammingError) and error.statement is None:
+        return True  # while connecting: the URL has an option that there is not
     if not isinstance(error, OperationalError):
         return False
     # SQLite calls a mistyped statement an operational error too: that one is a programmer's.

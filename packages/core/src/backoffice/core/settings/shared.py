@@ -11,7 +11,8 @@ from backoffice.core.settings.fields import Seconds, Unit, Url
 from backoffice.core.settings.loading import load
 from backoffice.core.settings.package import PackageSettings, configuration
 from backoffice.core.settings.sources import SECRETS_DIR
-from backoffice.core.settings.urls import check_database, check_redis
+from backoffice.core.settings.urls import check_redis
+from backoffice.core.settings.urls import database as checked_database
 from backoffice.core.singletons import singleton
 
 SECRET_BYTES = 32
@@ -64,7 +65,7 @@ class Settings(PackageSettings):
     @field_validator("database_url")
     @classmethod
     def _a_database(cls, value: SecretStr) -> SecretStr:
-        check_database(value.get_secret_value())
+        checked_database(value.get_secret_value())
         return value
 
     @field_validator("redis_url")

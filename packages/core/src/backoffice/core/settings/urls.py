@@ -3,7 +3,7 @@
 import re
 from urllib.parse import urlsplit
 
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 HIDDEN = "***"
@@ -74,18 +74,27 @@ def _parameter(name: str, equals: str, value: str) -> str:
     return f"{name}={HIDDEN}" if equals and name.isidentifier() else HIDDEN
 
 
-def check_database(url: str) -> None:
-    """Raise a ValueError, which does not repeat the URL, unless it is of SQLite or PostgreSQL."""
+def database(url: str) -> URL:
+    """The URL taken apart; a ValueError, which does not repeat it, for one that is of no use."""
     try:
-        backend = make_url(url.replace("postgres://", "postgresql://", 1)).get_backend_name()
+        found = make_url(url.replace("postgres://", "postgresql://", 1))
     except (ArgumentError, ValueError):
+        found = None
+    if found is None or not _leads_somewhere(found):
         raise ValueError(
             "is not a database URL; write sqlite:///file.db or postgresql://user:password@host/name"
-        ) from None
-    if backend not in DATABASES:
+        )
+    if found.get_backend_name() not in DATABASES:
         raise ValueError(
             "is of another database; Backoffice runs on sqlite:///... and postgresql://..."
         )
+    return found
+
+
+def _leads_somewhere(url: URL) -> bool:
+    """Not `sqlite://file.db`, which lacks a slash, nor what no file can be called."""
+    lacks_slash = url.get_backend_name() == "sqlite" and url.host is not None
+    return not lacks_slash and "\0" not in (url.database or "")
 
 
 def check_redis(url: str) -> None:
