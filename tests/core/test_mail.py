@@ -390,6 +390,7 @@ class TestSettings:
             "smtp://",
             "file://mails",
             "file:///",
+            "file:///mails%00",
             "console",
             "memory:x",
         ],

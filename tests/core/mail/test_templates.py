@@ -207,7 +207,13 @@ def test_a_mail_that_nobody_has_written_is_refused() -> None:
         Templates().message(Welcome(who="Ann"), to=ANN)
 
 
-@pytest.mark.parametrize("link", ["javascript:alert(1)", "/reset", "https://", "ftp://a/b", 4, "x"])
+@pytest.mark.parametrize(
+    "link",
+    [
+        *("javascript:alert(1)", "/reset", "https://", "ftp://a/b", 4, "x"),
+        *("https://a/b\n\nSend money.", "https://a/b Send money.", "https://a/b\u202e"),
+    ],
+)
 def test_a_link_that_is_none_is_refused_and_not_repeated(link: Any) -> None:
     with pytest.raises(SetupError, match=r"ResetMail\.link must be an absolute http") as refused:
         ResetMail(link=link, valid_for=timedelta(hours=1))

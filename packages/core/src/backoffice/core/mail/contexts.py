@@ -43,8 +43,12 @@ class MailTemplate:
 def _is_link(value: object) -> bool:
     if value in (None, ""):
         return True
+    # urlsplit drops line breaks, and the text of a mail would not: what follows would stand there
+    # as if the app had written it.
+    if not isinstance(value, str) or not value.isprintable() or " " in value:
+        return False
     try:
-        parts = urlsplit(value if isinstance(value, str) else "")
+        parts = urlsplit(value)
         return parts.scheme in ("http", "https") and bool(parts.hostname)
     except ValueError:
         return False

@@ -96,8 +96,13 @@ class Message:
         if self.reply_to is not None:
             parsed("reply_to", self.reply_to)
         _check_body(self.text, self.html)
-        if len(self.id) > ID_CHARACTERS or not _ID.fullmatch(self.id):
+        if not is_id(self.id):
             raise _invalid("id", "takes up to 128 letters, digits, dots, hyphens and underscores")
+
+
+def is_id(text: str) -> bool:
+    """Whether a message can be called so."""
+    return len(text) <= ID_CHARACTERS and _ID.fullmatch(text) is not None
 
 
 def parsed(field_name: str, mailbox: str) -> Mailbox:

@@ -23,10 +23,11 @@ from backoffice.core.database import Database
 from backoffice.core.database import database as app_database
 from backoffice.core.errors import Conflict, NotFound
 from backoffice.core.mail.contexts import MailTemplate
-from backoffice.core.mail.messages import Message, parsed
+from backoffice.core.mail.messages import Message, is_id, parsed
 from backoffice.core.mail.models import DEAD, DECOY, SENDING, SENT, WAITING, OutgoingMail
 from backoffice.core.mail.settings import MailSettings, mail_settings
 from backoffice.core.mail.templates import Templates
+from backoffice.core.plain import text_of
 from backoffice.core.singletons import singleton
 
 
@@ -117,6 +118,8 @@ class Outbox:
         """
         which = col(OutgoingMail.state) == DEAD
         if id is not None:
+            if not is_id(id):
+                raise _unknown(id)
             which = and_(col(OutgoingMail.id) == id, col(OutgoingMail.state).in_((DEAD, WAITING)))
         moment = self._clock.now()
         async with self._database.session() as session:
@@ -132,7 +135,7 @@ class Outbox:
         statement = select(OutgoingMail.state).where(col(OutgoingMail.id) == id)  # type: ignore[call-overload]
         found = await self._database.read(statement)
         if not found:
-            return NotFound(f"the outbox holds no message {id}; `backoffice mail list` shows them")
+            return _unknown(id)
         told = {SENT: "was sent", SENDING: "is being sent"}
         why = told.get(found[0].state, "has run out: what it tells is no longer good")
         return Conflict(f"the message {id} {why}", code="mail_settled")
@@ -162,6 +165,10 @@ class Outbox:
         if not session.in_nested_transaction():
             for tell in [*self.listeners]:
                 tell()
+
+
+def _unknown(id: str) -> NotFound:
+    return NotFound(f"the outbox holds no message {text_of(id)}; `backoffice mail list` shows them")
 
 
 def content(message: Message) -> dict[str, Any]:

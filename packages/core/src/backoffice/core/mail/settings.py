@@ -122,7 +122,9 @@ def destination(url: str) -> Submission | Path | str:
     if parts.scheme in PORTS:
         return _submission(parts)
     if parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path.strip("/"):
-        return Path(url2pathname(parts.path))
+        path = url2pathname(parts.path)
+        if "\0" not in path:  # which no file system takes
+            return Path(path)
     if url in ("console:", "memory:"):
         return parts.scheme
     raise ValueError(f"is not a mail URL; {FORMS}")

@@ -147,7 +147,7 @@ def _of_connection(error: Exception, timeout: float) -> str:
         return f"the server's certificate is not to be trusted: {cause.verify_message}"
     if isinstance(cause, ssl.SSLError):
         return "the server does not speak TLS as told"
-    if isinstance(error, aiosmtplib.SMTPConnectError | socket.gaierror):
+    if isinstance(error, aiosmtplib.SMTPConnectError | socket.gaierror | UnicodeError):
         return "the server cannot be reached"
     if isinstance(error, OSError):
         return "the server broke off"
