@@ -48,7 +48,11 @@ def test_a_row_of_another_system_signs_in_and_is_upgraded(house: House, maker: s
     assert house.login().status_code == 200
 
 
-@pytest.mark.parametrize("stored", [make_password(None), "", "who knows", "$2b$31$" + "a" * 53])
+@pytest.mark.parametrize(
+    "stored",
+    [make_password(None), "", "who knows", "$2b$31$" + "a" * 53],
+    ids=["Django's mark", "empty", "no hash", "too dear"],
+)
 def test_a_row_without_a_usable_hash_is_answered_as_a_stranger(house: House, stored: str) -> None:
     house.user(EMAIL)
     house.call(brought(house, stored))
