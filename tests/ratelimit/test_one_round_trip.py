@@ -37,13 +37,13 @@ def shop(*dependencies: params.Depends) -> FastAPI:
 def charged(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many charges each call of the store in memory had."""
     calls: list[int] = []
-    charge = MemoryStore.charge
+    charged = MemoryStore.charged
 
-    async def counted(store: MemoryStore, charges: Sequence[Charge], how: How = "spend") -> Verdict:
+    def counted(store: MemoryStore, charges: Sequence[Charge], how: How = "spend") -> Verdict:
         calls.append(len(charges))
-        return await charge(store, charges, how)
+        return charged(store, charges, how)
 
-    monkeypatch.setattr(MemoryStore, "charge", counted)
+    monkeypatch.setattr(MemoryStore, "charged", counted)
     return calls
 
 

@@ -183,7 +183,8 @@ async def test_one_closed_check_closes_what_is_asked_with_it() -> None:
 
 
 async def test_what_is_reserved_while_the_store_is_away_is_settled_here() -> None:
-    limiter = Limiter(Away(), local=LocalStore(1000, 1))
+    time = ManualClock()
+    limiter = Limiter(Away(), local=LocalStore(1000, 1, time), clock=time)
     for _ in range(20):
         async with limiter.reserve("door", "ada", FIVE, 5) as reserved:
             reserved.settle(0)

@@ -25,6 +25,19 @@ async def admit(
     gates: Sequence[Named], limiter: Limiter, connection: HTTPConnection, visit: Visit
 ) -> None:
     """Let the connection pass all of them, or raise TooManyRequests, or Unavailable."""
+    refused = await refusing(gates, limiter, connection, visit)
+    if refused:
+        raise refusal(refused, visit.fields(limiter))
+
+
+async def refusing(
+    gates: Sequence[Named], limiter: Limiter, connection: HTTPConnection, visit: Visit
+) -> list[Decision]:
+    """The decisions that refuse it, none where it may pass; raises Unavailable."""
+    if len(gates) == 1 and gates[0].gate.plain:
+        decision = await _alone(gates[0], limiter, connection, visit)
+        if decision is not None:
+            return [] if decision.allowed else [decision]
     asked: list[tuple[Gate, Check]] = []
     for gate, bucket in gates:
         check = await gate.ask(connection, visit, bucket)
@@ -33,16 +46,29 @@ async def admit(
         else:
             asked.append((gate, check))
     if not asked:
-        return
+        return []
     judged = await limiter.judge([check for _, check in asked])
     decisions = judged.decisions
     visit.note([gate for gate, _ in asked], decisions)
     refused = [each for each in decisions if not each.allowed and each.cost]
-    if refused:
-        raise refusal(refused, visit.fields(limiter))
-    for number, (gate, _) in enumerate(asked):
-        if gate.settles or judged.has_places(number):
-            _hold(gate, number, judged, limiter, visit)
+    if not refused:
+        for number, (gate, _) in enumerate(asked):
+            if gate.settles or judged.has_places(number):
+                _hold(gate, number, judged, limiter, visit)
+    return refused
+
+
+async def _alone(
+    named: Named, limiter: Limiter, connection: HTTPConnection, visit: Visit
+) -> Decision | None:
+    """What one plain gate finds without waiting, as most do; None where the store is waited for."""
+    gate, bucket = named
+    key = await gate.identity(connection, visit)
+    decision = limiter.at_once(bucket, key, gate.limits, gate.cost or 0)
+    if decision is not None:
+        visit.found[gate] = decision
+        visit.decisions.append(decision)
+    return decision
 
 
 def _hold(gate: Gate, number: int, judged: Judgement, limiter: Limiter, visit: Visit) -> None:

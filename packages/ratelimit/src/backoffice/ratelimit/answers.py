@@ -1,28 +1,77 @@
 """Answers that are given outside of the app's routes, in the form that the app gives its own."""
 
 import inspect
+from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Any
 
+from fastapi.exception_handlers import http_exception_handler
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from backoffice.core import Refusal
+from backoffice.core import Refusal, TooManyRequests
+from backoffice.ratelimit.decisions import Decision
+from backoffice.ratelimit.headers import Raw
+from backoffice.ratelimit.refusals import refusal
 
 POLICY_VIOLATION = 1008
 SERVER_ERROR = 500
+#: Each differs from the others in the seconds to wait, or in the limits.
+MOST_KEPT = 1000
+
+
+class KeptAnswers:
+    """Answers to refusals which all read the same, until their Retry-After changes.
+
+    It decides nothing, and tells no limits: who is refused was found out before, and the fields
+    come on top of it.
+    """
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[object, ...], tuple[Raw, bytes]] = OrderedDict()
+
+    async def answer(
+        self, scope: Scope, receive: Receive, send: Send, refused: Sequence[Decision]
+    ) -> None:
+        """Answer as the app does when a route raises the refusal."""
+        like = _like(refused) if scope["type"] == "http" else None
+        if like is None or _handler(scope, TooManyRequests) not in (None, http_exception_handler):
+            await answer_refusal(scope, receive, send, refusal(refused))
+            return
+        headers, body = self._kept.get(like) or self._made(like, refusal(refused))
+        start = {"type": "http.response.start", "status": TooManyRequests.status}
+        # A list of its own: layers around this one add to it.
+        await send({**start, "headers": [*headers]})
+        await send({"type": "http.response.body", "body": body})
+
+    def _made(self, like: tuple[object, ...], refusal: Refusal) -> tuple[Raw, bytes]:
+        response = _default(refusal)
+        made = self._kept[like] = response.raw_headers, bytes(response.body)
+        if len(self._kept) > MOST_KEPT:
+            self._kept.popitem(last=False)
+        return made
+
+
+def _like(refused: Sequence[Decision]) -> tuple[object, ...] | None:
+    """All that makes the answer differ from others'; None where waiting does not help."""
+    (decision, *others) = refused
+    if others or not decision.possible:
+        return None
+    violated = [each.limit.text for each in decision.standings if each.wait and not each.shadow]
+    return decision.retry_after, *violated
 
 
 async def answer_refusal(scope: Scope, receive: Receive, send: Send, refusal: Refusal) -> None:
     """Answer as the app answers this refusal when a route raises it."""
     connection = _connection(scope, receive, send)
-    handler = _handler(scope, refusal)
+    handler = _handler(scope, type(refusal))
     if handler is not None:
         response = await _handled(handler, connection, refusal)
     else:
-        response = JSONResponse({"detail": refusal.detail}, refusal.status_code, refusal.headers)
+        response = _default(refusal)
     if response is None:  # a websocket, which the handler has closed
         return
     if isinstance(connection, WebSocket) and not _can_be_told(scope):
@@ -50,11 +99,20 @@ def _connection(scope: Scope, receive: Receive, send: Send) -> Request | WebSock
     return WebSocket(scope, receive, send) if websocket else Request(scope, receive, send)
 
 
-def _handler(scope: Scope, refusal: Refusal) -> Any:
+def _default(refusal: Refusal) -> Response:
+    """What FastAPI's own handler makes of it."""
+    return JSONResponse({"detail": refusal.detail}, refusal.status_code, refusal.headers)
+
+
+def _handler(scope: Scope, refusal: type[Refusal]) -> Any:
     """The app's own handler, found as Starlette finds it. Any: its type depends on the error."""
     handlers: dict[Any, Any] = getattr(scope.get("app"), "exception_handlers", {})
-    by_kind = (handlers[kind] for kind in type(refusal).__mro__ if kind in handlers)
-    return handlers.get(refusal.status_code) or next(by_kind, None)
+    if refusal.status in handlers:
+        return handlers[refusal.status]
+    for kind in refusal.__mro__:
+        if kind in handlers:
+            return handlers[kind]
+    return None
 
 
 async def _handled(

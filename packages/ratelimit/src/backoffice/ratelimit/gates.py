@@ -52,6 +52,14 @@ class Gate:
         #: What each connection costs; None where a function says so.
         self.cost = price if isinstance(price, int) else None
         self._price = None if isinstance(price, int) else price
+        #: Whether the same is asked of everybody, and nothing is left to do when it was answered.
+        self.plain = bool(self.cost) and not (
+            plans
+            or exempt
+            or shadow
+            or self.settles
+            or any(limit.kind == "concurrent" for limit in limits)
+        )
         self._verify()
 
     async def ask(self, connection: HTTPConnection, visit: Visit, bucket: str) -> Check | None:
@@ -67,10 +75,11 @@ class Gate:
         cost = self.cost
         if cost is None:
             cost = cast(int, await _given(cast(Any, self._price)(connection)))
-        key = await self._identity(connection, visit)
+        key = await self.identity(connection, visit)
         return Check(bucket, key, limits, cost, self.on_error, self.shadow)
 
-    async def _identity(self, connection: HTTPConnection, visit: Visit) -> str:
+    async def identity(self, connection: HTTPConnection, visit: Visit) -> str:
+        """Whom the connection is counted as."""
         if self.key is not None:
             chosen = await _given(self.key(connection))
             if chosen is not None:

@@ -50,9 +50,9 @@ def decide(
     checks: Sequence[Check], charges: Sequence[Sequence[Charge]], verdict: Verdict
 ) -> list[Decision]:
     """The decision on each check, from the verdict on all their charges."""
-    if verdict.allowed and len(checks) == 1 and checks[0].cost:  # by far the most
+    if len(checks) == 1 and checks[0].cost:  # by far the most
         (check,) = checks
-        return [Decision(check.name, True, check.cost, verdict.standings)]
+        return [Decision(check.name, verdict.allowed, check.cost, verdict.standings)]
     found, at = [], 0
     for check, group in zip(checks, charges, strict=True):
         standings = verdict.standings[at : at + len(group)]

@@ -16,7 +16,7 @@ class Keys:
     def of(self, name: str, caller: str, limit: Limit) -> str:
         """The key of a limit of that name, for the caller of that digest."""
         # In braces: Redis Cluster keeps together what is checked together.
-        return f"{self._namespace}:{{{caller}}}:{_counted(name, str(limit))}"
+        return f"{self._namespace}:{{{caller}}}:{_counted(name, limit.text)}"
 
 
 @lru_cache(maxsize=8192)

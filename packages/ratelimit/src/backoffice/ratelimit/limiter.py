@@ -1,6 +1,5 @@
 """The limiter of a running app: checks limits by name and key, wherever they are counted."""
 
-import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import chain
@@ -9,12 +8,13 @@ from typing import Annotated
 
 from fastapi import Depends
 
-from backoffice.core import Clock, InvalidInput, Settings, SetupError, Unavailable, singleton
+from backoffice.core import Clock, Settings, SetupError, Unavailable, singleton
 from backoffice.core import clock as app_clock
 from backoffice.core import settings as app_settings
 from backoffice.ratelimit.charges import Charge, Store, Verdict
+from backoffice.ratelimit.charging import Charging
 from backoffice.ratelimit.decisions import Decision
-from backoffice.ratelimit.headers import Headers, Version
+from backoffice.ratelimit.headers import Headers, Raw, Version
 from backoffice.ratelimit.holdings import Holding, end
 from backoffice.ratelimit.judgements import Check, Judgement, OnError, decide
 from backoffice.ratelimit.keys import Keys, digest
@@ -55,12 +55,14 @@ class Limiter:
         self._local = local
         self._keys = Keys(namespace)
         self._headers = Headers(headers, legacy=legacy_headers)
-        self._overrides = overrides or Overrides()
+        self._charging = Charging(self._keys, overrides or Overrides())
         self._watch = watch
         self._leases = Leases()
         self._now = (clock or Clock()).monotonic
         # A memory of one's own is asked as fast as a memory of what it said.
         self._refused = Refused(self._now) if local is not None else None
+        # Not one that adds to it, which a shortcut would pass by.
+        self._memory = store if type(store) is MemoryStore else None
 
     async def check(
         self,
@@ -152,6 +154,10 @@ class Limiter:
         """The header fields for these checks of one request."""
         return self._headers.fields(decisions)
 
+    def raw_fields(self, decisions: Sequence[Decision]) -> Raw:
+        """The same, as an ASGI message has them."""
+        return self._headers.raw(decisions)
+
     async def ping(self) -> None:
         """Raise Unavailable when the store does not answer."""
         await self._store.ping()
@@ -163,8 +169,9 @@ class Limiter:
     async def judge(self, checks: Sequence[Check]) -> Judgement:
         """Check all in one round trip, and tell what was charged; nobody is refused by raising."""
         started = perf_counter()
-        callers = [digest(each.key) for each in checks]
-        charges = [self._charges(*each) for each in zip(checks, callers, strict=True)]
+        ready = [self._charging.of(*each[:4], each.shadow) for each in checks]
+        callers = [each.caller for each in ready]
+        charges = [each.charges for each in ready]
         store, at = self._store, self._now()
         try:
             verdict = await self._verdict(list(chain.from_iterable(charges)))
@@ -174,6 +181,24 @@ class Limiter:
         if self._watch is not None:
             self._watch.checked(decisions, callers, perf_counter() - started)
         return Judgement(decisions, charges, store, at)
+
+    def at_once(self, name: str, key: str, limits: Sequence[Limit], cost: int) -> Decision | None:
+        """What `check` says, where nothing has to be waited for; else None, and nothing is spent.
+
+        So it is in the memory of this process, and for a caller whom Redis has just refused.
+        Most requests come this way: it is written for the time that it takes.
+        """
+        if self._memory is None and not self._refused:
+            return None
+        started = perf_counter()
+        ready = self._charging.of(name, key, limits, cost)
+        verdict = self._known(ready.charges)
+        if verdict is None:
+            return None
+        decision = Decision(name, verdict.allowed, cost, verdict.standings)
+        if self._watch is not None:
+            self._watch.one(decision, ready.caller, perf_counter() - started)
+        return decision
 
     def hold(
         self,
@@ -204,17 +229,11 @@ class Limiter:
             self._refused.note(charges, verdict.standings)
         return verdict
 
-    def _charges(self, check: Check, caller: str) -> list[Charge]:
-        if check.cost < 0:
-            raise InvalidInput("This would cost less than nothing.", code="negative_cost")
-        limits = self._overrides.limits(check.name, caller) or check.limits
-        # Who pays nothing is refused nothing, and must not stand in the way of other checks.
-        shadow = check.shadow or not check.cost
-        of = self._keys.of
-        return [
-            Charge(of(check.name, caller, limit), limit, check.cost, shadow, _holder(limit))
-            for limit in limits
-        ]
+    def _known(self, charges: Sequence[Charge]) -> Verdict | None:
+        """The verdict that needs no waiting, where there is one."""
+        if self._memory is not None:
+            return self._memory.charged(charges)
+        return None if self._refused is None else self._refused.verdict(charges)
 
     async def _judge_without(
         self,
@@ -240,10 +259,6 @@ class Limiter:
         if self._watch is not None:
             self._watch.checked(decisions, callers, perf_counter() - started, local=True)
         return Judgement(decisions, local, store, at)
-
-
-def _holder(limit: Limit) -> str:
-    return secrets.token_urlsafe(9) if limit.kind == "concurrent" else ""
 
 
 @singleton

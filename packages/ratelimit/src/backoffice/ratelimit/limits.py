@@ -93,7 +93,8 @@ class Limit:
         return LONGEST if self.kind == "concurrent" else self.burst
 
     @cached_property
-    def _text(self) -> str:
+    def text(self) -> str:
+        """How it is written, in the one spelling that it has."""
         if self.kind == "concurrent":
             lease = "" if self.period == LEASE else f";lease={_span(self.period)}"
             return f"{self.count} concurrent{lease}"
@@ -105,7 +106,7 @@ class Limit:
         return f"{self.count}/{_span(self.period).removeprefix('1 ')}{burst}{strict}"
 
     def __str__(self) -> str:
-        return self._text
+        return self.text
 
 
 def _span(microseconds: int) -> str:

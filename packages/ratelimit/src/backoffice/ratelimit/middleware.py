@@ -2,14 +2,13 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backoffice.core import Refusal, SingletonError, callers
-from backoffice.ratelimit.admission import admit
-from backoffice.ratelimit.answers import answer_error, answer_refusal
+from backoffice.ratelimit.admission import refusing
+from backoffice.ratelimit.answers import KeptAnswers, answer_error, answer_refusal
 from backoffice.ratelimit.failures import is_refusing
 from backoffice.ratelimit.gates import Cost, Gate, Key, On
 from backoffice.ratelimit.judgements import OnError
@@ -54,6 +53,7 @@ class RateLimitMiddleware:
         shadow: bool = False,
     ) -> None:
         self._app = app
+        self._answers = KeptAnswers()
         #: What it limits by itself.
         self.gates: tuple[Named, ...] = ()
         written = (limits,) if isinstance(limits, str) or callable(limits) else tuple(limits)
@@ -86,11 +86,11 @@ class RateLimitMiddleware:
         visit.seen = True
         told = _Told(send, running, visit)
         try:
-            await self._pass(running, connection, visit, receive, told.send)
+            await self._pass(running, connection, visit, receive, told)
         except Exception as error:
             if visit.status is None:
                 # The server's own answer to it is given outside of us, and tells no limits.
-                await answer_error(scope, receive, told.send, error)
+                await answer_error(scope, receive, told, error)
             raise
         except asyncio.CancelledError:
             visit.lost = visit.status is None
@@ -109,9 +109,12 @@ class RateLimitMiddleware:
     ) -> None:
         if self.gates:
             try:
-                await admit(self.gates, running, connection, visit)
+                refused = await refusing(self.gates, running, connection, visit)
             except Refusal as refusal:
                 await answer_refusal(connection.scope, receive, send, refusal)
+                return
+            if refused:
+                await self._answers.answer(connection.scope, receive, send, refused)
                 return
         await self._app(connection.scope, receive, send)
 
@@ -138,7 +141,7 @@ class _Told:
         self._limiter = limiter
         self._visit = visit
 
-    async def send(self, message: Message) -> None:
+    async def __call__(self, message: Message) -> None:
         kind = message["type"]
         if kind in STARTS:
             self._visit.status = message.get("status", 200)
@@ -148,19 +151,11 @@ class _Told:
         await self._send(message)
 
     def _with_fields(self, message: Message) -> Message:
-        fields = self._limiter.fields(self._visit.decisions)
-        if not fields:
-            return message
-        # A new list: that of a response which the app keeps would grow.
-        headers = list(message.get("headers", ()))
+        headers = message.get("headers", ())
         for name, _ in headers:
             # A refusal that the app raised by itself tells of its own limits.
             if name.lower() == FIELD:
                 return message
-        headers += [(_raw(name), value.encode()) for name, value in fields.items()]
-        return {**message, "headers": headers}
-
-
-@lru_cache(maxsize=16)
-def _raw(name: str) -> bytes:
-    return name.lower().encode()
+        fields = self._limiter.raw_fields(self._visit.decisions)
+        # A new list: that of a response which the app keeps would grow.
+        return {**message, "headers": [*headers, *fields]} if fields else message

@@ -18,6 +18,7 @@ POLICY = "backoffice.ratelimit.policy"
 OUTCOME = "backoffice.ratelimit.outcome"
 REMAINING = "backoffice.ratelimit.remaining"
 
+_TRACE = "opentelemetry.trace"
 #: From what a trace should show last to what it should show first.
 _PRESSING: tuple[Outcome, ...] = ("allowed", "near", "shadow", "local", "unavailable", "refused")
 
@@ -40,21 +41,32 @@ class Watch:
     ) -> None:
         """Note the checks of one round trip; `callers` are the digests that they counted."""
         self._metrics.took(seconds)
-        found: list[tuple[Outcome, Decision]] = []
         for decision, caller in zip(decisions, callers, strict=True):
             outcome = outcome_of(decision, local)
             self._metrics.count(decision.name, outcome)
-            found.append((outcome, decision))
             if outcome == "refused" or outcome == "shadow":
                 self._tell(decision, caller)
-        _trace(found)
+        # Where nothing has imported OpenTelemetry, no span records.
+        if _TRACE in sys.modules:
+            _trace([(outcome_of(each, local), each) for each in decisions])
+
+    def one(self, decision: Decision, caller: str, seconds: float) -> None:
+        """The same for one check by itself, which most are."""
+        outcome = outcome_of(decision)
+        self._metrics.took(seconds)
+        self._metrics.count(decision.name, outcome)
+        if outcome == "refused" or outcome == "shadow":
+            self._tell(decision, caller)
+        if _TRACE in sys.modules:
+            _trace([(outcome, decision)])
 
     def unavailable(self, policies: Sequence[str], seconds: float) -> None:
         """Note that these could not be checked, whatever became of the caller."""
         self._metrics.took(seconds)
         for each in policies:
             self._metrics.count(each, "unavailable")
-        _trace([("unavailable", Decision(each, True, 0, ())) for each in policies])
+        if _TRACE in sys.modules:
+            _trace([("unavailable", Decision(each, True, 0, ())) for each in policies])
 
     def _tell(self, decision: Decision, caller: str) -> None:
         for each in decision.standings:
@@ -83,9 +95,8 @@ def outcome_of(decision: Decision, local: bool = False) -> Outcome:
 
 
 def _trace(found: Sequence[tuple[Outcome, Decision]]) -> None:
-    # Where nothing has imported OpenTelemetry, no span records.
-    trace: Any = sys.modules.get("opentelemetry.trace")
-    if trace is None or not found:
+    trace: Any = sys.modules[_TRACE]
+    if not found:
         return
     span = trace.get_current_span()
     if span is trace.INVALID_SPAN or not span.is_recording():
