@@ -3,18 +3,32 @@
 import asyncio
 import json
 from collections.abc import Awaitable
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from sqlalchemy import text
 from sqlmodel import select
 
 from backoffice.auth.audit_chain import TOGETHER, Chain, Verified
-from backoffice.auth.events import UserChanged, UserCreated
+from backoffice.auth.events import AuditPruned, AuthEvent, UserChanged, UserCreated
 from backoffice.auth.models import AuditEntry
 from backoffice.core.testing import ManualClock
 from tests.auth.conftest import Command, House, created
+
+OLDER = (
+    "INSERT INTO backoffice_audit (id, at, event, actor, subject, address, data) "
+    "VALUES (:id, '2020-01-01', 'auth.signed_in', '', 'user:1', '', '{}')"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counted(AuthEvent):
+    """Something that an app counts by numbers."""
+
+    name: ClassVar[str] = "test.counted"
+    counts: dict[int, float]
 
 
 def look(house: House) -> Verified:
@@ -132,6 +146,72 @@ def test_forty_at_once_make_one_chain(house: House) -> None:
     assert (look(house).faults, look(house).last) == ([], before + 40)
 
 
+def test_it_is_whole_for_whoever_looks_while_others_write(house: House) -> None:
+    async def together() -> list[str]:
+        faults, writing = [], asyncio.create_task(write())
+        while not writing.done():
+            faults += (await house.services.audit.verified()).faults
+        return faults
+
+    async def write() -> None:
+        for number in range(40):
+            await house.services.roles.create(f"role {number}", [], actor="test")
+
+    assert house.call(together()) == []
+
+
+def test_what_is_written_beside_the_chain_shows(house: House) -> None:
+    busy(house)
+    run(house, OLDER, id="0" * 32)
+    assert look(house).faults == ["1 entries have no place in the chain"]
+
+
+def test_entries_that_are_older_than_the_chain_are_counted(house: House) -> None:
+    run(house, OLDER, id="0" * 32)
+    busy(house)
+    found = look(house)
+    assert (found.faults, found.unchained, found.entries) == ([], 1, 6)
+
+
+def test_a_second_end_of_the_chain_shortens_nothing(house: House) -> None:
+    busy(house)
+    run(house, "INSERT INTO backoffice_audit_head VALUES (2, 1, '', '')")
+    house.user("late@example.com")
+    assert (look(house).faults, look(house).last) == ([], 7)
+
+
+def test_what_an_app_logs_of_its_own_fits_as_it_is_read_back(house: House) -> None:
+    async def emit() -> None:
+        async with house.services.database.session() as session:
+            await house.services.events.emit(Counted(counts={10: 1, 9: 2.0}), session)
+            await session.commit()
+
+    house.call(emit())
+    assert look(house).faults == []
+
+
+def test_a_commit_that_failed_and_is_tried_again_is_chained(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chain = house.services.audit._chain
+    append = chain.append
+
+    def fail(*_: Any) -> None:
+        monkeypatch.setattr(chain, "append", append)
+        raise TimeoutError
+
+    async def emit() -> None:
+        async with house.services.database.session() as session:
+            await house.services.events.emit(_event(1), session)
+            monkeypatch.setattr(chain, "append", fail)
+            with pytest.raises(TimeoutError):
+                await session.commit()
+            await session.commit()
+
+    house.call(emit())
+    assert (look(house).faults, look(house).entries) == ([], 1)
+
+
 def test_a_long_chain_is_gone_through_in_parts(house: House) -> None:
     async def fill() -> None:
         async with house.services.database.session() as session:
@@ -165,6 +245,32 @@ class TestPruning:
         busy(house)
         assert house.call(self.pruned(house)) == 0
         assert look(house).last == 6
+
+    def test_of_two_at_once_the_one_that_goes_less_far_spoils_nothing(
+        self, time: ManualClock, house: House
+    ) -> None:
+        busy(house)
+        time.advance(timedelta(days=500))
+        house.user("new@example.com")
+        house.call(self.pruned(house))
+
+        async def told_late() -> None:
+            async with house.services.database.session() as session:
+                late = AuditPruned(subject="audit", through=3, digest="0" * 64)
+                await house.services.events.emit(late, session)
+                await session.commit()
+
+        house.call(told_late())
+        assert look(house).faults == []
+
+    def test_what_is_older_than_the_chain_goes_first(self, time: ManualClock, house: House) -> None:
+        run(house, OLDER, id="0" * 32)
+        busy(house)
+        assert house.call(self.pruned(house)) == 1
+        assert (look(house).faults, look(house).unchained) == ([], 0)
+        time.advance(timedelta(days=500))
+        assert house.call(self.pruned(house)) == 7
+        assert look(house).faults == []
 
     def test_pruning_by_hand_shows(self, time: ManualClock, house: House) -> None:
         busy(house)

@@ -1,11 +1,12 @@
 """The audit log: what happens to accounts and limits, in the transaction in which it happened."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import and_, delete, func, or_
+from sqlalchemy import and_, delete, func, or_, true
 from sqlalchemy import event as sqlalchemy_events
 from sqlalchemy.orm import Session
 from sqlmodel import col, select
@@ -54,7 +55,8 @@ class AuditLog:
 
     async def record(self, event: AuthEvent | LimitChanged, session: AsyncSession) -> None:
         """Add the event to the log; it is there once the session commits."""
-        data = asdict(event)
+        # As it is read back: the digest is of what the database gives.
+        data = json.loads(json.dumps(asdict(event)))
         entry = AuditEntry(
             at=self._clock.now(),
             event=event.name,
@@ -83,6 +85,7 @@ class AuditLog:
     async def verified(self) -> Verified:
         """Look at the whole chain, and say what is wrong with it."""
         async with self._database.session() as session:
+            await _freeze(session)
             return await self._chain.verified(session)
 
     async def digest(self, number: int) -> str | None:
@@ -95,16 +98,16 @@ class AuditLog:
         """Delete what is older, from the oldest on, and say so in the log; how many there were."""
         cutoff = self._clock.now() - older_than
         async with self._database.session() as session:
-            last = await _last_before(session, cutoff)
-            if last is None:
-                return 0
-            number, digest = last
-            unchained = and_(col(AuditEntry.number).is_(None), col(AuditEntry.at) < cutoff)
+            number, digest = await _last_before(session, cutoff)
+            # Where a part of the chain goes, what is older than all of it goes as well.
+            aged = col(AuditEntry.at) < cutoff if not number else true()
+            unchained = and_(col(AuditEntry.number).is_(None), aged)
             old = or_(col(AuditEntry.number) <= number, unchained)
             gone = await session.exec(delete(AuditEntry).where(old))
-            pruned = AuditPruned(actor=actor, subject="audit", through=number, digest=digest)
-            await self._events.emit(pruned, session)
-            await session.commit()
+            if gone.rowcount:
+                pruned = AuditPruned(actor=actor, subject="audit", through=number, digest=digest)
+                await self._events.emit(pruned, session)
+                await session.commit()
         return gone.rowcount
 
     def _pending(self, session: Session) -> list[AuditEntry]:
@@ -119,14 +122,22 @@ class AuditLog:
             return  # a savepoint that is released may be rolled back still
         # What a savepoint took back is not in the session any more.
         entries = [each for each in session.info[self] if each in session]
-        session.info[self].clear()
         if entries:
             session.flush()
             self._chain.append(session.connection(), entries)
+        session.info[self].clear()
 
 
-async def _last_before(session: AsyncSession, cutoff: datetime) -> tuple[int, str] | None:
-    """Number and digest of the last entry that can go: none before it is younger."""
+async def _freeze(session: AsyncSession) -> None:
+    """Show the session the database as of one moment, whatever is committed meanwhile."""
+    if session.get_bind().dialect.name == "sqlite":
+        await (await session.connection()).exec_driver_sql("BEGIN")
+    else:
+        await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+
+
+async def _last_before(session: AsyncSession, cutoff: datetime) -> tuple[int, str]:
+    """Number and digest of the last entry that can go: none before it is younger. 0 for none."""
     young = select(func.min(AuditEntry.number)).where(col(AuditEntry.at) >= cutoff)
     first_young = (await session.exec(young)).one()
     old = select(AuditEntry.number, AuditEntry.digest).where(
@@ -136,4 +147,4 @@ async def _last_before(session: AsyncSession, cutoff: datetime) -> tuple[int, st
         old = old.where(col(AuditEntry.number) < first_young)
     newest = old.order_by(col(AuditEntry.number).desc()).limit(1)
     found = (await session.exec(newest)).one_or_none()
-    return None if found is None else (found[0] or 0, found[1])
+    return (0, "") if found is None else (found[0] or 0, found[1])

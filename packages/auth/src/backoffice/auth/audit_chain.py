@@ -5,8 +5,9 @@ with a key that is derived from the app's secret. Who can write to the database,
 secret, cannot change, take out, insert or reorder an entry so that the chain fits again. The row
 at its end is sealed too, so that the last entries cannot be cut off.
 
-What it cannot show: that somebody put an older state of the whole database back. Keep a number
-and its digest elsewhere now and then, and let `backoffice audit verify --expect` compare them.
+What it cannot show: that somebody put an older state of the log back, with the end that it had
+then. Keep a number and its digest elsewhere now and then, and let `backoffice audit verify
+--expect` compare them.
 """
 
 import hashlib
@@ -32,6 +33,9 @@ _FIRST = text(
     "ON CONFLICT DO NOTHING"
 )
 _PRUNED = "auth.audit_pruned"
+_OTHERS = "after others"
+_END = col(AuditHead.id) == 1
+_UNCHAINED = select(func.count()).where(col(AuditEntry.number).is_(None))
 
 
 @dataclass
@@ -45,6 +49,8 @@ class Verified:
     digest: str = ""
     #: Entries from before there was a chain, which nothing protects.
     unchained: int = 0
+    #: Whether there were any when it began.
+    follows_others: bool = False
     faults: list[str] = field(default_factory=list)
 
     def fault(self, what: str) -> None:
@@ -66,17 +72,19 @@ class Chain:
         none waits for the other's rows while the other waits for its number.
         """
         number, digest = _held_head(connection, len(entries))
+        if not number:
+            digest = _start(connection, len(entries))
         for each in entries:
             number += 1
             each.number = number
             each.digest = digest = self._digest(self._keys[0], digest, each)
         seal = _mac(self._keys[0], _sealed(number, digest))
-        connection.execute(update(AuditHead).values(digest=digest, seal=seal))
+        connection.execute(update(AuditHead).where(_END).values(digest=digest, seal=seal))
 
     async def verified(self, session: AsyncSession) -> Verified:
         """Go through the chain from its first entry to its end."""
         found = Verified()
-        head = (await session.exec(select(AuditHead))).one_or_none() or AuditHead(id=1)
+        head = await session.get(AuditHead, 1) or AuditHead(id=1)
         before = await _pruned(session)
         while entries := await _next(session, found.last):
             for each in entries:
@@ -84,6 +92,8 @@ class Chain:
             session.expunge_all()
         self._check_head(found, head)
         found.unchained = await _unchained(session)
+        if found.unchained and not found.follows_others:
+            found.fault(f"{found.unchained} entries have no place in the chain")
         return found
 
     def _check(self, found: Verified, before: dict[int, str], entry: AuditEntry) -> None:
@@ -93,6 +103,8 @@ class Chain:
             if number != 1 and number - 1 not in before:
                 found.fault(f"the entries before {number} are missing")
             found.digest = before.get(number - 1, "")
+            if number == 1 and not self._fits(found, number, entry):
+                found.digest, found.follows_others = _OTHERS, True
         elif number != found.last + 1:
             found.fault(f"the entries {found.last + 1} to {number - 1} are missing")
         if not self._fits(found, number, entry):
@@ -120,11 +132,18 @@ class Chain:
         return _mac(key, f"{before}\n{_canonical(entry)}".encode())
 
 
+def _start(connection: Connection, own: int) -> str:
+    """What the first entry's digest goes on from: it says whether there are entries before it,
+    so that nobody can put one there where there were none."""
+    return _OTHERS if connection.execute(_UNCHAINED).scalar_one() > own else ""
+
+
 def _held_head(connection: Connection, more: int) -> tuple[int, str]:
     """The number and digest at the chain's end before `more` entries; the row is held."""
     advance = (
         update(AuditHead)
         .values(number=AuditHead.number + more)
+        .where(_END)
         .returning(col(AuditHead.number), col(AuditHead.digest))
     )
     row = connection.execute(advance).one_or_none()
@@ -171,8 +190,8 @@ async def _pruned(session: AsyncSession) -> dict[int, str]:
     Each is told by an entry of the chain itself, which is checked with the others.
     """
     query = select(AuditEntry).where(AuditEntry.event == _PRUNED, col(AuditEntry.number) > 0)
-    newest = query.order_by(col(AuditEntry.number).desc()).limit(1)
-    return dict(_through(each) for each in (await session.exec(newest)).all())
+    # All of them: of two at once, the one that is told last may have gone less far.
+    return dict(_through(each) for each in (await session.exec(query)).all())
 
 
 def _through(entry: AuditEntry) -> tuple[int, str]:
@@ -180,5 +199,5 @@ def _through(entry: AuditEntry) -> tuple[int, str]:
 
 
 async def _unchained(session: AsyncSession) -> int:
-    query = select(func.count()).where(col(AuditEntry.number).is_(None))
-    return (await session.exec(query)).one()
+    found: int = (await session.exec(_UNCHAINED)).one()
+    return found
