@@ -1,5 +1,6 @@
 """A small app with accounts, on both databases and with limits in memory and in Redis."""
 
+import asyncio
 import io
 import json
 import sys
@@ -11,6 +12,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx2 import Response
+from sqlalchemy import text
 
 from backoffice.auth import Auth, Principal, Services, User
 from backoffice.auth.sessions import BROWSER, Client
@@ -102,6 +104,15 @@ class House(AppWithAccounts):
 
     def post(self, path: str, token: str = "", json: Any = None, **more: str) -> Response:
         return self.client.post(path, json=json, headers=headers(token, **more))
+
+
+async def someone_waits(house: House) -> None:
+    """Until a transaction waits for another one's rows; SQLite has one at a time anyway."""
+    waiting = text("SELECT 1 FROM pg_locks WHERE NOT granted")
+    while house.services.database.dialect == "postgresql":
+        if await house.services.database.read(waiting):
+            break
+        await asyncio.sleep(0.01)
 
 
 def headers(token: str = "", key: str = "", cookie: str = "") -> dict[str, str]:

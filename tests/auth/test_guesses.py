@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 from httpx2 import Response
+from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backoffice.auth.events import SignInFailed
 from backoffice.auth.sessions import BROWSER, Client
-from backoffice.core import TooManyRequests, Unauthenticated
+from backoffice.core import Forbidden, TooManyRequests, Unauthenticated
 from backoffice.core.testing import ManualClock, SentMail
 from tests.auth.conftest import PASSWORD, House
 
@@ -98,6 +100,45 @@ def test_the_neighbours_of_an_ipv6_address_are_known(house: House) -> None:
     for number in range(20):
         outcome(house, stranger(number))
     assert outcome(house, Client("2001:db8:1:2:abcd::1", network), PASSWORD) == "signed in"
+
+
+def test_the_zeros_of_an_ipv6_network_may_be_left_out(house: House) -> None:
+    house.user()
+    network = "2001:0:0:2::/64"
+    assert outcome(house, Client("2001::2:a:b:c:d", network), PASSWORD) == "signed in"
+    for number in range(20):
+        outcome(house, stranger(number))
+    assert outcome(house, Client("2001:0:0:2::7", network), PASSWORD) == "signed in"
+
+
+def test_a_network_stays_known_however_often_the_account_is_used_elsewhere(house: House) -> None:
+    user = house.user()
+    assert outcome(house, HOME, PASSWORD) == "signed in"
+
+    async def used() -> None:
+        async with house.services.database.session() as session:
+            for number in range(300):
+                session.add(house.services.sessions.opened(user, BROWSER, stranger(number)))
+            await session.commit()
+
+    house.call(used())
+    for number in range(400, 420):
+        outcome(house, stranger(number))
+    assert outcome(house, HOME, PASSWORD) == "signed in"
+
+
+def test_a_wrong_one_is_counted_whatever_refuses_it(house: House) -> None:
+    house.user()
+
+    async def refused(event: SignInFailed, session: AsyncSession) -> None:
+        raise Forbidden("not here")
+
+    house.services.events.within(SignInFailed)(refused)
+    for _ in range(5):
+        with pytest.raises(Forbidden):
+            house.call(tries(house, HOME))
+    with pytest.raises(TooManyRequests):
+        house.call(tries(house, HOME))
 
 
 def test_an_owner_abroad_gets_in_by_a_mail(house: House) -> None:

@@ -7,16 +7,18 @@ strangers, and a password that is reset by mail ends it.
 """
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from ipaddress import ip_address, ip_network
+from itertools import takewhile
 
+from sqlalchemy import ColumnElement
 from sqlmodel import col, select
 
 from backoffice.auth.models import User, UserSession
 from backoffice.auth.sessions import Client
 from backoffice.auth.settings import AuthSettings
-from backoffice.core import Clock, Database, InvalidInput, Unauthenticated
+from backoffice.core import Clock, Database, Unavailable
 from backoffice.ratelimit import Limiter, limits
 from backoffice.ratelimit.holdings import Holding
 from backoffice.ratelimit.judgements import Check, Judgement
@@ -25,8 +27,6 @@ from backoffice.ratelimit.refusals import refusal
 BY_NETWORK, BY_BOTH, BY_ACCOUNT = "auth.sign-in", "auth.guess-here", "auth.guess-account"
 #: How long a network is known after a sign-in from it.
 KNOWN = timedelta(days=90)
-#: Sessions that are looked through for it, the newest first.
-MOST = 200
 
 
 class Guesses:
@@ -46,22 +46,25 @@ class Guesses:
     async def counted(self, email: str, client: Client) -> AsyncIterator[None]:
         """Count what happens within as a try at the password of that (normalised) address.
 
-        TooManyRequests where there were too many. Unauthenticated and InvalidInput, raised
-        within, say that it was wrong.
+        TooManyRequests where there were too many. What is raised within says that it was wrong,
+        whatever it is, unless it could not be found out: Unavailable.
         """
         held = await self._permitted(email, client)
-        wrong = False
+        wrong = True
         try:
             yield
-        except (Unauthenticated, InvalidInput):
-            wrong = True
+            wrong = False
+        except Unavailable:
+            wrong = False
             raise
         finally:
             await self._limiter.end(held, failed=wrong)
 
     async def forgive(self, email: str) -> None:
         """Count anew what strangers try at that account: its owner has proved the address."""
-        await self._limiter.reset(BY_ACCOUNT, email, self._by_account)
+        # The password is set by now. Where nothing answers, the count ends by itself.
+        with suppress(Unavailable):
+            await self._limiter.reset(BY_ACCOUNT, email, self._by_account)
 
     async def _permitted(self, email: str, client: Client) -> list[Holding]:
         checks = self._checks(email, client)
@@ -86,19 +89,37 @@ class Guesses:
 
     async def _knows(self, email: str, client: Client) -> bool:
         """Whether the account was signed in from this network before."""
+        near = _near(client.network)
+        if near is None:
+            return False
         statement = (
             select(UserSession.address)
+            .distinct()
             .join(User, col(User.id) == col(UserSession.user_id))
             .where(User.email == email, col(UserSession.created_at) > self._clock.now() - KNOWN)
-            .order_by(col(UserSession.created_at).desc())
-            .limit(MOST)
+            # Narrowed down there: of an account that was signed in from many places, no more is
+            # looked through than of one that does not exist, so that the time tells nothing.
+            .where(near)
         )
         found = await self._database.read(statement)
         return any(_within(row[0], client.network) for row in found)
 
 
+def _near(network: str) -> ColumnElement[bool] | None:
+    """What holds of every address of the network, as it is written, and of few others."""
+    try:
+        found = ip_network(network)
+    except ValueError:  # a Unix socket has none
+        return None
+    if found.num_addresses == 1:
+        return col(UserSession.address) == str(found.network_address)
+    # Up to the first group of zeros, of which an address may leave out more, or fewer.
+    groups = takewhile(lambda each: each.strip("0"), str(found.network_address).split(":"))
+    return col(UserSession.address).startswith(":".join(groups))
+
+
 def _within(address: str, network: str) -> bool:
     try:
         return ip_address(address) in ip_network(network)
-    except ValueError:  # a Unix socket has none
+    except ValueError:
         return False

@@ -7,13 +7,13 @@ transaction that writes the mail and takes the row away: a crash loses none and 
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import delete
+from sqlalchemy import and_, delete, or_
 from sqlalchemy import event as sqlalchemy_events
 from sqlalchemy.orm import Session
 from sqlmodel import col, select
@@ -24,6 +24,7 @@ from backoffice.auth.events import LinkSent
 from backoffice.auth.letters import Letters
 from backoffice.auth.links import Links
 from backoffice.auth.models import LinkRequest, User
+from backoffice.auth.row_locks import held_user
 from backoffice.core import Clock, Database, Events, Unavailable
 from backoffice.core.mail import Outbox
 
@@ -34,6 +35,8 @@ Asked = Literal["verify", "reset", "address", "registered"]
 #: How often to look for what another process was asked, or what failed; seconds.
 POLL = 5.0
 TOGETHER = 50
+#: How often to forget tokens that have run out; seconds.
+TIDY = 3600.0
 #: What could not be answered by then is forgotten: nobody waits for it any more.
 STALE = timedelta(hours=1)
 
@@ -58,6 +61,7 @@ class LinkRequests:
         self._letters = letters
         self._news = asyncio.Event()
         self._troubled = False
+        self._tidied: float | None = None
 
     async def add(
         self,
@@ -94,20 +98,30 @@ class LinkRequests:
             await asyncio.wait([task])
 
     async def answer(self) -> int:
-        """Answer what was asked by now; how many there were."""
-        answered = 0
-        for id in await self._waiting():
-            async with self._database.session() as session:
-                answered += await self._answer(session, id)
-                await session.commit()
+        """Answer what was asked by now; how many there were.
+
+        What cannot be answered keeps nobody else from an answer: it is raised at the end.
+        """
+        answered, last, fault = 0, None, None
+        while waiting := await self._waiting(last):
+            for _, id in waiting:
+                try:
+                    answered += await self._answer(id)
+                except Unavailable:
+                    raise
+                except Exception as error:  # noqa: BLE001 - whatever one letter may raise
+                    fault = error
+            last = waiting[-1]
+        if fault is not None:
+            raise fault
         return answered
 
     async def _work(self) -> None:
         while True:
             self._news.clear()
             try:
-                while await self.answer():
-                    pass
+                await self.answer()
+                await self._tidy()
                 self._troubled = False
             except Exception as error:  # noqa: BLE001 - a worker that ends would answer nobody
                 self._complain(error)
@@ -117,11 +131,29 @@ class LinkRequests:
             except TimeoutError:
                 pass
 
-    async def _waiting(self) -> Sequence[UUID]:
-        oldest = select(LinkRequest.id).order_by(col(LinkRequest.at)).limit(TOGETHER)
-        return [row[0] for row in await self._database.read(oldest)]
+    async def _tidy(self) -> None:
+        now = self._clock.monotonic()
+        if self._tidied is None or now - self._tidied >= TIDY:
+            async with self._database.session() as session:
+                await self._links.tidy(session)
+                await session.commit()
+            self._tidied = now
 
-    async def _answer(self, session: AsyncSession, id: UUID) -> int:
+    async def _waiting(self, last: tuple[datetime, UUID] | None) -> list[tuple[datetime, UUID]]:
+        """The oldest after that one."""
+        at, id = col(LinkRequest.at), col(LinkRequest.id)
+        oldest = select(at, id).order_by(at, id).limit(TOGETHER)
+        if last is not None:
+            oldest = oldest.where(or_(at > last[0], and_(at == last[0], id > last[1])))
+        return [(row[0], row[1]) for row in await self._database.read(oldest)]
+
+    async def _answer(self, id: UUID) -> int:
+        async with self._database.session() as session:
+            answered = await self._taken(session, id)
+            await session.commit()
+        return answered
+
+    async def _taken(self, session: AsyncSession, id: UUID) -> int:
         taken = await session.exec(
             delete(LinkRequest)
             .where(col(LinkRequest.id) == id)
@@ -139,6 +171,8 @@ class LinkRequests:
         asked, email, user_id, address, at = row
         if self._clock.now() - at < STALE:
             user = await self._addressee(session, email, user_id)
+            if user is not None and user_id is not None and user.password_changed_at > at:
+                user = None  # whoever asked knew a password that is good no more
             if await self._written(session, asked, user, email):
                 subject = audit.user(user.id) if user is not None else ""
                 sent = LinkSent(subject=subject, address=address, purpose=asked)
@@ -148,9 +182,11 @@ class LinkRequests:
     async def _addressee(
         self, session: AsyncSession, email: str, user_id: UUID | None
     ) -> User | None:
-        if user_id is not None:
-            return await session.get(User, user_id)
-        return (await session.exec(select(User).where(User.email == email))).one_or_none()
+        if user_id is None:
+            known = select(User.id).where(User.email == email)
+            user_id = (await session.exec(known)).one_or_none()
+        # Held: of two links that are made at once, one voids the other.
+        return None if user_id is None else await held_user(session, user_id)
 
     async def _written(
         self, session: AsyncSession, asked: str, user: User | None, email: str

@@ -11,8 +11,9 @@ from backoffice.auth.guesses import Guesses
 from backoffice.auth.letters import Letters
 from backoffice.auth.link_requests import Asked, LinkRequests
 from backoffice.auth.links import Links, Purpose, Spent, invalid
-from backoffice.auth.models import User
+from backoffice.auth.models import LinkToken, User
 from backoffice.auth.revocations import Revocations
+from backoffice.auth.row_locks import held_user
 from backoffice.auth.sessions import Client
 from backoffice.auth.users import Users, UserTable
 from backoffice.core import Conflict, Database, Events
@@ -52,7 +53,7 @@ class Recovery:
         """InvalidLink where a token is not good now; nothing is changed by looking."""
         async with self._database.session() as session:
             found = await self._links.look(session, token, *purposes)
-            await _owner(session, Spent(found.user_id, found.purpose, found.email))
+            _check_owner(await session.get(User, found.user_id), found)
 
     async def verify(self, token: str, client: Client) -> None:
         """Take the proof of an address: the account's own, or the one that it changes to.
@@ -60,10 +61,9 @@ class Recovery:
         InvalidLink for a token that is not good; Conflict for a new address that was taken since.
         """
         async with self._database.session() as session:
-            spent = await self._links.spend(session, token, "verify", "address")
-            user = await _owner(session, spent)
+            user, spent = await self._spent(session, token, "verify", "address")
             if spent.purpose == "verify":
-                await self._prove(session, user, spent, client)
+                await self._prove(session, user, client)
             else:
                 await self._change_address(session, user, spent.email, client)
             await self._revocations.commit(session, spent.user_id)
@@ -73,12 +73,11 @@ class Recovery:
         password that is refused: then the link is good still."""
         async with self._database.session() as session:
             found = await self._links.look(session, token, "reset")
-            user = await _owner(session, Spent(found.user_id, "reset", found.email))
+            user = _check_owner(await session.get(User, found.user_id), found)
             await session.commit()
             # Before the token is taken: who is refused a password may try another.
             hashed = await self._users.new_hash(session, user, password)
-            spent = await self._links.spend(session, token, "reset")
-            user = await _owner(session, spent)
+            user, _ = await self._spent(session, token, "reset")
             await UserTable(session).update(user, {"is_verified": True})
             await self._users.store_password(
                 session, user, hashed, actor=audit.user(user.id), address=client.address
@@ -96,9 +95,19 @@ class Recovery:
             await self._requests.add(session, "address", email, user_id=id, address=client.address)
             await session.commit()
 
-    async def _prove(self, session: AsyncSession, user: User, spent: Spent, client: Client) -> None:
-        if user.email != spent.email:
-            raise invalid()  # the address was changed since
+    async def _spent(
+        self, session: AsyncSession, token: str, *purposes: Purpose
+    ) -> tuple[User, Spent]:
+        """The owner as of now, and what the token was good for.
+
+        The owner is held before the token is taken, as by whoever voids tokens: of two who do
+        both, none waits for ever.
+        """
+        found = await self._links.look(session, token, *purposes)
+        user = _check_owner(await held_user(session, found.user_id), found)
+        return user, await self._links.spend(session, token, *purposes)
+
+    async def _prove(self, session: AsyncSession, user: User, client: Client) -> None:
         await UserTable(session).update(user, {"is_verified": True})
         subject = audit.user(user.id)
         verified = EmailVerified(actor=subject, subject=subject, address=client.address)
@@ -127,8 +136,10 @@ class Recovery:
         await self._events.emit(changed, session)
 
 
-async def _owner(session: AsyncSession, spent: Spent) -> User:
-    user = await session.get(User, spent.user_id)
+def _check_owner(user: User | None, token: LinkToken) -> User:
+    """The owner, whom the token may still serve; InvalidLink otherwise."""
     if user is None or not user.is_active or user.is_service:
         raise invalid()
+    if token.purpose != "address" and user.email != token.email:
+        raise invalid()  # it was sent to an address that is the account's no more
     return user

@@ -1,11 +1,19 @@
 """Rows that a transaction holds: of two who change what hangs on them at once, the second sees
 what the first has done."""
 
+import uuid
+
 from sqlalchemy import ColumnExpressionArgument, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backoffice.auth.models import User
+
+
+async def held_user(session: AsyncSession, id: uuid.UUID) -> User | None:
+    """The user as of now, held until the transaction ends; None if there is none."""
+    await hold_users(session, col(User.id) == id)
+    return await session.get(User, id, populate_existing=True)
 
 
 async def hold_users(

@@ -52,17 +52,19 @@ CHANGEABLE = frozenset({"email", "is_active", "is_superuser", "is_verified"})
 def normal_email(text: str) -> str:
     """The address in the one form in which it is kept; InvalidInput if it is none.
 
-    NFKC and lower case: the spellings that people mix up are one account.
+    NFKC and lower case: the spellings that people mix up are one account. No longer than what mail
+    can be sent to, in that form: lower case is longer for some letters.
     """
+    plain = unicodedata.normalize("NFKC", text)
     try:
-        checked = validate_email(
-            unicodedata.normalize("NFKC", text),
-            check_deliverability=False,
-            globally_deliverable=False,
-        )
+        for _ in range(2):
+            checked = validate_email(
+                plain, strict=True, check_deliverability=False, globally_deliverable=False
+            )
+            plain = checked.normalized.lower()
     except EmailNotValidError as error:
         raise InvalidInput(f"This is no e-mail address: {error}", code="invalid_email") from None
-    return checked.normalized.lower()
+    return plain
 
 
 class NewUser(BaseUserCreate):
@@ -436,6 +438,8 @@ class Users:
                     raise _taken(str(changed.get("email"))) from None
             if changed.get("is_active") is False:
                 await self._sessions.end_all(session, id)
+            if changed.get("is_active") is False or "email" in changed:
+                await self._links.void(session, id, ["reset", "verify", "address"])
             if changed:
                 await self.manager(session).on_after_update(user, _told(changed))
                 event = UserChanged(
@@ -461,8 +465,10 @@ class Users:
 
     async def _delete(self, session: AsyncSession, user: User, actor: str, address: str) -> None:
         id = user.id
-        await self._sessions.hold_all(session, id)  # which go with the account
         async with _superuser_left(session, user):
+            # In the order in which others hold them: the account, and then what goes with it.
+            await hold_users(session, col(User.id) == id, for_deletion=True)
+            await self._sessions.hold_all(session, id)
             await self.manager(session).delete(user)
         event = UserDeleted(actor=actor, subject=audit.user(id), address=address)
         await self._events.emit(event, session)

@@ -32,6 +32,7 @@ def add(router: APIRouter, auth: "Auth") -> None:
         check_manages(request, who)
         found, client = services.of(request), Client.of(request)
         current = body.current_password.get_secret_value()
+        await found.limits.recover(client, body.email)
         await found.recovery.request_address(who.id, current, body.email, client)
         return Accepted(message="A mail to the new address is on its way; follow its link.")
 
