@@ -35,16 +35,17 @@ async def refusing(
 ) -> list[Decision]:
     """The decisions that refuse it, none where it may pass; raises Unavailable."""
     if len(gates) == 1 and gates[0].gate.plain:
-        decision = await _alone(gates[0], limiter, connection, visit)
+        gate, bucket = gates[0]
+        key, cost = await gate.identity(connection, visit), gate.cost or 0
+        # What waits for nothing, as most do, is told at once.
+        decision = limiter.at_once(bucket, key, gate.limits, cost)
         if decision is not None:
+            visit.found[gate] = decision
+            visit.decisions.append(decision)
             return [] if decision.allowed else [decision]
-    asked: list[tuple[Gate, Check]] = []
-    for gate, bucket in gates:
-        check = await gate.ask(connection, visit, bucket)
-        if check is None:
-            visit.exempt(gate, Decision(bucket, True, 0, ()))
-        else:
-            asked.append((gate, check))
+        asked = [(gate, Check(bucket, key, gate.limits, cost, gate.on_error))]
+    else:
+        asked = await _asked(gates, connection, visit)
     if not asked:
         return []
     judged = await limiter.judge([check for _, check in asked])
@@ -58,17 +59,17 @@ async def refusing(
     return refused
 
 
-async def _alone(
-    named: Named, limiter: Limiter, connection: HTTPConnection, visit: Visit
-) -> Decision | None:
-    """What one plain gate finds without waiting, as most do; None where the store is waited for."""
-    gate, bucket = named
-    key = await gate.identity(connection, visit)
-    decision = limiter.at_once(bucket, key, gate.limits, gate.cost or 0)
-    if decision is not None:
-        visit.found[gate] = decision
-        visit.decisions.append(decision)
-    return decision
+async def _asked(
+    gates: Sequence[Named], connection: HTTPConnection, visit: Visit
+) -> list[tuple[Gate, Check]]:
+    asked: list[tuple[Gate, Check]] = []
+    for gate, bucket in gates:
+        check = await gate.ask(connection, visit, bucket)
+        if check is None:
+            visit.exempt(gate, Decision(bucket, True, 0, ()))
+        else:
+            asked.append((gate, check))
+    return asked
 
 
 def _hold(gate: Gate, number: int, judged: Judgement, limiter: Limiter, visit: Visit) -> None:

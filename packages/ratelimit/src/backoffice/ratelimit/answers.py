@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from backoffice.core import Refusal, TooManyRequests
-from backoffice.ratelimit.decisions import Decision
+from backoffice.ratelimit.decisions import Decision, seconds
 from backoffice.ratelimit.headers import Raw
 from backoffice.ratelimit.refusals import refusal
 
@@ -34,17 +34,23 @@ class KeptAnswers:
         self._kept: OrderedDict[tuple[object, ...], tuple[Raw, bytes]] = OrderedDict()
 
     async def answer(
-        self, scope: Scope, receive: Receive, send: Send, refused: Sequence[Decision]
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        refused: Sequence[Decision],
+        fields: Raw,
     ) -> None:
-        """Answer as the app does when a route raises the refusal."""
+        """Answer as the app does when a route raises the refusal, with these fields on top."""
         like = _like(refused) if scope["type"] == "http" else None
         if like is None or _handler(scope, TooManyRequests) not in (None, http_exception_handler):
             await answer_refusal(scope, receive, send, refusal(refused))
             return
         headers, body = self._kept.get(like) or self._made(like, refusal(refused))
-        start = {"type": "http.response.start", "status": TooManyRequests.status}
         # A list of its own: layers around this one add to it.
-        await send({**start, "headers": [*headers]})
+        told = [*fields, *headers]
+        status = TooManyRequests.status
+        await send({"type": "http.response.start", "status": status, "headers": told})
         await send({"type": "http.response.body", "body": body})
 
     def _made(self, like: tuple[object, ...], refusal: Refusal) -> tuple[Raw, bytes]:
@@ -57,11 +63,18 @@ class KeptAnswers:
 
 def _like(refused: Sequence[Decision]) -> tuple[object, ...] | None:
     """All that makes the answer differ from others'; None where waiting does not help."""
-    (decision, *others) = refused
-    if others or not decision.possible:
+    if len(refused) != 1:
         return None
-    violated = [each.limit.text for each in decision.standings if each.wait and not each.shadow]
-    return decision.retry_after, *violated
+    decision, wait, violated = refused[0], 0, []
+    for each in decision.standings:
+        if each.shadow:
+            continue
+        if decision.cost > each.limit.most:
+            return None
+        if each.wait:
+            violated.append(each.limit.text)
+            wait = max(wait, each.wait)
+    return seconds(wait), *violated
 
 
 async def answer_refusal(scope: Scope, receive: Receive, send: Send, refusal: Refusal) -> None:

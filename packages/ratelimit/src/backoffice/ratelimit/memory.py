@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from backoffice.core import Clock
 from backoffice.ratelimit.charges import Charge, How, Standing, Verdict
 from backoffice.ratelimit.kinds import KINDS, Kind
+from backoffice.ratelimit.limits import Limit
 
 #: How many of the longest unused counters are looked at to find one that can be forgotten.
 CANDIDATES = 8
@@ -63,6 +64,10 @@ class MemoryStore:
             alone = self._alone(charges[0])
             if alone is not None:
                 return Verdict(alone.shadow or not alone.wait, (alone,))
+        elif how == "spend":
+            several = self._several(charges)
+            if several is not None:
+                return several
         now = _microseconds(self._monotonic())
         asked = [self._asked(each, now) for each in charges]
         allowed, waits, after = _judge(asked, how)
@@ -130,6 +135,34 @@ class MemoryStore:
             counter.state = counter.unspent = unspent
             counter.freed = freed
         return Standing(limit, remaining, 0, after, shadow)
+
+    def _several(self, charges: Sequence[Charge]) -> Verdict | None:
+        """The same for spread limits that are spent together; None for a shadow besides."""
+        now = round(self._monotonic() * 1_000_000)
+        counters, allowed = self._counters, True
+        found: dict[str, tuple[Limit, int, int]] = {}
+        for key, limit, cost, shadow, _, _ in charges:
+            if shadow or key in found or limit.kind != "spread" or not 0 < cost <= limit.burst:
+                return None
+            counter, backlog = counters.get(key), 0
+            if counter is not None:
+                counters.move_to_end(key)
+                backlog = max(counter.unspent - now, 0)
+            after = backlog + cost * limit.emission
+            allowed = allowed and after <= limit.capacity
+            found[key] = limit, backlog, after
+        if len(counters) + len(found) > self._size:
+            return None
+        standings = []
+        for key, (limit, backlog, after) in found.items():
+            reset = after if allowed else backlog
+            remaining = max((limit.capacity - reset) // limit.emission, 0)
+            wait = max(after - limit.capacity, 0)
+            standings.append(Standing(limit, remaining, wait, reset))
+            if allowed:
+                freed = 0 if remaining else now + reset - limit.capacity + limit.emission
+                counters[key] = _Counter(now + reset, now + reset, freed)
+        return Verdict(allowed, tuple(standings))
 
     def _asked(self, charge: Charge, now: int) -> _Asked:
         limit, kind = charge.limit, KINDS[charge.limit.kind]

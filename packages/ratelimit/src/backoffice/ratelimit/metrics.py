@@ -52,6 +52,14 @@ class LimitMetrics:
             policy = self._admitted(policy)
         self._checks[policy, outcome] += 1
 
+    def one(self, policy: str, outcome: Outcome, seconds: float) -> None:
+        """Note one check by itself, and how long it took: both of the below, at each request."""
+        if policy not in self._policies:
+            policy = self._admitted(policy)
+        self._checks[policy, outcome] += 1
+        self._durations[bisect_left(BOUNDS, seconds)] += 1
+        self._seconds += seconds
+
     def took(self, seconds: float) -> None:
         """Note how long one took, or several together."""
         self._durations[bisect_left(BOUNDS, seconds)] += 1

@@ -78,7 +78,7 @@ class RateLimitMiddleware:
             await self._app(scope, receive, send)
             return
         connection = HTTPConnection(scope)
-        running = await _opened(connection)
+        running = _open(connection) or await _opened(connection)
         visit = Visit.of(connection)
         if visit.seen:  # by another one, which stands around this one
             await self._pass(running, connection, visit, receive, send)
@@ -114,21 +114,27 @@ class RateLimitMiddleware:
                 await answer_refusal(connection.scope, receive, send, refusal)
                 return
             if refused:
-                await self._answers.answer(connection.scope, receive, send, refused)
+                fields = running.raw_fields(visit.decisions)
+                await self._answers.answer(connection.scope, receive, send, refused, fields)
                 return
         await self._app(connection.scope, receive, send)
 
 
-async def _opened(connection: HTTPConnection) -> Limiter:
-    """The limiter, and what gates read besides: no dependency has named it for the start."""
+def _open(connection: HTTPConnection) -> Limiter | None:
+    """The limiter, where it is open, and what gates read besides."""
     try:
         ratelimit_settings.of(connection)
         callers.of(connection)
         return limiter.of(connection)
     except SingletonError:
-        await ratelimit_settings(connection)
-        await callers(connection)
-        return await limiter(connection)
+        return None
+
+
+async def _opened(connection: HTTPConnection) -> Limiter:
+    """The same, opened: no dependency has named it for the start."""
+    await ratelimit_settings(connection)
+    await callers(connection)
+    return await limiter(connection)
 
 
 class _Told:

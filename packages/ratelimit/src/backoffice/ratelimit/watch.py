@@ -53,8 +53,7 @@ class Watch:
     def one(self, decision: Decision, caller: str, seconds: float) -> None:
         """The same for one check by itself, which most are."""
         outcome = outcome_of(decision)
-        self._metrics.took(seconds)
-        self._metrics.count(decision.name, outcome)
+        self._metrics.one(decision.name, outcome, seconds)
         if outcome == "refused" or outcome == "shadow":
             self._tell(decision, caller)
         if _TRACE in sys.modules:
