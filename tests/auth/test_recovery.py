@@ -128,6 +128,24 @@ class TestReset:
         assert house.get("/who", before).status_code == 401
         assert "changed" in sent(house)[-1].subject
 
+    def test_who_registered_anothers_address_keeps_nothing_of_it(self, house: House) -> None:
+        house.client.post("/auth/register", json={"email": ANN, "password": PASSWORD})
+        made = house.post("/auth/api-keys", house.token(), json={"name": "kept for later"})
+        key = made.json()["key"]
+        assert house.get("/who", key=key).status_code == 200
+        forgot(house)
+        assert reset(house, token(house)).status_code == 204
+        assert house.get("/who", key=key).status_code == 401
+        assert last_event(house, "auth.api_key_revoked").actor.startswith("user:")
+
+    def test_keys_of_a_proved_address_go_on(self, house: House) -> None:
+        user = house.user()
+        house.call(house.services.users.change(user.id, {"is_verified": True}, actor="test"))
+        key = house.key(user)
+        forgot(house)
+        assert reset(house, token(house)).status_code == 204
+        assert house.get("/who", key=key).status_code == 200
+
     def test_the_answer_tells_nobody_who_has_an_account(self, house: House) -> None:
         house.user()
         known, unknown = forgot(house), forgot(house, "nobody@example.com")

@@ -178,6 +178,20 @@ class ApiKeys:
             await self._events.emit(event, session)
             await self._revocations.commit(session, row.user_id)
 
+    async def end_all(
+        self, session: AsyncSession, owner: uuid.UUID, *, actor: str, address: str
+    ) -> None:
+        """End every key of an owner, in the transaction given, which Revocations commits."""
+        keys = select(ApiKey).where(ApiKey.user_id == owner, col(ApiKey.revoked_at).is_(None))
+        # Held in the order in which last uses are written: none waits for ever.
+        for row in await session.exec(keys.order_by(col(ApiKey.id)).with_for_update()):
+            row.revoked_at = self._clock.now()
+            session.add(row)
+            event = ApiKeyRevoked(
+                actor=actor, subject=audit.user(owner), address=address, key=str(row.id)
+            )
+            await self._events.emit(event, session)
+
     async def prune(self, older_than: timedelta, *, actor: str) -> int:
         """Delete the keys that ended longer ago than that; how many there were."""
         before = self._clock.now() - older_than

@@ -6,6 +6,7 @@ from fastapi_users import exceptions
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backoffice.auth import audit
+from backoffice.auth.api_keys import ApiKeys
 from backoffice.auth.events import AddressChangeRequested, EmailVerified, UserChanged
 from backoffice.auth.guesses import Guesses
 from backoffice.auth.letters import Letters
@@ -32,6 +33,7 @@ class Recovery:
         letters: Letters,
         requests: LinkRequests,
         revocations: Revocations,
+        keys: ApiKeys,
     ) -> None:
         self._database = database
         self._events = events
@@ -41,6 +43,7 @@ class Recovery:
         self._letters = letters
         self._requests = requests
         self._revocations = revocations
+        self._keys = keys
 
     async def ask(self, asked: Asked, email: str, client: Client) -> None:
         """Have a link sent to that address, if it has an account; nobody is told whether."""
@@ -69,8 +72,9 @@ class Recovery:
             await self._revocations.commit(session, spent.user_id)
 
     async def reset(self, token: str, password: str, client: Client) -> None:
-        """Set a new password by a link; every session ends. InvalidLink, or InvalidInput for a
-        password that is refused: then the link is good still."""
+        """Set a new password by a link; every session ends, and every API key of an account whose
+        address was not proved before. InvalidLink, or InvalidInput for a password that is
+        refused: then the link is good still."""
         async with self._database.session() as session:
             found = await self._links.look(session, token, "reset")
             user = _check_owner(await session.get(User, found.user_id), found)
@@ -78,9 +82,13 @@ class Recovery:
             # Before the token is taken: who is refused a password may try another.
             hashed = await self._users.new_hash(session, user, password)
             user, _ = await self._spent(session, token, "reset")
+            subject = audit.user(user.id)
+            if not user.is_verified:
+                # Somebody else may have registered the address before its owner came.
+                await self._keys.end_all(session, user.id, actor=subject, address=client.address)
             await UserTable(session).update(user, {"is_verified": True})
             await self._users.store_password(
-                session, user, hashed, actor=audit.user(user.id), address=client.address
+                session, user, hashed, actor=subject, address=client.address
             )
             await self._guesses.forgive(user.email)
 

@@ -153,6 +153,7 @@ class Services:
             self.letters,
             self.requests,
             self.revocations,
+            self.keys,
         )
 
     @cached_property
