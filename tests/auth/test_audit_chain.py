@@ -31,6 +31,12 @@ class Counted(AuthEvent):
     counts: dict[int, float]
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many at once wait for each other, on a busy machine for longer."""
+    monkeypatch.setenv("BACKOFFICE_DATABASE_TIMEOUT", "60")
+
+
 def look(house: House) -> Verified:
     return house.call(house.services.audit.verified())
 
