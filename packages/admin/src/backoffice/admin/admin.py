@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp
 
 from backoffice.admin.accounts import VIEWS, account_views
+from backoffice.admin.accounts.users import UserAdmin
 from backoffice.admin.guard import OPEN, Guard
 from backoffice.admin.headers import SecurityHeaders
 from backoffice.admin.model_admin import ModelAdmin, model_admin
@@ -19,6 +20,7 @@ from backoffice.admin.settings import AdminSettings
 from backoffice.admin.site import Site
 from backoffice.admin.transactions import Transactions
 from backoffice.auth import Auth
+from backoffice.auth.user_records import UserRecords
 from backoffice.core import SetupError, Singleton, reads, singletons
 from backoffice.core.mail import mail_worker
 from backoffice.core.settings import load
@@ -45,7 +47,7 @@ class Admin:
         self._given = settings
         #: The settings of the running app.
         self.settings: Singleton[AdminSettings] = Singleton(self._opened, "admin_settings")
-        self.site = Site(_views([model_admin(each) for each in models]))
+        self.site = Site(_views([model_admin(each) for each in models], auth.users))
         #: `app.include_router(admin.router, prefix="/admin")`.
         self.router: APIRouter = self._router()
 
@@ -75,16 +77,17 @@ class Admin:
         return self._given or load(AdminSettings)
 
 
-def _views(options: list[type[ModelAdmin]]) -> list[RecordView]:
+def _views(options: list[type[ModelAdmin]], users: UserRecords) -> list[RecordView]:
     """A view for each model, then those of accounts; all of them know each other's names."""
-    own = {each.admin.model for each in VIEWS}
+    own = {each.admin.model for each in VIEWS} | {users.model}
     if shown := [each.__name__ for each in options if each.model in own]:
         raise SetupError(f"{', '.join(shown)}: accounts have pages of their own already")
     resources = {each.model: each.resource_name() for each in options}
     accounts = {each.admin.model: each.admin.resource_name() for each in VIEWS}
     _check_names([each.resource_name() for each in options], {*accounts.values(), *_RESERVED})
-    known = resources | accounts
-    return [*(RecordView(each, known) for each in options), *account_views(known)]
+    # Columns of the app refer to its own table, and those of accounts to ours.
+    known = resources | accounts | {users.user: UserAdmin.resource_name()}
+    return [*(RecordView(each, known) for each in options), *account_views(known, users.user)]
 
 
 def _check_names(names: list[str], taken: set[str]) -> None:

@@ -7,7 +7,7 @@ from sqlmodel import col, select
 from backoffice.admin.settings import AdminSettings
 from backoffice.admin.visits import ENTER
 from backoffice.auth import Services
-from backoffice.auth.models import RolePermission, User, UserRole
+from backoffice.auth.models import RolePermission, UserRole
 from backoffice.auth.permissions import grants
 from backoffice.core import Finding, Run
 
@@ -34,11 +34,12 @@ async def admin_checks(run: Run) -> AsyncIterator[Finding]:
 
 
 async def _others_may_enter(services: Services) -> bool:
+    user = services.records.user
     query = (
         select(RolePermission.permission)
         .join(UserRole, col(UserRole.role_id) == col(RolePermission.role_id))
-        .join(User, col(User.id) == col(UserRole.user_id))
-        .where(col(User.is_active))
+        .join(user, col(user.id) == col(UserRole.user_id))
+        .where(col(user.is_active))
         .distinct()
     )
     async with services.database.session() as session:

@@ -1,6 +1,7 @@
 """Filters and searches: what a list's address asks for, in values that the columns understand."""
 
 import math
+import re
 import uuid
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -31,10 +32,12 @@ from starlette_admin.filters.base import BaseFilter
 
 from backoffice.admin.columns import column_of
 from backoffice.admin.fields import Reference
+from backoffice.auth.user_keys import UserKey
 
 #: What both databases keep in a whole number.
 LARGEST = 2**63 - 1
 _COMPARING = {"eq", "neq", "in", "not_in", "gt", "gte", "lt", "lte", "between"}
+_NUMBER = re.compile(r"\d{1,18}")
 _WORDS = 10
 
 
@@ -126,6 +129,8 @@ def fit(kind: TypeEngine[Any], value: Any) -> Any:
         return aware if getattr(bare, "timezone", False) else aware.replace(tzinfo=None)
     if isinstance(bare, Enum):
         return _member(bare, str(value))
+    if isinstance(kind, UserKey) and _NUMBER.fullmatch(str(value)):
+        return int(value)  # of an adopted table
     if isinstance(bare, Uuid):
         return uuid.UUID(str(value))
     if isinstance(bare, Integer | Numeric | Float):

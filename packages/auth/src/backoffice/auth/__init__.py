@@ -27,6 +27,7 @@ from backoffice.auth.principals import Principal
 from backoffice.auth.routes.private import PrivateRoute
 from backoffice.auth.services import Services
 from backoffice.auth.settings import AuthSettings
+from backoffice.auth.user_models import UserModel
 from backoffice.auth.users import UserManager
 
 __all__ = [
@@ -59,5 +60,6 @@ __all__ = [
     "UserCreated",
     "UserDeleted",
     "UserManager",
+    "UserModel",
     "UserSession",
 ]

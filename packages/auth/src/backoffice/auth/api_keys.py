@@ -22,6 +22,7 @@ from backoffice.auth.revocations import Revocations
 from backoffice.auth.roles import permissions_of
 from backoffice.auth.row_locks import hold_users
 from backoffice.auth.settings import AuthSettings
+from backoffice.auth.user_records import UserRecords
 from backoffice.core import Clock, Conflict, Database, Events, InvalidInput, NotFound
 
 _NAME_LENGTH = 100
@@ -38,7 +39,9 @@ class ApiKeys:
         clock: Clock,
         revocations: Revocations,
         settings: AuthSettings,
+        records: UserRecords,
     ) -> None:
+        self._records = records
         self._database = database
         self._events = events
         self._clock = clock
@@ -84,7 +87,7 @@ class ApiKeys:
             _check_scopes(row.scopes, await permissions_of(session, owner))
             if (maker := await Maker.of(session, by)) is not None:
                 maker.bind(row)
-            await _hold(session, owner.id)
+            await self._hold(session, owner.id)
             session.add(row)
             await _flush(session, row.user_id)
             await self._check_number(session, row)
@@ -125,7 +128,7 @@ class ApiKeys:
                 created_at=moment,
                 expires_at=_renewed(old, moment, maker),
             )
-            await _hold(session, old.user_id)
+            await self._hold(session, old.user_id)
             await self._succeed(session, old, row.id, moment, overlap)
             session.add(row)
             await _flush(session, row.user_id)
@@ -208,6 +211,10 @@ class ApiKeys:
         running = key.expires_at is None or key.expires_at > self._clock.now()
         return key.revoked_at is None and running
 
+    async def _hold(self, session: AsyncSession, owner: uuid.UUID) -> None:
+        if not await hold_users(session, self._records, col(self._records.user.id) == owner):
+            raise _gone(owner)
+
     async def _check_number(self, session: AsyncSession, row: ApiKey) -> None:
         """After the write of this one, whose owner is held: two cannot both be the last."""
         count = (
@@ -268,11 +275,6 @@ def _renewed(old: ApiKey, moment: datetime, maker: Maker | None) -> datetime | N
 def _alive_at(moment: datetime) -> tuple[ColumnElement[bool], ...]:
     endless = col(ApiKey.expires_at).is_(None)
     return col(ApiKey.revoked_at).is_(None), or_(endless, col(ApiKey.expires_at) > moment)
-
-
-async def _hold(session: AsyncSession, owner: uuid.UUID) -> None:
-    if not await hold_users(session, col(User.id) == owner):
-        raise _gone(owner)
 
 
 async def _flush(session: AsyncSession, owner: uuid.UUID) -> None:

@@ -23,7 +23,7 @@ from backoffice.ratelimit.events import LimitChanged
 NOBODY = ""
 
 
-def user(id: UUID) -> str:
+def user(id: object) -> str:
     """How the log names a user."""
     return f"user:{id}"
 

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, FastAPI, params
@@ -17,6 +17,8 @@ from backoffice.auth.principals import Method
 from backoffice.auth.routes import account_router
 from backoffice.auth.services import Services, opened
 from backoffice.auth.settings import AuthSettings
+from backoffice.auth.user_models import UserModel
+from backoffice.auth.user_records import UserRecords
 from backoffice.auth.users import UserManager
 from backoffice.core import (
     Callers,
@@ -57,12 +59,19 @@ class Auth:
     """Sign-in by JWT, API key or session cookie, for an app that includes `auth.router`.
 
     Settings come from `BACKOFFICE_AUTH__...` when the app starts, unless given here. `manager` is a
-    subclass of UserManager with hooks of one's own.
+    subclass of UserManager with hooks of one's own. `user_model` is the app's own class of users,
+    or a UserModel that says what its table calls what we need; SetupError where it will not do.
     """
 
     def __init__(
-        self, settings: AuthSettings | None = None, *, manager: type[UserManager] = UserManager
+        self,
+        settings: AuthSettings | None = None,
+        *,
+        user_model: type[Any] | UserModel | None = None,
+        manager: type[UserManager] = UserManager,
     ) -> None:
+        #: Which table the users are in.
+        self.users: UserRecords = _records(user_model)
         self._settings = settings
         self._manager = manager
         self._listeners = Listeners()
@@ -200,7 +209,7 @@ class Auth:
             _: Annotated[RateLimitSettings, Depends(ratelimit_settings)],
         ) -> AsyncIterator[Services]:
             async with opened(
-                core, own, database, events, clock, limiter, outbox, self._manager
+                core, own, database, events, clock, limiter, outbox, self._manager, self.users
             ) as services:
                 record = services.audit.record
                 events.within(AuthEvent)(record)
@@ -216,6 +225,12 @@ class Auth:
                 yield services
 
         return services
+
+
+def _records(user_model: type[Any] | UserModel | None) -> UserRecords:
+    if user_model is None:
+        return UserRecords()
+    return user_model if isinstance(user_model, UserModel) else UserModel(user_model)
 
 
 def _identified_by(services: Services) -> Callable[[HTTPConnection], Awaitable[str | None]]:
@@ -252,7 +267,7 @@ def _found_by(services: Services) -> Callable[[str], Awaitable[str | None]]:
     async def find(written: str) -> str | None:
         """The account with that address or id."""
         try:
-            id = _id(written) or (await services.users.find(written)).id
+            id = _id(services, written) or (await services.users.find(written)).id
             return audit.user((await services.users.get(id)).id)
         except (NotFound, InvalidInput):
             return None
@@ -260,8 +275,8 @@ def _found_by(services: Services) -> Callable[[str], Awaitable[str | None]]:
     return find
 
 
-def _id(written: str) -> UUID | None:
+def _id(services: Services, written: str) -> UUID | None:
     try:
-        return UUID(written)
+        return services.records.read_id(written.lower())
     except ValueError:
         return None

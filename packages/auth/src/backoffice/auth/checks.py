@@ -6,7 +6,6 @@ from datetime import timedelta
 from sqlmodel import col, select
 
 from backoffice.auth.key_ring import signing
-from backoffice.auth.models import User
 from backoffice.auth.services import Services
 from backoffice.core import Finding, Run
 from backoffice.core.mail.settings import mail_settings
@@ -104,5 +103,6 @@ async def _links(run: Run, services: Services) -> Finding:
 
 
 async def _people(services: Services) -> bool:
-    anybody = select(User.id).where(col(User.is_service).is_(False)).limit(1)
+    user = services.records.user
+    anybody = select(user.id).where(col(user.is_service).is_(False)).limit(1)
     return bool(await services.database.read(anybody))

@@ -15,9 +15,10 @@ from itertools import takewhile
 from sqlalchemy import ColumnElement
 from sqlmodel import col, select
 
-from backoffice.auth.models import User, UserSession
+from backoffice.auth.models import UserSession
 from backoffice.auth.sessions import Client
 from backoffice.auth.settings import AuthSettings
+from backoffice.auth.user_records import UserRecords
 from backoffice.core import Clock, Database, Unavailable
 from backoffice.ratelimit import Limiter, limits
 from backoffice.ratelimit.holdings import Holding
@@ -33,8 +34,14 @@ class Guesses:
     """Counts tries at passwords, and refuses those that are too many."""
 
     def __init__(
-        self, limiter: Limiter, database: Database, clock: Clock, settings: AuthSettings
+        self,
+        limiter: Limiter,
+        database: Database,
+        clock: Clock,
+        settings: AuthSettings,
+        records: UserRecords,
     ) -> None:
+        self._records = records
         self._limiter = limiter
         self._database = database
         self._clock = clock
@@ -44,12 +51,12 @@ class Guesses:
 
     @asynccontextmanager
     async def counted(self, email: str, client: Client) -> AsyncIterator[None]:
-        """Count what happens within as a try at the password of that (normalised) address.
+        """Count what happens within as a try at the password of that address, whatever its case.
 
         TooManyRequests where there were too many. What is raised within says that it was wrong,
         whatever it is, unless it could not be found out: Unavailable.
         """
-        held = await self._permitted(email, client)
+        held = await self._permitted(email.lower(), client)
         wrong = True
         try:
             yield
@@ -64,7 +71,7 @@ class Guesses:
         """Count anew what strangers try at that account: its owner has proved the address."""
         # The password is set by now. Where nothing answers, the count ends by itself.
         with suppress(Unavailable):
-            await self._limiter.reset(BY_ACCOUNT, email, self._by_account)
+            await self._limiter.reset(BY_ACCOUNT, email.lower(), self._by_account)
 
     async def _permitted(self, email: str, client: Client) -> list[Holding]:
         checks = self._checks(email, client)
@@ -92,11 +99,12 @@ class Guesses:
         near = _near(client.network)
         if near is None:
             return False
+        user, since = self._records.user, self._clock.now() - KNOWN
         statement = (
             select(UserSession.address)
             .distinct()
-            .join(User, col(User.id) == col(UserSession.user_id))
-            .where(User.email == email, col(UserSession.created_at) > self._clock.now() - KNOWN)
+            .join(user, col(user.id) == col(UserSession.user_id))
+            .where(self._records.has_email(email), col(UserSession.created_at) > since)
             # Narrowed down there: of an account that was signed in from many places, no more is
             # looked through than of one that does not exist, so that the time tells nothing.
             .where(near)

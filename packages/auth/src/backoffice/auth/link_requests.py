@@ -25,6 +25,7 @@ from backoffice.auth.letters import Letters
 from backoffice.auth.links import Links
 from backoffice.auth.models import LinkRequest, User
 from backoffice.auth.row_locks import held_user
+from backoffice.auth.user_records import UserRecords
 from backoffice.core import Clock, Database, Events, Unavailable
 from backoffice.core.mail import Outbox
 
@@ -52,7 +53,9 @@ class LinkRequests:
         outbox: Outbox,
         links: Links,
         letters: Letters,
+        records: UserRecords,
     ) -> None:
+        self._records = records
         self._database = database
         self._events = events
         self._clock = clock
@@ -171,7 +174,7 @@ class LinkRequests:
         asked, email, user_id, address, at = row
         if self._clock.now() - at < STALE:
             user = await self._addressee(session, email, user_id)
-            if user is not None and user_id is not None and user.password_changed_at > at:
+            if user is not None and user_id is not None and _changed_since(user, at):
                 user = None  # whoever asked knew a password that is good no more
             if await self._written(session, asked, user, email):
                 subject = audit.user(user.id) if user is not None else ""
@@ -183,10 +186,10 @@ class LinkRequests:
         self, session: AsyncSession, email: str, user_id: UUID | None
     ) -> User | None:
         if user_id is None:
-            known = select(User.id).where(User.email == email)
+            known = select(self._records.user.id).where(self._records.has_email(email))
             user_id = (await session.exec(known)).one_or_none()
         # Held: of two links that are made at once, one voids the other.
-        return None if user_id is None else await held_user(session, user_id)
+        return None if user_id is None else await held_user(session, self._records, user_id)
 
     async def _written(
         self, session: AsyncSession, asked: str, user: User | None, email: str
@@ -206,7 +209,8 @@ class LinkRequests:
         return True
 
     async def _write_to_new_address(self, session: AsyncSession, user: User, email: str) -> None:
-        taken = await session.exec(select(User.id).where(User.email == email))
+        owner = select(self._records.user.id).where(self._records.has_email(email))
+        taken = await session.exec(owner)
         if taken.one_or_none() is None:
             await self._letters.change_address(session, user, email)
         else:
@@ -226,3 +230,9 @@ class LinkRequests:
             told = error.message if isinstance(error, Unavailable) else type(error).__name__
             log.error("requests for links cannot be answered: %s", told)
         self._troubled = True
+
+
+def _changed_since(user: User, moment: datetime) -> bool:
+    """Whether the password is another one since; of an adopted table that may not be known."""
+    changed: datetime | None = user.password_changed_at
+    return changed is not None and changed > moment

@@ -7,16 +7,16 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     Column,
-    ColumnElement,
     ForeignKeyConstraint,
     Index,
     PrimaryKeyConstraint,
     false,
-    or_,
     text,
 )
 from sqlalchemy import UniqueConstraint as Unique
-from sqlmodel import Field, SQLModel, col
+from sqlmodel import Field, SQLModel
+
+from backoffice.auth.user_keys import UserKey
 
 
 def _id() -> Any:
@@ -45,11 +45,6 @@ class User(SQLModel, table=True):
     is_service: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     #: Until then no credential of the account is good.
     locked_until: datetime | None = None
-
-
-def unlocked(moment: datetime) -> ColumnElement[bool]:
-    """What holds of a user whose credentials are good at that moment, but for being active."""
-    return or_(col(User.locked_until).is_(None), col(User.locked_until) <= moment)
 
 
 class Role(SQLModel, table=True):
@@ -105,7 +100,7 @@ class UserRole(SQLModel, table=True):
         Index("ix_backoffice_user_role_role", "role_id"),
     )
 
-    user_id: uuid.UUID = Field(primary_key=True)
+    user_id: uuid.UUID = Field(sa_type=UserKey, primary_key=True)
     role_id: uuid.UUID = Field(primary_key=True)
 
 
@@ -125,7 +120,7 @@ class UserSession(SQLModel, table=True):
     )
 
     id: uuid.UUID = _id()
-    user_id: uuid.UUID
+    user_id: uuid.UUID = Field(sa_type=UserKey)
     kind: str = Field(max_length=16)
     #: Counts the refresh tokens that this session has given out; only the newest is good.
     generation: int = 0
@@ -159,7 +154,7 @@ class ApiKey(SQLModel, table=True):
     )
 
     id: uuid.UUID = _id()
-    user_id: uuid.UUID
+    user_id: uuid.UUID = Field(sa_type=UserKey)
     name: str = Field(max_length=100)
     #: The public first part of the key, by which it is found and recognised.
     prefix: str = Field(max_length=32)
@@ -242,7 +237,7 @@ class Revocation(SQLModel, table=True):
     #: In the order of the commits, without a gap.
     number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     #: From whom; None stands for everybody. No foreign key: the user may be gone.
-    user_id: uuid.UUID | None = None
+    user_id: uuid.UUID | None = Field(default=None, sa_type=UserKey)
     at: datetime
 
 
@@ -294,7 +289,7 @@ class LinkToken(SQLModel, table=True):
 
     #: SHA-256 of the token, which has 256 bits of chance.
     digest: str = Field(max_length=64, primary_key=True, repr=False)
-    user_id: uuid.UUID
+    user_id: uuid.UUID = Field(sa_type=UserKey)
     #: `verify`, `reset` or `address`.
     purpose: str = Field(max_length=16)
     #: The address that it was sent to, which is proved by it.
@@ -316,7 +311,7 @@ class LinkRequest(SQLModel, table=True):
     asked: str = Field(max_length=16)
     email: str = Field(max_length=320)
     #: Whose address is to change. No foreign key: the account may be gone by then.
-    user_id: uuid.UUID | None = None
+    user_id: uuid.UUID | None = Field(default=None, sa_type=UserKey)
     #: The client's.
     address: str = Field(default="", max_length=64)
     at: datetime

@@ -6,10 +6,11 @@ from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Generic, Literal
 
 from sqlalchemy import func
 from sqlmodel import col, select
+from typing_extensions import TypeVar
 
 from backoffice.auth import audit
 from backoffice.auth.credentials import digest
@@ -20,24 +21,26 @@ from backoffice.auth.models import (
     User,
     UserRole,
     UserSession,
-    unlocked,
 )
 from backoffice.auth.permissions import EVERYTHING, grants, intersection
 from backoffice.auth.sessions import BROWSER
+from backoffice.auth.user_records import UserRecords
 from backoffice.core import Clock, Database
 
 Method = Literal["jwt", "api_key", "session"]
 Kind = Literal["user", "service"]
 
+#: The key of a user: of an adopted table it may be an integer, and then it is `Principal[int]`.
+K = TypeVar("K", default=uuid.UUID)
 #: Characters of a digest that the database compares.
 _TOLD = 8
 
 
 @dataclass(frozen=True)
-class Principal:
+class Principal(Generic[K]):
     """Who is calling. `permissions` are those in force now: the owner's, within the scopes."""
 
-    id: uuid.UUID
+    id: K
     kind: Kind
     method: Method
     permissions: frozenset[str]
@@ -55,7 +58,7 @@ class Principal:
     #: Whether the credential may make, change and end credentials.
     manages_credentials: bool = True
     #: The user in whose place somebody else acts; None where nobody does.
-    acting_for: uuid.UUID | None = None
+    acting_for: K | None = None
     #: The names of the owner's roles.
     roles: frozenset[str] = frozenset()
 
@@ -73,7 +76,9 @@ class Principal:
 class Principals:
     """Reads principals; an owner who is not active, or is locked, is none."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, records: UserRecords) -> None:
+        self._records = records
+        self._user = records.user
         self._database = database
         self._clock = clock
 
@@ -82,9 +87,9 @@ class Principals:
     ) -> tuple[Principal, UserSession] | None:
         """The owner of a session, and the session, whatever has become of it; None if none."""
         rows = await self._rows(
-            select(User, UserSession, RolePermission.permission, Role.name)
-            .join(UserSession, col(UserSession.user_id) == col(User.id))
-            .where(UserSession.id == id, col(User.is_service).is_(False))
+            select(self._user, UserSession, RolePermission.permission, Role.name)
+            .join(UserSession, col(UserSession.user_id) == col(self._user.id))
+            .where(UserSession.id == id, col(self._user.is_service).is_(False))
         )
         if not rows:
             return None
@@ -97,8 +102,8 @@ class Principals:
         # secret as it does an unknown key: by no row, which takes as long.
         told = func.substr(col(ApiKey.digest), 1, _TOLD) == wanted[:_TOLD]
         rows = await self._rows(
-            select(User, ApiKey, RolePermission.permission, Role.name)
-            .join(ApiKey, col(ApiKey.user_id) == col(User.id))
+            select(self._user, ApiKey, RolePermission.permission, Role.name)
+            .join(ApiKey, col(ApiKey.user_id) == col(self._user.id))
             .where(ApiKey.prefix == prefix, told)
         )
         if not rows or not hmac.compare_digest(wanted, rows[0][1].digest):
@@ -125,8 +130,8 @@ class Principals:
         self, kind: type[UserSession] | type[ApiKey], ids: Collection[uuid.UUID]
     ) -> Collection[list[Any]]:
         rows = await self._rows(
-            select(User, kind, RolePermission.permission, Role.name)
-            .join(kind, col(kind.user_id) == col(User.id))
+            select(self._user, kind, RolePermission.permission, Role.name)
+            .join(kind, col(kind.user_id) == col(self._user.id))
             .where(col(kind.id).in_(ids))
         )
         grouped: dict[uuid.UUID, list[Any]] = defaultdict(list)
@@ -136,10 +141,10 @@ class Principals:
 
     async def _rows(self, query: Any) -> list[Any]:
         query = (
-            query.outerjoin(UserRole, col(UserRole.user_id) == col(User.id))
+            query.outerjoin(UserRole, col(UserRole.user_id) == col(self._user.id))
             .outerjoin(RolePermission, col(RolePermission.role_id) == col(UserRole.role_id))
             .outerjoin(Role, col(Role.id) == col(UserRole.role_id))
-            .where(col(User.is_active), unlocked(self._clock.now()))
+            .where(col(self._user.is_active), self._records.unlocked(self._clock.now()))
         )
         async with self._database.session() as opened:
             return list((await opened.exec(query)).all())

@@ -16,7 +16,7 @@ from backoffice.auth.models import LinkToken, User
 from backoffice.auth.revocations import Revocations
 from backoffice.auth.row_locks import held_user
 from backoffice.auth.sessions import Client
-from backoffice.auth.users import Users, UserTable
+from backoffice.auth.users import Users
 from backoffice.core import Conflict, Database, Events
 
 
@@ -56,7 +56,7 @@ class Recovery:
         """InvalidLink where a token is not good now; nothing is changed by looking."""
         async with self._database.session() as session:
             found = await self._links.look(session, token, *purposes)
-            _check_owner(await session.get(User, found.user_id), found)
+            _check_owner(await self._users.table(session).get(found.user_id), found)
 
     async def verify(self, token: str, client: Client) -> None:
         """Take the proof of an address: the account's own, or the one that it changes to.
@@ -77,7 +77,7 @@ class Recovery:
         refused: then the link is good still."""
         async with self._database.session() as session:
             found = await self._links.look(session, token, "reset")
-            user = _check_owner(await session.get(User, found.user_id), found)
+            user = _check_owner(await self._users.table(session).get(found.user_id), found)
             await session.commit()
             # Before the token is taken: who is refused a password may try another.
             hashed = await self._users.new_hash(session, user, password)
@@ -86,7 +86,7 @@ class Recovery:
             if not user.is_verified:
                 # Somebody else may have registered the address before its owner came.
                 await self._keys.end_all(session, user.id, actor=subject, address=client.address)
-            await UserTable(session).update(user, {"is_verified": True})
+            await self._users.table(session).update(user, {"is_verified": True})
             await self._users.store_password(
                 session, user, hashed, actor=subject, address=client.address
             )
@@ -112,11 +112,11 @@ class Recovery:
         both, none waits for ever.
         """
         found = await self._links.look(session, token, *purposes)
-        user = _check_owner(await held_user(session, found.user_id), found)
+        user = _check_owner(await held_user(session, self._users.records, found.user_id), found)
         return user, await self._links.spend(session, token, *purposes)
 
     async def _prove(self, session: AsyncSession, user: User, client: Client) -> None:
-        await UserTable(session).update(user, {"is_verified": True})
+        await self._users.table(session).update(user, {"is_verified": True})
         subject = audit.user(user.id)
         verified = EmailVerified(actor=subject, subject=subject, address=client.address)
         await self._events.emit(verified, session)
@@ -127,7 +127,7 @@ class Recovery:
     ) -> None:
         old, subject = user.email, audit.user(user.id)
         try:
-            await UserTable(session).update(user, {"email": email, "is_verified": True})
+            await self._users.table(session).update(user, {"email": email, "is_verified": True})
         except exceptions.UserAlreadyExists:
             raise Conflict(
                 "The address has an account of its own by now.", code="email_taken"

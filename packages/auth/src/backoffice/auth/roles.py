@@ -16,6 +16,7 @@ from backoffice.auth.permissions import EVERYTHING, parsed
 from backoffice.auth.remembered import EVERYBODY
 from backoffice.auth.revocations import Revocations
 from backoffice.auth.row_locks import hold_users
+from backoffice.auth.user_records import UserRecords
 from backoffice.core import Conflict, Database, Events, InvalidInput, NotFound
 
 _NAME_LENGTH, _DESCRIPTION_LENGTH = 64, 500
@@ -26,7 +27,14 @@ _NAMED_AT_ONCE = 5000
 class Roles:
     """The roles of the app."""
 
-    def __init__(self, database: Database, events: Events, revocations: Revocations) -> None:
+    def __init__(
+        self,
+        database: Database,
+        events: Events,
+        revocations: Revocations,
+        records: UserRecords,
+    ) -> None:
+        self._records = records
         self._database = database
         self._events = events
         self._revocations = revocations
@@ -119,7 +127,7 @@ class Roles:
     async def grant(self, user_id: uuid.UUID, name: str, *, actor: str) -> bool:
         """Give a user a role; False if they hold it already."""
         async with self._database.session() as session:
-            await hold_users(session, col(User.id) == user_id)
+            await hold_users(session, self._records, col(self._records.user.id) == user_id)
             role_id = (await _named(session, name)).id
             try:
                 added = await self.add_to(session, user_id, name, actor=actor)
@@ -147,7 +155,7 @@ class Roles:
     async def revoke(self, user_id: uuid.UUID, name: str, *, actor: str) -> bool:
         """Take a role from a user; False if they do not hold it."""
         async with self._database.session() as session:
-            await hold_users(session, col(User.id) == user_id)
+            await hold_users(session, self._records, col(self._records.user.id) == user_id)
             taken = await self.take_from(session, user_id, name, actor=actor)
             await self._revocations.commit(session, user_id)
         return taken
@@ -169,7 +177,7 @@ class Roles:
         self, session: AsyncSession, user_id: uuid.UUID, names: Iterable[str], *, actor: str
     ) -> None:
         """Let a user hold exactly these roles, in the transaction given."""
-        await hold_users(session, col(User.id) == user_id)
+        await hold_users(session, self._records, col(self._records.user.id) == user_id)
         held, wanted = set(await _names_of(session, user_id)), set(names)
         for name in sorted(wanted - held):
             await self.add_to(session, user_id, name, actor=actor)

@@ -8,23 +8,28 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backoffice.auth.models import User
+from backoffice.auth.user_records import UserRecords
 
 
-async def held_user(session: AsyncSession, id: uuid.UUID) -> User | None:
+async def held_user(session: AsyncSession, records: UserRecords, id: uuid.UUID) -> User | None:
     """The user as of now, held until the transaction ends; None if there is none."""
-    await hold_users(session, col(User.id) == id)
-    return await session.get(User, id, populate_existing=True)
+    await hold_users(session, records, col(records.user.id) == id)
+    return await session.get(records.user, id, populate_existing=True)
 
 
 async def hold_users(
-    session: AsyncSession, *which: ColumnExpressionArgument[bool], for_deletion: bool = False
+    session: AsyncSession,
+    records: UserRecords,
+    *which: ColumnExpressionArgument[bool],
+    for_deletion: bool = False,
 ) -> int:
     """Hold these users until the transaction ends, in one order; how many there are."""
+    user = records.user
     if session.get_bind().dialect.name == "sqlite":  # which holds the database for who writes
-        nothing = update(User).where(*which).values(is_active=User.is_active)
+        nothing = update(user).where(*which).values(email=user.email)
         done = await session.exec(nothing.execution_options(synchronize_session=False))
         return int(done.rowcount)
-    rows = select(User.id).where(*which).order_by(col(User.id))
+    rows = select(user.id).where(*which).order_by(col(user.id))
     # Whoever only refers to a user, as a new session does, need not wait, unless the user goes.
     held = await session.exec(rows.with_for_update(key_share=not for_deletion))
     return len(held.all())

@@ -2,7 +2,7 @@
 
 import uuid
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
 
@@ -113,7 +113,7 @@ class Me(BaseModel):
     permissions: list[str]
 
     @classmethod
-    def of(cls, user: User, method: str, permissions: frozenset[str]) -> "Me":
+    def of(cls, user: User, method: str, permissions: frozenset[str]) -> Self:
         """The account as its owner sees it."""
         return cls(
             id=user.id,
@@ -124,6 +124,13 @@ class Me(BaseModel):
             method=method,
             permissions=sorted(permissions),
         )
+
+
+class AdoptedMe(Me):
+    """The same of a table that the app had before: its key, and perhaps no date."""
+
+    id: uuid.UUID | int  # type: ignore[assignment]
+    created_at: datetime | None  # type: ignore[assignment]
 
 
 class PasswordChange(Body):

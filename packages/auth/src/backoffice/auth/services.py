@@ -31,6 +31,7 @@ from backoffice.auth.sign_in import SignIn
 from backoffice.auth.standing import Standing
 from backoffice.auth.tickets import Tickets
 from backoffice.auth.tokens import AccessTokens
+from backoffice.auth.user_records import UserRecords
 from backoffice.auth.users import UserManager, Users
 from backoffice.auth.websockets import WebSockets
 from backoffice.core import Clock, Database, Events, Settings
@@ -50,6 +51,8 @@ class Services:
     limiter: Limiter
     outbox: Outbox
     manager: type[UserManager]
+    #: Which table the users are in.
+    records: UserRecords
     passwords: Passwords
     ring: KeyRing
     revocations: Revocations
@@ -69,6 +72,7 @@ class Services:
             issuer=self.settings.issuer,
             audience=self.settings.audience,
             lifetime=self.settings.access_lifetime,
+            read_id=self.records.read_id,
         )
 
     @cached_property
@@ -82,17 +86,25 @@ class Services:
             self.tokens,
             self.revocations,
             self.core.secrets(),
+            self.records,
         )
 
     @cached_property
     def roles(self) -> Roles:
         """Roles, and who holds them."""
-        return Roles(self.database, self.events, self.revocations)
+        return Roles(self.database, self.events, self.revocations, self.records)
 
     @cached_property
     def keys(self) -> ApiKeys:
         """API keys."""
-        return ApiKeys(self.database, self.events, self.clock, self.revocations, self.settings)
+        return ApiKeys(
+            self.database,
+            self.events,
+            self.clock,
+            self.revocations,
+            self.settings,
+            self.records,
+        )
 
     @cached_property
     def links(self) -> Links:
@@ -108,13 +120,19 @@ class Services:
     def requests(self) -> LinkRequests:
         """Links that strangers ask for."""
         return LinkRequests(
-            self.database, self.events, self.clock, self.outbox, self.links, self.letters
+            self.database,
+            self.events,
+            self.clock,
+            self.outbox,
+            self.links,
+            self.letters,
+            self.records,
         )
 
     @cached_property
     def guesses(self) -> Guesses:
         """How often a password may be tried."""
-        return Guesses(self.limiter, self.database, self.clock, self.settings)
+        return Guesses(self.limiter, self.database, self.clock, self.settings, self.records)
 
     @cached_property
     def users(self) -> Users:
@@ -132,6 +150,7 @@ class Services:
             self.links,
             self.guesses,
             self.manager,
+            self.records,
         )
 
     @cached_property
@@ -174,7 +193,7 @@ class Services:
     @cached_property
     def principals(self) -> Principals:
         """Whom good credentials stand for."""
-        return Principals(self.database, self.clock)
+        return Principals(self.database, self.clock, self.records)
 
     @cached_property
     def standing(self) -> Standing:
@@ -248,8 +267,10 @@ async def opened(
     limiter: Limiter,
     outbox: Outbox,
     manager: type[UserManager],
+    records: UserRecords,
 ) -> AsyncIterator[Services]:
     """The services on this database; their threads and tasks end with the run."""
+    await records.check(database)
     revocations = Revocations(database, clock, settings.revocation_lag.total_seconds())
     last_uses = LastUses(database)
     async with (
@@ -267,6 +288,7 @@ async def opened(
             limiter=limiter,
             outbox=outbox,
             manager=manager,
+            records=records,
             passwords=passwords,
             ring=ring,
             revocations=revocations,

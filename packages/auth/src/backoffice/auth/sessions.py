@@ -13,10 +13,11 @@ from starlette.requests import HTTPConnection
 from backoffice.auth import audit
 from backoffice.auth.credentials import REFRESH, Seal
 from backoffice.auth.events import SignedOut, TokenReused
-from backoffice.auth.models import User, UserSession, unlocked
+from backoffice.auth.models import User, UserSession
 from backoffice.auth.revocations import Revocations
 from backoffice.auth.settings import AuthSettings
 from backoffice.auth.tokens import AccessTokens
+from backoffice.auth.user_records import UserRecords
 from backoffice.core import Clock, Database, Events, NotFound, Unauthenticated
 from backoffice.ratelimit import client_address, client_network
 
@@ -63,8 +64,10 @@ class Sessions:
         tokens: AccessTokens,
         revocations: Revocations,
         secrets: Sequence[bytes],
+        records: UserRecords,
     ) -> None:
         self._revocations = revocations
+        self._records = records
         self._database = database
         self._events = events
         self._clock = clock
@@ -130,7 +133,7 @@ class Sessions:
             raise _not_good()
         id, generation = named
         async with self._database.session() as session:
-            row = await _with_active_owner(session, id, self._clock.now())
+            row = await self._with_active_owner(session, id)
             if row is None or not self.alive(row):
                 raise _not_good()
             if await self._rotated(session, id, generation, client):
@@ -206,7 +209,7 @@ class Sessions:
             return None
         id, generation = named
         async with self._database.session() as session:
-            row = await _with_active_owner(session, id, self._clock.now())
+            row = await self._with_active_owner(session, id)
         good = row is not None and row.generation == generation and self.alive(row)
         return row if good else None
 
@@ -310,18 +313,16 @@ class Sessions:
             await self._events.emit(event, session)
             await self._revocations.commit(session, row.user_id)
 
-
-async def _with_active_owner(
-    session: AsyncSession, id: uuid.UUID, moment: datetime
-) -> UserSession | None:
-    found = await session.exec(
-        select(UserSession)
-        .join(User, col(User.id) == col(UserSession.user_id))
-        .where(UserSession.id == id, UserSession.kind == TOKEN, col(User.is_active))
-        .where(unlocked(moment))
-        .where(col(User.is_service).is_(False))
-    )
-    return found.one_or_none()
+    async def _with_active_owner(self, session: AsyncSession, id: uuid.UUID) -> UserSession | None:
+        user = self._records.user
+        found = await session.exec(
+            select(UserSession)
+            .join(user, col(user.id) == col(UserSession.user_id))
+            .where(UserSession.id == id, UserSession.kind == TOKEN, col(user.is_active))
+            .where(self._records.unlocked(self._clock.now()))
+            .where(col(user.is_service).is_(False))
+        )
+        return found.one_or_none()
 
 
 def _not_good() -> Unauthenticated:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from copy import copy
 from dataclasses import dataclass, field
 from secrets import token_hex
-from typing import TYPE_CHECKING, ClassVar, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, Unpack
 from uuid import UUID
 
 from starlette.datastructures import URL
@@ -38,7 +38,7 @@ PASSWORD = "correct horse battery staple"  # noqa: S105
 class Caller(TypedDict, total=False):
     """Who signs in, and by what; see `Accounts.signed_in`."""
 
-    user: User | UUID
+    user: User | UUID | int
     roles: Iterable[str]
     permissions: Iterable[str]
     superuser: bool
@@ -132,10 +132,12 @@ class Accounts:
         await self._grant(found, roles, permissions)
         return found
 
-    async def _existing(self, email: str | None, user: User | UUID | None) -> User | None:
+    async def _existing(self, email: str | None, user: User | UUID | int | None) -> User | None:
         users = self.services.users
         if user is not None:
-            return await users.get(user.id if isinstance(user, User) else user)
+            # Any: the class of an adopted table is another one, and its key may be an integer.
+            id: Any = user if isinstance(user, UUID | int) else user.id
+            return await users.get(id)
         try:
             return None if email is None else await users.find(email)
         except NotFound:

@@ -34,13 +34,14 @@ from backoffice.auth.guesses import Guesses
 from backoffice.auth.letters import Letters
 from backoffice.auth.link_requests import Asked, LinkRequests
 from backoffice.auth.links import Links
-from backoffice.auth.models import User, unlocked
+from backoffice.auth.models import User
 from backoffice.auth.password_policy import personal
 from backoffice.auth.passwords import Passwords
 from backoffice.auth.revocations import Revocations
 from backoffice.auth.roles import Roles
 from backoffice.auth.row_locks import hold_users
 from backoffice.auth.sessions import Client, Sessions
+from backoffice.auth.user_records import UserRecords
 from backoffice.core import Clock, Conflict, Database, Events, InvalidInput, NotFound
 
 #: In place of a hash: no password verifies against it, at the cost of one that does.
@@ -77,39 +78,32 @@ class NewUser(BaseUserCreate):
 class UserTable(BaseUserDatabase[User, uuid.UUID]):
     """fastapi-users' view of the table, within one transaction."""
 
-    def __init__(self, session: AsyncSession) -> None:
+    def __init__(self, session: AsyncSession, records: UserRecords | None = None) -> None:
         self.session = session
+        self.records = records or UserRecords()
 
     async def get(self, id: uuid.UUID) -> User | None:
         """The user with that id."""
-        return await self.session.get(User, id)
+        return await self.session.get(self.records.user, id)
 
     async def get_by_email(self, email: str) -> User | None:
         """The user with that (normalised) address."""
-        return (await self.session.exec(select(User).where(User.email == email))).one_or_none()
+        found = select(self.records.user).where(self.records.has_email(email))
+        return (await self.session.exec(found)).one_or_none()
 
     async def create(self, create_dict: dict[str, Any]) -> User:
         """Add a user; of two at once with one address, the second is UserAlreadyExists."""
-        user = User(**create_dict)
-        self.session.add(user)
-        return await self._flushed(user)
+        try:
+            return await self.records.add(self.session, create_dict)
+        except IntegrityError:
+            await self.session.rollback()
+            raise exceptions.UserAlreadyExists from None
 
     async def update(self, user: User, update_dict: dict[str, Any]) -> User:
         """Set fields of a user."""
-        for field, value in update_dict.items():
-            setattr(user, field, value)
-        self.session.add(user)
-        return await self._flushed(user)
-
-    async def delete(self, user: User) -> None:
-        """Delete a user; sessions, keys and roles go by the tables' cascade."""
-        await self.session.delete(user)
-        await self.session.flush()
-
-    async def _flushed(self, user: User) -> User:
         id = user.id
         try:
-            await self.session.flush()
+            await self.records.set(self.session, user, update_dict)
         except IntegrityError:
             await self.session.rollback()
             raise exceptions.UserAlreadyExists from None
@@ -117,6 +111,10 @@ class UserTable(BaseUserDatabase[User, uuid.UUID]):
             await self.session.rollback()
             raise NotFound(f"there is no user {id} any more") from None
         return user
+
+    async def delete(self, user: User) -> None:
+        """Delete a user; sessions, keys and roles go by the tables' cascade."""
+        await self.records.delete(self.session, user)
 
 
 class UserManager(UUIDIDMixin, BaseUserManager[User, uuid.UUID]):
@@ -131,8 +129,14 @@ class UserManager(UUIDIDMixin, BaseUserManager[User, uuid.UUID]):
     user_db: UserTable
     password_helper: Passwords
 
-    def __init__(self, session: AsyncSession, passwords: Passwords, clock: Clock) -> None:
-        super().__init__(UserTable(session), passwords)
+    def __init__(
+        self,
+        session: AsyncSession,
+        passwords: Passwords,
+        clock: Clock,
+        records: UserRecords | None = None,
+    ) -> None:
+        super().__init__(UserTable(session, records), passwords)
         self._clock = clock
 
     async def validate_password(self, password: str, user: Any) -> None:
@@ -172,22 +176,26 @@ class UserManager(UUIDIDMixin, BaseUserManager[User, uuid.UUID]):
         None costs the same. True holds the user's row until the transaction ends: neither a new
         password nor a deactivation can come between the proof and what is done upon it.
         """
-        session = self.user_db.session
+        session, records = self.user_db.session, self.user_db.records
         stored = user.hashed_password if user else None
         # Hands the connection back while hashing: many sign-ins must not drain the pool.
         await session.commit()
         right, better = await self.password_helper.verified(password, stored)
         if user is None or not right:
             return False
+        good = (
+            col(records.user.is_active),
+            col(records.user.is_service).is_(False),
+            records.unlocked(self._clock.now()),
+        )
         held = await session.exec(
-            update(User)
-            .where(col(User.id) == user.id, col(User.hashed_password) == stored)
-            .where(col(User.is_active), col(User.is_service).is_(False))
-            .where(unlocked(self._clock.now()))
+            update(records.user)
+            .where(col(records.user.id) == user.id, col(records.user.hashed_password) == stored)
+            .where(*good)
             .values(hashed_password=better or stored)
             .execution_options(synchronize_session=False)
         )
-        return bool(held.rowcount == 1)
+        return bool(held.rowcount == 1) and await records.still(session, user.id, *good)
 
     async def _update(self, user: User, update_dict: dict[str, Any]) -> User:
         if (password := update_dict.pop("password", None)) is not None:
@@ -215,7 +223,10 @@ class Users:
         links: Links,
         guesses: Guesses,
         manager: type[UserManager] = UserManager,
+        records: UserRecords | None = None,
     ) -> None:
+        #: Which table they are in.
+        self.records = records or UserRecords()
         #: With whose hooks accounts are made and changed.
         self.manager_type = manager
         self._revocations = revocations
@@ -232,7 +243,11 @@ class Users:
 
     def manager(self, session: AsyncSession) -> UserManager:
         """fastapi-users' manager within this transaction."""
-        return self.manager_type(session, self._passwords, self._clock)
+        return self.manager_type(session, self._passwords, self._clock, self.records)
+
+    def table(self, session: AsyncSession) -> UserTable:
+        """fastapi-users' view of the table within this transaction."""
+        return UserTable(session, self.records)
 
     async def register(self, email: str, password: str, client: Client) -> None:
         """Create an account for a stranger; says nothing if the address is taken."""
@@ -242,7 +257,7 @@ class Users:
                     NewUser(email=email, password=password), safe=True
                 )
             except exceptions.UserAlreadyExists:
-                known = await UserTable(session).get_by_email(email)
+                known = await self.table(session).get_by_email(email)
                 subject = audit.user(known.id) if known is not None else ""
                 event: AuthEvent = RegisteredAgain(subject=subject, address=client.address)
                 asked: Asked = "registered"
@@ -290,7 +305,7 @@ class Users:
         }
         async with self._database.session() as session:
             try:
-                user = await UserTable(session).create(fields)
+                user = await self.table(session).create(fields)
             except exceptions.UserAlreadyExists:
                 raise _taken(address) from None
             await self._created(session, user, roles, actor)
@@ -307,13 +322,13 @@ class Users:
     async def get(self, id: uuid.UUID) -> User:
         """The user with that id; NotFound if there is none."""
         async with self._database.session() as session:
-            return await _existing(session, id)
+            return await self._existing(session, id)
 
     async def find(self, email: str) -> User:
         """The user with that address; NotFound if there is none."""
         address = normal_email(email)
         async with self._database.session() as session:
-            user = await UserTable(session).get_by_email(address)
+            user = await self.table(session).get_by_email(address)
         if user is None:
             raise NotFound(f"no user has the address {address}")
         return user
@@ -321,18 +336,23 @@ class Users:
     async def all(self, *, limit: int = 1000, offset: int = 0) -> list[User]:
         """Users in the order of their addresses."""
         async with self._database.session() as session:
-            query = select(User).order_by(col(User.email)).limit(limit).offset(offset)
+            query = (
+                select(self.records.user)
+                .order_by(col(self.records.user.email))
+                .limit(limit)
+                .offset(offset)
+            )
             return list((await session.exec(query)).all())
 
     async def superusers(self) -> int:
         """How many active superusers there are."""
         async with self._database.session() as session:
-            return await _active_superusers(session)
+            return await _active_superusers(session, self.records)
 
     async def set_password(self, id: uuid.UUID, password: str, *, actor: str) -> None:
         """Set somebody's password; all their sessions end."""
         async with self._database.session() as session:
-            user = await _existing(session, id)
+            user = await self._existing(session, id)
             await session.commit()
             hashed = await self.new_hash(session, user, password)
             await self.store_password(session, user, hashed, actor=actor)
@@ -348,7 +368,7 @@ class Users:
     ) -> None:
         """Change one's own password, knowing the current one; other sessions end."""
         async with self._database.session() as session:
-            user = await _existing(session, id)
+            user = await self._existing(session, id)
             await session.commit()
             # Hashed before the proof, which holds the user's row: nobody waits for the hashing.
             hashed = await self.new_hash(session, user, new)
@@ -364,7 +384,7 @@ class Users:
 
         InvalidInput otherwise, and then that is in the audit log; TooManyRequests after too many.
         """
-        user = await session.get(User, id)
+        user = await self.table(session).get(id)
         async with self._guesses.counted(user.email if user is not None else "", client):
             if await self.manager(session).right_password(user, password):
                 return
@@ -394,7 +414,7 @@ class Users:
     ) -> None:
         """Store a new hash and commit: other sessions end, and links that were sent are void."""
         fields = {"hashed_password": hashed, "password_changed_at": self._clock.now()}
-        await UserTable(session).update(user, fields)
+        await self.table(session).update(user, fields)
         await self.manager(session).on_after_update(user, _told(fields))
         await self._sessions.end_all(session, user.id, keep)
         await self._links.void(session, user.id, ["reset", "address"])
@@ -420,7 +440,7 @@ class Users:
         if "email" in fields:
             fields = {**fields, "email": normal_email(fields["email"])}
         async with self._database.session() as session:
-            user = await _existing(session, id)
+            user = await self._existing(session, id)
             changed = {
                 each: value for each, value in fields.items() if getattr(user, each) != value
             }
@@ -431,9 +451,9 @@ class Users:
                 )
             if "email" in changed:
                 changed.setdefault("is_verified", False)
-            async with _superuser_left(session, user):
+            async with _superuser_left(session, self.records, user):
                 try:
-                    user = await UserTable(session).update(user, changed)
+                    user = await self.table(session).update(user, changed)
                 except exceptions.UserAlreadyExists:
                     raise _taken(str(changed.get("email"))) from None
             if changed.get("is_active") is False:
@@ -454,20 +474,27 @@ class Users:
     async def delete(self, id: uuid.UUID, *, actor: str) -> None:
         """Delete an account with its sessions and keys; Conflict for the last superuser."""
         async with self._database.session() as session:
-            await self._delete(session, await _existing(session, id), actor, "")
+            await self._delete(session, await self._existing(session, id), actor, "")
 
     async def leave(self, id: uuid.UUID, password: str, client: Client) -> None:
         """Delete one's own account, knowing the password; Conflict for the last superuser."""
         async with self._database.session() as session:
             await self.prove(session, id, password, client)
-            user = await _existing(session, id)
+            user = await self._existing(session, id)
             await self._delete(session, user, audit.user(id), client.address)
+
+    async def _existing(self, session: AsyncSession, id: uuid.UUID) -> User:
+        user = await self.table(session).get(id)
+        if user is None:
+            raise NotFound(f"there is no user {id}")
+        return user
 
     async def _delete(self, session: AsyncSession, user: User, actor: str, address: str) -> None:
         id = user.id
-        async with _superuser_left(session, user):
+        async with _superuser_left(session, self.records, user):
             # In the order in which others hold them: the account, and then what goes with it.
-            await hold_users(session, col(User.id) == id, for_deletion=True)
+            mine = col(self.records.user.id) == id
+            await hold_users(session, self.records, mine, for_deletion=True)
             await self._sessions.hold_all(session, id)
             await self.manager(session).delete(user)
         event = UserDeleted(actor=actor, subject=audit.user(id), address=address)
@@ -488,32 +515,29 @@ def _fields(user_create: BaseUserCreate, safe: bool) -> dict[str, Any]:
     return fields
 
 
-async def _existing(session: AsyncSession, id: uuid.UUID) -> User:
-    user = await session.get(User, id)
-    if user is None:
-        raise NotFound(f"there is no user {id}")
-    return user
-
-
 @asynccontextmanager
-async def _superuser_left(session: AsyncSession, user: User) -> AsyncIterator[None]:
+async def _superuser_left(
+    session: AsyncSession, records: UserRecords, user: User
+) -> AsyncIterator[None]:
     """Conflict if what is done within leaves no active superuser.
 
     All of them are held before: two may take each other's place at once.
     """
     matters = user.is_superuser and user.is_active
     if matters:
-        await hold_users(session, col(User.is_superuser), col(User.is_active), for_deletion=True)
+        held = (col(records.user.is_superuser), col(records.user.is_active))
+        await hold_users(session, records, *held, for_deletion=True)
     yield
-    if matters and await _active_superusers(session) == 0:
+    if matters and await _active_superusers(session, records) == 0:
         raise Conflict(
             "This is the last active superuser; make another one first.", code="last_superuser"
         )
 
 
-async def _active_superusers(session: AsyncSession) -> int:
+async def _active_superusers(session: AsyncSession, records: UserRecords) -> int:
+    user = records.user
     query = (
-        select(func.count()).select_from(User).where(col(User.is_superuser), col(User.is_active))
+        select(func.count()).select_from(user).where(col(user.is_superuser), col(user.is_active))
     )
     return (await session.exec(query)).one()
 

@@ -7,11 +7,15 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Dialect
 
+from backoffice.core import user_tables
+from backoffice.core.user_tables import UserTable
 from backoffice.migrations.histories import PackageHistory
 from backoffice.migrations.steps import Steps
 
 
-def upgrade(connection: Connection, history: PackageHistory, steps: Steps) -> None:
+def upgrade(
+    connection: Connection, history: PackageHistory, steps: Steps, user_table: str = ""
+) -> None:
     """Apply all pending revisions in one transaction: all of them, or none."""
     script = ScriptDirectory(history.folder)
     # Never begun beforehand: Alembic commits only what it has begun itself.
@@ -21,6 +25,7 @@ def upgrade(connection: Connection, history: PackageHistory, steps: Steps) -> No
             "script": script,
             "version_table": history.version_table,
             "transactional_ddl": True,
+            user_tables.OPTION: user_table,
             "fn": lambda heads, context: steps.upgrade(script, heads, context, guarded=True),
         },
     )
@@ -28,7 +33,12 @@ def upgrade(connection: Connection, history: PackageHistory, steps: Steps) -> No
         _run(context)
 
 
-def offline_sql(dialect: Dialect, history: PackageHistory, current: str | None) -> str:
+def offline_sql(
+    dialect: Dialect,
+    history: PackageHistory,
+    current: str | None,
+    user_table: UserTable | None = None,
+) -> str:
     """The SQL that would bring a database from `current` to the present."""
     script = ScriptDirectory(history.folder)
     steps = Steps(history.name, lambda _: None)
@@ -40,6 +50,7 @@ def offline_sql(dialect: Dialect, history: PackageHistory, current: str | None) 
             "version_table": history.version_table,
             "transactional_ddl": True,
             "as_sql": True,
+            user_tables.OPTION: user_table or "",
             "literal_binds": True,
             "output_buffer": written,
             "starting_rev": current,

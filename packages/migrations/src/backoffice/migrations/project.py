@@ -1,4 +1,4 @@
-"""Where the app's own Alembic history is."""
+"""Where the app's own Alembic history is, and what its table of users is called."""
 
 import tomllib
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Any
 
 from backoffice.core.discovery import project_folder, project_table
 from backoffice.core.errors import SetupError
+from backoffice.migrations.settings import MigrationSettings
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,14 @@ def app_history() -> AppHistory | None:
     if ini is None and not in_toml:
         return None
     return AppHistory(ini, pyproject if in_toml else None)
+
+
+def adopted_table(settings: MigrationSettings) -> str:
+    """The app's own table of users, as the settings or the project name it; "" where none is."""
+    named = settings.user_table or project_table().get("user_table", "")
+    if not isinstance(named, str):
+        raise SetupError("`user_table` under [tool.backoffice] must be the name of a table")
+    return named
 
 
 def _named(folder: Path) -> Path | None:

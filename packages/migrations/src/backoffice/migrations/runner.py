@@ -6,10 +6,11 @@ from sqlalchemy import Connection, Engine
 
 from backoffice.core.errors import BackofficeError
 from backoffice.core.settings import load
+from backoffice.core.user_tables import UserTable, reflected
 from backoffice.migrations.connections import file_missing, migrating, reading
 from backoffice.migrations.histories import APP, Migration, PackageHistory, installed, ordered
 from backoffice.migrations.locks import migration_lock
-from backoffice.migrations.project import AppHistory
+from backoffice.migrations.project import AppHistory, adopted_table
 from backoffice.migrations.settings import MigrationSettings
 from backoffice.migrations.standings import Standing, standing, standings
 
@@ -22,19 +23,22 @@ def upgrade(
     *,
     histories: Sequence[PackageHistory] | None = None,
     settings: MigrationSettings | None = None,
+    user_table: str | None = None,
     tell: Tell = lambda _: None,
 ) -> list[Migration]:
     """Apply what is pending: the packages' revisions, then those of the app's own history.
 
     Each package is one transaction. `histories` are the installed packages' unless given; `tell`
-    gets pieces of text about the progress. Any number of processes may call this at once: one
-    works, the others wait for it and find nothing to do.
+    gets pieces of text about the progress. `user_table` is the app's own table of users, by
+    default what the settings or the project name: the app's history goes first then. Any number of
+    processes may call this at once: one works, the others wait and find nothing to do.
 
     Blocks: from async code, `await anyio.to_thread.run_sync(upgrade, url)`. Raises Conflict for
     a history that the files and the database disagree about, once the others are done, and what
     `backoffice.migrations.errors` lists.
     """
     limits = settings or load(MigrationSettings)
+    adopted = adopted_table(limits) if user_table is None else user_table
     known = ordered(installed() if histories is None else histories)
     with (
         migrating(database_url, limits.lock_timeout) as engine,
@@ -44,8 +48,10 @@ def upgrade(
         # Only now, under the lock: whoever held it may have done it all.
         with connection.begin():
             found = standings(connection, known)
-        applied, refusals = _packages(connection, known, found, tell)
-        if app is not None:
+        first = _app(connection, app, tell) if app is not None and adopted else []
+        applied, refusals = _packages(connection, known, found, tell, adopted)
+        applied = first + applied
+        if app is not None and not adopted:
             applied += _app(connection, app, tell)
     if refusals:
         raise refusals[0]
@@ -88,10 +94,12 @@ def offline_sql(
     from backoffice.migrations import environment, packages
     from backoffice.migrations.steps import ahead
 
+    adopted = adopted_table(load(MigrationSettings))
     known = ordered(installed() if histories is None else histories)
     by_name = {history.name: history for history in known}
     written = []
     with reading(database_url) as engine:
+        users = _reflected(engine, adopted) if adopted else None
         for each in status(database_url, app, histories=known):
             if each.state == "present":
                 continue
@@ -99,10 +107,15 @@ def offline_sql(
                 raise ahead(each.history, ", ".join(each.current))
             if each.history in by_name:
                 history, current = by_name[each.history], next(iter(each.current), None)
-                written.append(packages.offline_sql(engine.dialect, history, current))
+                written.append(packages.offline_sql(engine.dialect, history, current, users))
             elif app is not None:
                 written.append(environment.offline_sql(app, engine.url, each.current))
     return "".join(written)
+
+
+def _reflected(engine: Engine, name: str) -> UserTable:
+    with engine.connect() as connection:
+        return reflected(connection, name)
 
 
 def _standings(engine: Engine, histories: Sequence[PackageHistory]) -> list[Standing]:
@@ -117,6 +130,7 @@ def _packages(
     histories: Sequence[PackageHistory],
     found: Sequence[Standing],
     tell: Tell,
+    user_table: str,
 ) -> tuple[list[Migration], list[BackofficeError]]:
     if all(each.state == "present" for each in found):
         return [], []
@@ -130,7 +144,7 @@ def _packages(
             refusals.append(ahead(history.name, ", ".join(each.current)))
         elif each.state == "pending":
             steps = Steps(history.name, tell)
-            packages.upgrade(connection, history, steps)
+            packages.upgrade(connection, history, steps, user_table)
             applied += steps.applied
     return applied, refusals
 

@@ -8,12 +8,17 @@ from backoffice.admin.accounts.api_keys import ApiKeyView
 from backoffice.admin.accounts.audit import AuditView
 from backoffice.admin.accounts.roles import RoleView
 from backoffice.admin.accounts.sessions import SessionView
-from backoffice.admin.accounts.users import UserView
+from backoffice.admin.accounts.users import UserAdmin, UserView
 from backoffice.admin.accounts.views import AccountView
+from backoffice.auth import User
 
 VIEWS: tuple[type[AccountView], ...] = (UserView, RoleView, ApiKeyView, SessionView, AuditView)
 
 
-def account_views(resources: Mapping[type[SQLModel], str]) -> list[AccountView]:
+def account_views(
+    resources: Mapping[type[SQLModel], str], user_model: type[User]
+) -> list[AccountView]:
     """A view of each kind, that can refer to records of these resources."""
-    return [each(each.admin, resources) for each in VIEWS]
+    options = type("UserAdmin", (UserAdmin,), {"model": user_model})
+    users = UserView(options, resources)
+    return [users, *(each(each.admin, resources) for each in VIEWS if each is not UserView)]

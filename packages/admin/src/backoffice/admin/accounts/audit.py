@@ -2,9 +2,9 @@
 
 # ruff: noqa: ARG002 - starlette-admin calls these hooks with all that it has
 
-import uuid
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from sqlmodel import col, select
 from starlette.requests import Request
@@ -13,7 +13,8 @@ from starlette_admin.fields import BaseField
 from backoffice.admin.accounts.views import AccountView
 from backoffice.admin.model_admin import ModelAdmin
 from backoffice.admin.visits import visit_of
-from backoffice.auth import AuditEntry, User
+from backoffice.auth import AuditEntry
+from backoffice.auth.user_records import UserRecords
 
 _NAMED = ("actor", "subject")
 _USER = "user:"
@@ -75,14 +76,16 @@ class AuditView(AccountView):
         }
 
     async def _emails(self, request: Request, mentioned: set[str]) -> dict[str, str]:
-        ids = {found for each in mentioned if (found := _user_id(each)) is not None}
-        query = select(User.id, User.email).where(col(User.id).in_(ids))
+        records = visit_of(request).services.records
+        ids = {found for each in mentioned if (found := _user_id(each, records)) is not None}
+        user = records.user
+        query = select(user.id, user.email).where(col(user.id).in_(ids))
         rows = (await self.session(request).exec(query)).all()
         return {f"{_USER}{id}": email for id, email in rows}
 
 
-def _user_id(name: str) -> uuid.UUID | None:
+def _user_id(name: str, records: UserRecords) -> UUID | None:
     try:
-        return uuid.UUID(name.removeprefix(_USER)) if name.startswith(_USER) else None
+        return records.read_id(name.removeprefix(_USER)) if name.startswith(_USER) else None
     except ValueError:
         return None

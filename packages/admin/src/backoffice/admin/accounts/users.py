@@ -54,10 +54,13 @@ class UserView(AccountView):
     }
 
     def made_fields(
-        self, model: type[SQLModel], resources: Mapping[type[SQLModel], str]
+        self,
+        model: type[SQLModel],  # noqa: ARG002
+        resources: Mapping[type[SQLModel], str],
     ) -> list[BaseField]:
         """Columns, the roles held, and a password for somebody new."""
-        fields = super().made_fields(model, resources)
+        # Those of our own class, whatever table the users are in: the attributes are the same.
+        fields = super().made_fields(User, resources)
         for each in fields:
             each.exclude_from_create = each.name in ("is_active", "is_verified")
         roles = ChoicesField("roles", choices_loader=_offered_roles)

@@ -1,5 +1,6 @@
 """`backoffice users`: accounts from a shell."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -28,8 +29,13 @@ def shown(user: User, roles: list[str]) -> dict[str, Any]:
         "is_verified": user.is_verified,
         "is_service": user.is_service,
         "roles": roles,
-        "created_at": user.created_at.isoformat(timespec="seconds"),
+        "created_at": _moment(user.created_at),
     }
+
+
+def _moment(moment: datetime | None) -> str | None:
+    """None for a user of an adopted table who was there before."""
+    return None if moment is None else moment.isoformat(timespec="seconds")
 
 
 @users.command("create")

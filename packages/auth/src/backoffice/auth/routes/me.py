@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from backoffice.auth.principals import Principal
 from backoffice.auth.routes.answers import check_manages
-from backoffice.auth.schemas import Accepted, AddressChange, Farewell, Me, PasswordChange
+from backoffice.auth.schemas import Accepted, AddressChange, AdoptedMe, Farewell, Me, PasswordChange
 from backoffice.auth.sessions import Client
 
 if TYPE_CHECKING:
@@ -18,11 +18,13 @@ def add(router: APIRouter, auth: "Auth") -> None:
     services = auth.services
     signed_in = auth.require()
 
-    @router.get("/me")
+    shown = AdoptedMe if auth.users.adopted else Me
+
+    @router.get("/me", response_model=shown)
     async def me(request: Request, who: Annotated[Principal, signed_in]) -> Me:
         """The caller's account and what they may do, by this credential."""
         user = await services.of(request).users.get(who.id)
-        return Me.of(user, who.method, who.permissions)
+        return shown.of(user, who.method, who.permissions)
 
     @router.patch("/me", status_code=202)
     async def change_address(

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from backoffice.core.user_tables import UserTable, declared, make_way, present
+
 revision = "auth_0001"
 down_revision = None
 branch_labels = None
@@ -13,6 +15,35 @@ _MOMENT = sa.DateTime(timezone=True)
 
 def upgrade() -> None:
     """Create the tables, where the app's own `create_all` has not done it before."""
+    users = declared(op.get_context())
+    if users.adopted:
+        make_way(op.get_context(), users)
+        _create_accounts(users)
+    else:
+        _create_users()
+    _create_roles(users)
+    _create_credentials(users)
+    _create_audit()
+
+
+def _create_accounts(users: UserTable) -> None:
+    """What is kept beside the app's own table; a user without a row is an ordinary one."""
+    op.create_table(
+        "backoffice_account",
+        sa.Column("user_id", users.key_type, nullable=False, autoincrement=False),
+        sa.Column("is_active", sa.Boolean(), nullable=False, server_default=sa.true()),
+        sa.Column("is_superuser", sa.Boolean(), nullable=False, server_default=sa.false()),
+        sa.Column("is_verified", sa.Boolean(), nullable=False, server_default=sa.false()),
+        sa.Column("created_at", _MOMENT, nullable=True),
+        sa.Column("password_changed_at", _MOMENT, nullable=True),
+        sa.PrimaryKeyConstraint("user_id", name="pk_backoffice_account"),
+        sa.ForeignKeyConstraint(
+            ["user_id"], [users.key], name="fk_backoffice_account_user", ondelete="CASCADE"
+        ),
+    )
+
+
+def _create_users() -> None:
     op.create_table(
         "backoffice_user",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -27,6 +58,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("email", name="uq_backoffice_user_email"),
         if_not_exists=True,
     )
+
+
+def _create_roles(users: UserTable) -> None:
     op.create_table(
         "backoffice_role",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -51,12 +85,12 @@ def upgrade() -> None:
     )
     op.create_table(
         "backoffice_user_role",
-        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("user_id", users.key_type, nullable=False),
         sa.Column("role_id", sa.Uuid(), nullable=False),
         sa.PrimaryKeyConstraint("user_id", "role_id", name="pk_backoffice_user_role"),
         sa.ForeignKeyConstraint(
             ["user_id"],
-            ["backoffice_user.id"],
+            [users.key],
             name="fk_backoffice_user_role_user",
             ondelete="CASCADE",
         ),
@@ -71,10 +105,13 @@ def upgrade() -> None:
     op.create_index(
         "ix_backoffice_user_role_role", "backoffice_user_role", ["role_id"], if_not_exists=True
     )
+
+
+def _create_credentials(users: UserTable) -> None:
     op.create_table(
         "backoffice_session",
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("user_id", users.key_type, nullable=False),
         sa.Column("kind", sa.String(16), nullable=False),
         sa.Column("generation", sa.Integer(), nullable=False),
         sa.Column("rotated_at", _MOMENT, nullable=False),
@@ -87,7 +124,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_backoffice_session"),
         sa.ForeignKeyConstraint(
             ["user_id"],
-            ["backoffice_user.id"],
+            [users.key],
             name="fk_backoffice_session_user",
             ondelete="CASCADE",
         ),
@@ -99,7 +136,7 @@ def upgrade() -> None:
     op.create_table(
         "backoffice_api_key",
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("user_id", users.key_type, nullable=False),
         sa.Column("name", sa.String(100), nullable=False),
         sa.Column("prefix", sa.String(32), nullable=False),
         sa.Column("digest", sa.String(64), nullable=False),
@@ -112,7 +149,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("prefix", name="uq_backoffice_api_key_prefix"),
         sa.ForeignKeyConstraint(
             ["user_id"],
-            ["backoffice_user.id"],
+            [users.key],
             name="fk_backoffice_api_key_user",
             ondelete="CASCADE",
         ),
@@ -121,6 +158,9 @@ def upgrade() -> None:
     op.create_index(
         "ix_backoffice_api_key_user", "backoffice_api_key", ["user_id"], if_not_exists=True
     )
+
+
+def _create_audit() -> None:
     op.create_table(
         "backoffice_audit",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -141,5 +181,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop the tables, those that point at others first."""
-    for table in ("audit", "api_key", "session", "user_role", "role_permission", "role", "user"):
+    accounts = "account" if present(op.get_context()).adopted else "user"
+    for table in ("audit", "api_key", "session", "user_role", "role_permission", "role", accounts):
         op.drop_table(f"backoffice_{table}")

@@ -4,6 +4,8 @@ keep tickets for websockets."""
 import sqlalchemy as sa
 from alembic import op
 
+from backoffice.core.user_tables import present
+
 revision = "auth_0002"
 down_revision = "auth_0001"
 branch_labels = None
@@ -14,9 +16,10 @@ _MOMENT = sa.DateTime(timezone=True)
 
 def _columns() -> list[tuple[str, sa.Column[object]]]:
     """The columns added: the table of each, and the column."""
+    users = "account" if present(op.get_context()).adopted else "user"
     return [
-        ("user", sa.Column("is_service", sa.Boolean(), nullable=False, server_default=sa.false())),
-        ("user", sa.Column("locked_until", _MOMENT, nullable=True)),
+        (users, sa.Column("is_service", sa.Boolean(), nullable=False, server_default=sa.false())),
+        (users, sa.Column("locked_until", _MOMENT, nullable=True)),
         ("session", sa.Column("proved_at", _MOMENT, nullable=True)),
         ("session", sa.Column("mfa", sa.Boolean(), nullable=False, server_default=sa.false())),
         ("api_key", sa.Column("networks", sa.JSON(none_as_null=True), nullable=True)),
@@ -39,7 +42,7 @@ def upgrade() -> None:
     op.create_table(
         "backoffice_revocation",
         sa.Column("number", sa.Integer(), nullable=False, autoincrement=False),
-        sa.Column("user_id", sa.Uuid(), nullable=True),
+        sa.Column("user_id", present(op.get_context()).key_type, nullable=True),
         sa.Column("at", _MOMENT, nullable=False),
         sa.PrimaryKeyConstraint("number", name="pk_backoffice_revocation"),
         if_not_exists=True,

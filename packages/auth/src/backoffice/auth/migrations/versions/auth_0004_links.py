@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from backoffice.core.user_tables import present
+
 revision = "auth_0004"
 down_revision = "auth_0003"
 branch_labels = None
@@ -13,17 +15,18 @@ _MOMENT = sa.DateTime(timezone=True)
 
 def upgrade() -> None:
     """Create the tables, where the app's own `create_all` has not done it before."""
+    users = present(op.get_context())
     op.create_table(
         "backoffice_link_token",
         sa.Column("digest", sa.String(64), nullable=False),
-        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("user_id", users.key_type, nullable=False),
         sa.Column("purpose", sa.String(16), nullable=False),
         sa.Column("email", sa.String(320), nullable=False),
         sa.Column("expires_at", _MOMENT, nullable=False),
         sa.PrimaryKeyConstraint("digest", name="pk_backoffice_link_token"),
         sa.ForeignKeyConstraint(
             ["user_id"],
-            ["backoffice_user.id"],
+            [users.key],
             name="fk_backoffice_link_token_user",
             ondelete="CASCADE",
         ),
@@ -41,7 +44,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("asked", sa.String(16), nullable=False),
         sa.Column("email", sa.String(320), nullable=False),
-        sa.Column("user_id", sa.Uuid(), nullable=True),
+        sa.Column("user_id", users.key_type, nullable=True),
         sa.Column("address", sa.String(64), nullable=False),
         sa.Column("at", _MOMENT, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_backoffice_link_request"),
