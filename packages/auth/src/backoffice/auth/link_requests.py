@@ -209,9 +209,9 @@ class LinkRequests:
         return True
 
     async def _write_to_new_address(self, session: AsyncSession, user: User, email: str) -> None:
-        owner = select(self._records.user.id).where(self._records.has_email(email))
+        owner = select(self._records.user.id).where(self._records.uses_address(email))
         taken = await session.exec(owner)
-        if taken.one_or_none() is None:
+        if taken.first() is None:
             await self._letters.change_address(session, user, email)
         else:
             await self._letters.already_registered(session, email)

@@ -58,6 +58,8 @@ _ORDINARY = {
     "is_verified": false(),
     "is_service": false(),
 }
+#: What a new user is, unless it is said otherwise.
+_NEW = {"is_active": True, "is_superuser": False, "is_verified": False}
 #: Of today's hashes, with room for a larger salt.
 _HASH_LENGTH = 100
 _ADDRESS_LENGTH = 320
@@ -124,7 +126,11 @@ class UserModel(UserRecords):
         twin = self.table.alias()
         other = twin.c[self._column("email").name]
         count = select(func.count()).select_from(twin).where(func.lower(other) == address)
-        return (func.lower(col(self.user.email)) == address) & (count.scalar_subquery() == 1)
+        return self.uses_address(address) & (count.scalar_subquery() == 1)
+
+    def uses_address(self, address: str) -> ColumnElement[bool]:
+        """By the address in lower case, of however many."""
+        return func.lower(col(self.user.email)) == address
 
     async def add(self, session: AsyncSession, fields: Fields) -> User:
         """A new user, made as an object of the app's class, and what is kept beside."""
@@ -134,7 +140,7 @@ class UserModel(UserRecords):
                 "or with UserModel(create=...)",
                 code="user_needs_more",
             )
-        theirs, ours = self._divided(fields)
+        theirs, ours = self._divided(_NEW | fields)
         made = self._create(theirs) if self._create is not self.model else self.model(**theirs)
         session.add(made)
         await session.flush()
@@ -206,9 +212,10 @@ class UserModel(UserRecords):
                 properties[each] = self._column(each)
             elif each != "user_id":
                 properties[each] = column_property(self._beside(each))
-        shown = {column.name for column in properties.values() if isinstance(column, Column)}
+        # Columns of the app's that have our names, and mean something else, are left out.
+        shown = [each for each in properties.values() if isinstance(each, Column)]
         registry().map_imperatively(
-            made, self.table, properties=properties, include_properties=shown | properties.keys()
+            made, self.table, properties=properties, include_properties=shown
         )
         return made
 

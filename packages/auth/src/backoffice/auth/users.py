@@ -91,17 +91,29 @@ class UserTable(BaseUserDatabase[User, uuid.UUID]):
         found = select(self.records.user).where(self.records.has_email(email))
         return (await self.session.exec(found)).one_or_none()
 
+    async def taken(self, email: str, but: uuid.UUID | None = None) -> bool:
+        """Whether another user than that one has the (normalised) address."""
+        user = self.records.user
+        found = select(user.id).where(self.records.uses_address(email))
+        return any(each != but for each in (await self.session.exec(found)).all())
+
     async def create(self, create_dict: dict[str, Any]) -> User:
         """Add a user; of two at once with one address, the second is UserAlreadyExists."""
         try:
             return await self.records.add(self.session, create_dict)
         except IntegrityError:
             await self.session.rollback()
+            if self.records.adopted and not await self.taken(create_dict["email"]):
+                raise _refused(self.records) from None
             raise exceptions.UserAlreadyExists from None
 
     async def update(self, user: User, update_dict: dict[str, Any]) -> User:
         """Set fields of a user."""
         id = user.id
+        # A rule of the app's table may take two spellings of one address for different.
+        email = update_dict.get("email") if self.records.adopted else None
+        if email is not None and await self.taken(email, but=id):
+            raise exceptions.UserAlreadyExists
         try:
             await self.records.set(self.session, user, update_dict)
         except IntegrityError:
@@ -114,7 +126,15 @@ class UserTable(BaseUserDatabase[User, uuid.UUID]):
 
     async def delete(self, user: User) -> None:
         """Delete a user; sessions, keys and roles go by the tables' cascade."""
-        await self.records.delete(self.session, user)
+        try:
+            await self.records.delete(self.session, user)
+        except IntegrityError:
+            await self.session.rollback()
+            raise Conflict(
+                "Other records of the app refer to this account; deactivate it, or delete them "
+                "first.",
+                code="user_referred_to",
+            ) from None
 
 
 class UserManager(UUIDIDMixin, BaseUserManager[User, uuid.UUID]):
@@ -157,7 +177,7 @@ class UserManager(UUIDIDMixin, BaseUserManager[User, uuid.UUID]):
         await self.checked(user_create.password, user_create)
         fields = _fields(user_create, safe)
         fields["hashed_password"] = await self.password_helper.hashed(fields.pop("password"))
-        if await self.user_db.get_by_email(user_create.email) is not None:
+        if await self.user_db.taken(user_create.email):
             raise exceptions.UserAlreadyExists
         fields["created_at"] = fields["password_changed_at"] = self._clock.now()
         user = await self.user_db.create(fields)
@@ -547,6 +567,14 @@ def _check_person(user: User) -> None:
         raise Conflict(
             "A service has no password; make it an API key.", code="service_cannot_sign_in"
         )
+
+
+def _refused(records: UserRecords) -> Conflict:
+    return Conflict(
+        f"the table {records.name} takes no such user: a column that must be filled is not, or a "
+        "rule of the table is broken; give it in UserModel(create=...)",
+        code="user_refused",
+    )
 
 
 def _taken(address: str) -> Conflict:

@@ -1,0 +1,109 @@
+"""The pages of accounts show and change the users of the app's own table."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from httpx2 import Response
+
+from backoffice.admin import Admin
+from backoffice.core import SetupError
+from notes.main import auth
+from notes.models import User
+from tests.adopted.conftest import Notes
+from tests.adopted.test_accounts import row
+
+Send = Callable[[str, dict[str, Any]], Response]
+
+
+class Desk:
+    """The app's own administrator at the site."""
+
+    def __init__(self, notes: Notes) -> None:
+        self.notes = notes
+        ann = row(notes, "Ann@Example.com")
+        self.client = notes.accounts.signed_in(user=ann.id, method="session")
+
+    def open(self, path: str) -> str:
+        answer = self.client.get(f"/admin{path}")
+        assert answer.status_code == 200, answer.text
+        return answer.text
+
+    def send(self, path: str, data: dict[str, Any]) -> Response:
+        found = re.search(r'name="csrf_token" value="([\w-]+)"', self.open("/"))
+        assert found is not None
+        form = {"csrf_token": found[1], **data}
+        return self.client.post(f"/admin{path}", data=form, follow_redirects=False)
+
+
+@pytest.fixture
+def desk(notes: Notes) -> Desk:
+    return Desk(notes)
+
+
+def test_the_list_and_the_page_of_a_user_show_no_hash(desk: Desk) -> None:
+    bob = row(desk.notes, "bob@example.com")
+    for path in (
+        "/users",
+        f"/users/detail?pk={bob.id}",
+        f"/users/edit?pk={bob.id}",
+        "/users?q=bob",
+        "/users?sort=email",
+        "/users?filter=is_active__is_true",
+        "/users/export?format=json",
+    ):
+        page = desk.open(path)
+        assert "bob@example.com" in page
+        assert "$2b$" not in page
+
+
+def test_a_user_is_changed(desk: Desk) -> None:
+    bob = row(desk.notes, "bob@example.com")
+    desk.notes.accounts.role("reporter", "reports:read")
+    form = {
+        "email": "Robert@example.com",
+        "roles": "reporter",
+        "roles.sent": "1",
+        "is_active": "on",
+        "is_active.sent": "1",
+        "is_verified": "on",
+        "is_verified.sent": "1",
+    }
+    answer = desk.send(f"/users/edit?pk={bob.id}", form)
+    assert answer.status_code == 303, answer.text
+    found = desk.notes.call(desk.notes.services.users.get(bob.id))
+    assert (found.email, found.is_active, found.is_verified) == ("robert@example.com", True, True)
+    assert row(desk.notes, "robert@example.com").full_name == "Bob"
+    assert desk.notes.call(desk.notes.services.roles.of_user(bob.id)) == ["reporter"]
+
+
+def test_a_user_is_made_who_is_one_of_the_app(desk: Desk) -> None:
+    assert desk.send("/users/add", {"email": "new@example.com"}).status_code == 200
+    assert row(desk.notes, "new@example.com").full_name == ""
+
+
+def test_a_user_is_deleted(desk: Desk) -> None:
+    bob = row(desk.notes, "bob@example.com")
+    answer = desk.send("/users/action", {"name": "delete", "pks": str(bob.id)})
+    assert answer.status_code == 303, answer.text
+    assert row(desk.notes, "bob@example.com") is None
+
+
+def test_sessions_keys_and_the_log_name_users_by_address(desk: Desk) -> None:
+    bob = row(desk.notes, "bob@example.com")
+    headers = desk.notes.token()
+    desk.notes.client.post("/auth/api-keys", json={"name": "backup"}, headers=headers)
+    for path in ("/sessions", "/api-keys", "/audit"):
+        assert "bob@example.com" in desk.open(path)
+    assert "backup" in desk.open(f'/api-keys?filter=user_id__eq="{bob.id}"')
+    assert "backup" not in desk.open(f'/api-keys?filter=user_id__eq="{bob.id + 1}"')
+
+
+def test_records_of_the_app_name_users_by_address(desk: Desk) -> None:
+    assert "bob@example.com" in desk.open("/notes")
+
+
+def test_the_class_of_the_users_has_a_page_already() -> None:
+    with pytest.raises(SetupError, match="have pages of their own already"):
+        Admin(auth, models=[User])
