@@ -5,8 +5,8 @@ PORT ?= 8000
 BIN := .venv/bin
 UV := $(BIN)/uv
 MANIFESTS := pyproject.toml uv.lock $(wildcard packages/*/pyproject.toml)
-SOURCES := $(wildcard packages example_app tests benchmarks docs)
-TYPED := $(wildcard packages/*/src example_app tests benchmarks)
+SOURCES := $(wildcard packages example_app example_adopted tests benchmarks docs)
+TYPED := $(wildcard packages/*/src example_app example_adopted tests benchmarks)
 
 export UV_PYTHON_DOWNLOADS := never
 # The certificates that this machine trusts, where it keeps any: a proxy's stands nowhere else.
@@ -50,7 +50,7 @@ browser: venv
 
 clean: # remove what running things left behind, but not .venv
 	rm -rf .mypy_cache .pytest_cache .ruff_cache artefacts dist
-	find packages example_app tests benchmarks -type d -name __pycache__ -prune -exec rm -rf {} +
+	find packages example_app example_adopted tests benchmarks -type d -name __pycache__ -prune -exec rm -rf {} +
 
 $(BIN)/uv:
 	@.ci/environment .venv

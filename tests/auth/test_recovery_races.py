@@ -36,7 +36,7 @@ def test_whoever_voids_a_link_and_whoever_takes_it_wait_once(house: House) -> No
 
     async def together() -> object:
         async with house.services.database.session() as session:
-            await held_user(session, user.id)
+            await held_user(session, house.services.records, user.id)
             taking = asyncio.create_task(house.services.recovery.reset(token, OTHER, Client()))
             await someone_waits(house)
             await house.services.links.void(session, user.id, ["reset"])
@@ -52,7 +52,7 @@ def test_whoever_ends_sessions_and_whoever_deletes_the_account_wait_once(house: 
 
     async def together() -> None:
         async with house.services.database.session() as session:
-            await held_user(session, user.id)
+            await held_user(session, house.services.records, user.id)
             deleting = asyncio.create_task(house.services.users.delete(user.id, actor="test"))
             await someone_waits(house)
             await house.services.sessions.end_all(session, user.id)

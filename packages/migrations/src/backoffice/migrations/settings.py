@@ -17,6 +17,6 @@ class MigrationSettings(PackageSettings):
     wait: Seconds = Field(default=60.0, ge=0, le=86400)
     """How long to wait for another process that migrates the same database."""
 
-    user_table: str = Field(default="", max_length=63)
+    user_table: str | None = Field(default=None, max_length=63)
     """The app's own table of users, where `Auth(user_model=...)` names one; else what
     `[tool.backoffice]` says, and without either the packages make their own."""
