@@ -187,7 +187,8 @@ class LinkRequests:
     ) -> User | None:
         if user_id is None:
             known = select(self._records.user.id).where(self._records.has_email(email))
-            user_id = (await session.exec(known)).one_or_none()
+            ids = (await session.exec(known)).all()
+            user_id = ids[0] if len(ids) == 1 else None
         # Held: of two links that are made at once, one voids the other.
         return None if user_id is None else await held_user(session, self._records, user_id)
 
@@ -209,7 +210,7 @@ class LinkRequests:
         return True
 
     async def _write_to_new_address(self, session: AsyncSession, user: User, email: str) -> None:
-        owner = select(self._records.user.id).where(self._records.uses_address(email))
+        owner = select(self._records.user.id).where(self._records.has_email(email))
         taken = await session.exec(owner)
         if taken.first() is None:
             await self._letters.change_address(session, user, email)

@@ -121,15 +121,8 @@ class UserModel(UserRecords):
     def has_email(self, address: str) -> ColumnElement[bool]:
         """By the address in lower case, for the app may have kept it as it was typed.
 
-        Where two users differ by case alone, neither is found: nobody knows whose it is.
+        There may be several whose addresses differ by case alone.
         """
-        twin = self.table.alias()
-        other = twin.c[self._column("email").name]
-        count = select(func.count()).select_from(twin).where(func.lower(other) == address)
-        return self.uses_address(address) & (count.scalar_subquery() == 1)
-
-    def uses_address(self, address: str) -> ColumnElement[bool]:
-        """By the address in lower case, of however many."""
         return func.lower(col(self.user.email)) == address
 
     async def add(self, session: AsyncSession, fields: Fields) -> User:

@@ -34,10 +34,6 @@ class UserRecords:
         """That it is the user with that (normalised) address."""
         return col(self.user.email) == address
 
-    def uses_address(self, address: str) -> ColumnElement[bool]:
-        """That it is a user for whom that (normalised) address is taken."""
-        return self.has_email(address)
-
     def unlocked(self, moment: datetime) -> ColumnElement[bool]:
         """What holds of a user whose credentials are good then, but for being active."""
         locked_until = col(self.user.locked_until)

@@ -87,14 +87,18 @@ class UserTable(BaseUserDatabase[User, uuid.UUID]):
         return await self.session.get(self.records.user, id)
 
     async def get_by_email(self, email: str) -> User | None:
-        """The user with that (normalised) address."""
-        found = select(self.records.user).where(self.records.has_email(email))
-        return (await self.session.exec(found)).one_or_none()
+        """The user with that (normalised) address.
+
+        None as well where several have it, by case alone: nobody knows whose it is.
+        """
+        query = select(self.records.user).where(self.records.has_email(email))
+        found = (await self.session.exec(query)).all()
+        return found[0] if len(found) == 1 else None
 
     async def taken(self, email: str, but: uuid.UUID | None = None) -> bool:
         """Whether another user than that one has the (normalised) address."""
         user = self.records.user
-        found = select(user.id).where(self.records.uses_address(email))
+        found = select(user.id).where(self.records.has_email(email))
         return any(each != but for each in (await self.session.exec(found)).all())
 
     async def create(self, create_dict: dict[str, Any]) -> User:
