@@ -1,6 +1,8 @@
 """The shop's own history of its tables, from before anything else was plugged in."""
 
 import logging
+import subprocess
+import sys
 
 import pytest
 from alembic import command
@@ -28,10 +30,14 @@ def tables(url: str) -> set[str]:
 
 
 def test_the_history_makes_the_tables_of_the_models(url: str) -> None:
-    """A comparison of the two finds nothing to do; it fails by an exception."""
+    """In a process that has no models of other apps, a comparison of the two finds nothing."""
     command.upgrade(alembic_config(), "head")
     assert tables(url) == TABLES
-    command.check(alembic_config())
+    alembic = [sys.executable, "-m", "alembic", "-c", str(ALEMBIC_INI), "check"]
+    done = subprocess.run(
+        alembic, cwd=ALEMBIC_INI.parents[1], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_each_revision_goes_up_down_and_up_again(url: str) -> None:
