@@ -30,7 +30,7 @@ def test_every_limit_is_listed_by_the_name_under_which_it_counts(command: Comman
     assert limits["lists"] == ["7/minute", "3 concurrent"]
     assert limits["WS /talk#2"] == ["3/minute"]
     assert limits["GET /deep main.deep"] == ["9/minute"]
-    assert limits["auth.sign-in"] == ["20/minute"]
+    assert limits["auth.sign-in"] == ["20/day"]
     assert limits["auth.register"] == ["20/hour"]
     assert limits["api-key"] == ["each caller's own"]
     assert len(found) == len(limits)
