@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
+import anyio
 from sqlalchemy import and_, delete, or_
 from sqlalchemy import event as sqlalchemy_events
 from sqlalchemy.orm import Session
@@ -128,11 +129,8 @@ class LinkRequests:
                 self._troubled = False
             except Exception as error:  # noqa: BLE001 - a worker that ends would answer nobody
                 self._complain(error)
-            try:
-                async with asyncio.timeout(POLL):
-                    await self._news.wait()
-            except TimeoutError:
-                pass
+            with anyio.move_on_after(POLL):
+                await self._news.wait()
 
     async def _tidy(self) -> None:
         now = self._clock.monotonic()
