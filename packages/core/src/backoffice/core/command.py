@@ -7,10 +7,12 @@ pending, 4 not found, 5 conflict, 6 database or network.
 import getpass
 import json
 import logging
+import re
 import secrets as random
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from importlib.metadata import EntryPoint, entry_points, version
 from typing import Annotated, Any, TypeVar
 
@@ -21,7 +23,7 @@ from sqlalchemy.exc import DBAPIError
 
 from backoffice.core.checks import examine
 from backoffice.core.discovery import find_app
-from backoffice.core.errors import BackofficeError
+from backoffice.core.errors import BackofficeError, InvalidInput
 from backoffice.core.logs import configure_logging, settings_secrets
 from backoffice.core.redaction import Redacted
 from backoffice.core.singletons import Run
@@ -86,6 +88,18 @@ def operator() -> str:
         return f"cli:{getpass.getuser()}"[:128]
     except (KeyError, OSError):
         return "cli:"
+
+
+_SPAN = re.compile(r"([0-9]{1,5})([smhdw])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def span_of(text: str) -> timedelta:
+    """The span of time that `30s`, `30m`, `12h`, `30d` or `8w` says; InvalidInput otherwise."""
+    found = _SPAN.fullmatch(text)
+    if found is None or int(found[1]) == 0:
+        raise InvalidInput(f"{text!r} is no span of time; write 30s, 30m, 12h, 30d or 8w")
+    return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
 
 
 def _cell(value: Any) -> str:

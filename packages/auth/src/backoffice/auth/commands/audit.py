@@ -7,11 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from backoffice.auth.commands.accounts import operator, within_app
-from backoffice.auth.commands.keys import span_of
 from backoffice.auth.models import AuditEntry
 from backoffice.auth.services import Services
 from backoffice.core import InvalidInput, Refusal
-from backoffice.core.command import Command
+from backoffice.core.command import Command, span_of
 
 audit = typer.Typer(help="The audit log: what happened, and who did it.", no_args_is_help=True)
 

@@ -1,6 +1,5 @@
 """`backoffice keys`: API keys from a shell."""
 
-import re
 import uuid
 from datetime import datetime, timedelta
 from typing import Annotated, Any
@@ -10,13 +9,9 @@ import typer
 from backoffice.auth.commands.accounts import operator, within_app
 from backoffice.auth.models import ApiKey
 from backoffice.auth.services import Services
-from backoffice.core import InvalidInput
-from backoffice.core.command import Command
+from backoffice.core.command import Command, span_of
 
 keys = typer.Typer(help="API keys: how programs act for an account.", no_args_is_help=True)
-
-_SPAN = re.compile(r"(\d{1,5})([mhdw])")
-_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 @keys.command("create")
@@ -147,14 +142,6 @@ def _shown(key: ApiKey) -> dict[str, Any]:
 
 def _shown_once(key: ApiKey, text: str) -> dict[str, Any]:
     return _shown(key) | {"key": text}
-
-
-def span_of(text: str) -> timedelta:
-    """The span of time that `30m`, `12h`, `30d` or `8w` says; InvalidInput for anything else."""
-    found = _SPAN.fullmatch(text)
-    if found is None or int(found[1]) == 0:
-        raise InvalidInput(f"{text!r} is no span of time; write 30m, 12h, 30d or 8w")
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
 def _iso(moment: datetime | None) -> str | None:

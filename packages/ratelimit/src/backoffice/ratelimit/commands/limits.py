@@ -1,13 +1,12 @@
 """`backoffice limits`: which limits there are, how a caller stands, and what to do about it."""
 
-import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, TypeVar
 
 import typer
 
 from backoffice.core import InvalidInput, Run, SetupError
-from backoffice.core.command import Command, operator
+from backoffice.core.command import Command, operator, span_of
 from backoffice.core.settings import load
 from backoffice.ratelimit.commands.desk import Desk, Whom
 from backoffice.ratelimit.events import LimitOverridden, LimitReset, OverrideLifted
@@ -28,9 +27,6 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be 
 
 #: Seconds; an operator may be far from Redis, and has more time than a request.
 PATIENCE = 2.0
-
-_SPAN = re.compile(r"(\d{1,6})([smhdw])", re.ASCII)
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 @group.command("list")
@@ -197,9 +193,4 @@ def _limits(written: Sequence[str] | None) -> tuple[Limit, ...]:
 
 
 def _seconds(span: str | None) -> int | None:
-    if span is None:
-        return None
-    found = _SPAN.fullmatch(span)
-    if found is None or int(found[1]) == 0:
-        raise InvalidInput(f"{span!r} is no span of time; write 30s, 30m, 12h, 7d or 2w")
-    return int(found[1]) * _SECONDS[found[2]]
+    return None if span is None else int(span_of(span).total_seconds())
