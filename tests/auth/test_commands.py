@@ -155,9 +155,9 @@ def test_a_database_that_is_not_there_is_6(
 
 
 def test_doctor_asks_for_a_superuser(command: Command) -> None:
-    found = {each["check"]: each for each in command("doctor")[1]}
-    assert found["superuser"]["level"] == "warning"
+    found = {each["id"]: each for each in command("doctor")[1]}
+    assert found["auth.superuser"]["level"] == "warning"
     created(command, "root@example.com", "--superuser")
-    found = {each["check"]: each for each in command("doctor")[1]}
-    assert found["superuser"]["level"] == "ok"
+    found = {each["id"]: each for each in command("doctor")[1]}
+    assert found["auth.superuser"]["level"] == "ok"
     assert command("doctor", "--app", "main:bare", "--fail-on", "warning")[0] == 1

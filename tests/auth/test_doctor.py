@@ -18,9 +18,9 @@ from tests.auth.conftest import Command, created
 DAY = timedelta(days=1)
 
 
-def finding(command: Command, check: str) -> dict[str, Any]:
+def finding(command: Command, id: str) -> dict[str, Any]:
     found: list[dict[str, Any]] = command("doctor")[1]
-    return next(each for each in found if each["check"] == check)
+    return next(each for each in found if each["id"] == id)
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def ring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KeyFile:
 
 
 def test_a_key_from_the_secret_has_no_age(command: Command) -> None:
-    found = finding(command, "signing key")
+    found = finding(command, "auth.signing-key")
     assert (found["level"], found["message"]) == ("ok", "HS256, derived from BACKOFFICE_SECRET_KEY")
 
 
@@ -41,14 +41,14 @@ def test_a_key_that_signs_for_long_is_to_be_rotated(
 ) -> None:
     since = datetime.now(UTC) - days * DAY
     ring.write([RingKey(SigningKey.generated("ES256"), signs_from=since)])
-    found = finding(command, "signing key")
+    found = finding(command, "auth.signing-key")
     assert (found["level"], f"({days} days)" in found["message"]) == (level, True)
     assert found["fix"] == ("backoffice secrets rotate" if level == "warning" else "")
 
 
 def test_a_key_of_unknown_age_is_to_be_rotated(command: Command, ring: KeyFile) -> None:
     ring.write([RingKey(SigningKey.generated("ES256"))])
-    found = finding(command, "signing key")
+    found = finding(command, "auth.signing-key")
     assert (found["level"], found["fix"]) == ("warning", "backoffice secrets rotate")
 
 
@@ -62,7 +62,7 @@ def test_an_api_key_without_an_end_is_named_when_it_is_old(
     created(command)
     made = command("keys", "create", "--user", "ann@example.com", "--name", "ci", *more)[1]
     age(days)
-    found = finding(command, "API keys")
+    found = finding(command, "auth.api-keys")
     assert found["level"] == level
     assert ("'ci'" in found["message"], made["id"] in found["fix"]) == (level == "warning",) * 2
 
@@ -72,11 +72,11 @@ def test_an_old_api_key_that_is_revoked_is_none(command: Command) -> None:
     made = command("keys", "create", "--user", "ann@example.com", "--name", "ci")[1]
     age(91)
     command("keys", "revoke", made["id"])
-    assert finding(command, "API keys")["level"] == "ok"
+    assert finding(command, "auth.api-keys")["level"] == "ok"
 
 
 def test_who_may_register_is_to_be_sent_links(command: Command) -> None:
-    found = finding(command, "links")
+    found = finding(command, "auth.links")
     assert (found["level"], "BACKOFFICE_AUTH__PUBLIC_URL" in found["fix"]) == ("warning", True)
 
 
@@ -85,9 +85,9 @@ def test_people_are_to_be_sent_links_and_services_are_not(
 ) -> None:
     monkeypatch.setenv("BACKOFFICE_AUTH__REGISTRATION", "false")
     command("users", "create", "robot@example.com", "--service")
-    assert finding(command, "links")["level"] == "ok"
+    assert finding(command, "auth.links")["level"] == "ok"
     created(command)
-    assert finding(command, "links")["level"] == "warning"
+    assert finding(command, "auth.links")["level"] == "warning"
 
 
 @pytest.mark.parametrize(("mail", "level"), [(None, "warning"), ("memory:", "ok")])
@@ -97,7 +97,7 @@ def test_links_in_mail_that_goes_nowhere_are_warned_of(
     monkeypatch.setenv("BACKOFFICE_AUTH__PUBLIC_URL", "https://shop.example.com")
     if mail is not None:
         monkeypatch.setenv("BACKOFFICE_MAIL__URL", mail)
-    found = finding(command, "links")
+    found = finding(command, "auth.links")
     assert (found["level"], "https://shop.example.com" in found["message"]) == (level, True)
     assert ("BACKOFFICE_MAIL__URL" in found["fix"]) == (level == "warning")
 

@@ -139,8 +139,8 @@ def test_doctor_finds_what_is_missing(
 ) -> None:
     (project / "shop.py").write_text(APP.format(title="shop"))
     code, out, _ = run(monkeypatch, capsys, "doctor", "--app", "shop:app", "--json")
-    findings = {each["check"]: each for each in json.loads(out)}
+    findings = {each["id"]: each for each in json.loads(out)}
     assert code == 1
-    assert findings["secret key"]["level"] == "error"
-    assert "secrets generate" in findings["secret key"]["fix"]
-    assert findings["database"]["level"] == "ok"
+    assert findings["core.secret-key"]["level"] == "error"
+    assert "secrets generate" in findings["core.secret-key"]["fix"]
+    assert findings["core.database"]["level"] == "ok"

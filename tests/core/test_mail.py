@@ -473,7 +473,7 @@ async def findings(url: str | None, app: FastAPI | None = None) -> list[Finding]
 class TestDoctor:
     async def test_an_app_without_mail_is_well(self) -> None:
         (found,) = await findings(None, FastAPI())
-        assert (found.check, found.level) == ("mail", "ok")
+        assert (found.id, found.level) == ("mail.delivery", "ok")
 
     async def test_an_app_that_sends_and_has_nowhere_to_is_warned(self) -> None:
         app = FastAPI(lifespan=singletons(mailer))

@@ -432,7 +432,7 @@ class TestMisspelt:
 def findings(out: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for each in json.loads(out):
-        if each["check"] == "settings":
+        if each["id"] in ("core.settings", "core.unknown-setting"):
             found.setdefault(each["level"], []).append(each["message"])
     return found
 

@@ -93,7 +93,10 @@ def test_a_password_is_set_for_somebody(backoffice: Backoffice, server: Server) 
     assert (listed["id"], listed["email"], listed["is_superuser"]) == (ann["id"], ANN, True)
     found = backoffice.does("doctor")
     # Where links lead is not set here, and mail goes nowhere.
-    assert {each["check"] for each in found if each["level"] != "ok"} == {"links", "mail"}
+    assert {each["id"] for each in found if each["level"] != "ok"} == {
+        "auth.links",
+        "mail.delivery",
+    }
 
 
 def test_what_cannot_be_done_is_told_by_exit_code(backoffice: Backoffice) -> None:

@@ -39,7 +39,7 @@ async def test_several_processes_that_count_each_for_itself_are_a_warning(
 
 
 async def test_a_redis_that_answers_is_well(fallible_redis: FallibleRedis) -> None:
-    assert await finding() == Finding("rate limits", "ok", "counted in Redis, which answers")
+    assert await finding() == Finding("ratelimit.redis", "ok", "counted in Redis, which answers")
 
 
 async def test_a_redis_that_does_not_answer_is_an_error(fallible_redis: FallibleRedis) -> None:

@@ -17,16 +17,16 @@ async def admin_checks(run: Run) -> AsyncIterator[Finding]:
     settings, services = await run.find(AdminSettings), await run.find(Services)
     if settings is None or services is None:
         yield Finding(
-            "admin",
+            "admin.router",
             "warning",
             "the app includes no admin.router",
             "add app.include_router(admin.router, prefix='/admin')",
         )
     elif await services.users.superusers() or await _others_may_enter(services):
-        yield Finding("admin", "ok", "somebody may enter")
+        yield Finding("admin.entrance", "ok", "somebody may enter")
     else:
         yield Finding(
-            "admin",
+            "admin.entrance",
             "warning",
             "nobody may enter the admin",
             "backoffice users create EMAIL --superuser",

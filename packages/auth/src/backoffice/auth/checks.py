@@ -20,7 +20,7 @@ async def auth_checks(run: Run) -> AsyncIterator[Finding]:
     services = await run.find(Services)
     if services is None:
         yield Finding(
-            "accounts",
+            "auth.router",
             "warning",
             "the app includes no auth.router",
             "add app.include_router(auth.router, prefix='/auth')",
@@ -36,12 +36,12 @@ async def _superuser(services: Services) -> Finding:
     count = await services.users.superusers()
     if count == 0:
         return Finding(
-            "superuser",
+            "auth.superuser",
             "warning",
             "nobody may do everything",
             "backoffice users create EMAIL --superuser",
         )
-    return Finding("superuser", "ok", f"{count} active")
+    return Finding("auth.superuser", "ok", f"{count} active")
 
 
 def _signing_key(services: Services) -> Finding:
@@ -50,10 +50,10 @@ def _signing_key(services: Services) -> Finding:
     entry = signing(services.ring.entries, now)
     if services.settings.key_ring is None:
         found = f"{entry.key.algorithm}, derived from BACKOFFICE_SECRET_KEY"
-        return Finding("signing key", "ok", found)
+        return Finding("auth.signing-key", "ok", found)
     if entry.signs_from is None:
         return Finding(
-            "signing key",
+            "auth.signing-key",
             "warning",
             f"{entry.key.algorithm}, and its file does not say since when it signs",
             "backoffice secrets rotate",
@@ -61,17 +61,17 @@ def _signing_key(services: Services) -> Finding:
     days = (now - entry.signs_from).days
     found = f"{entry.key.algorithm}, signs since {entry.signs_from:%Y-%m-%d} ({days} days)"
     if now - entry.signs_from > OLD:
-        return Finding("signing key", "warning", found, "backoffice secrets rotate")
-    return Finding("signing key", "ok", found)
+        return Finding("auth.signing-key", "warning", found, "backoffice secrets rotate")
+    return Finding("auth.signing-key", "ok", found)
 
 
 async def _api_keys(services: Services) -> Finding:
     """Keys that never run out, made so long ago that few will remember what for."""
     count, oldest = await services.keys.endless(OLD)
     if oldest is None:
-        return Finding("API keys", "ok", f"none without an end is older than {OLD.days} days")
+        return Finding("auth.api-keys", "ok", f"none without an end is older than {OLD.days} days")
     return Finding(
-        "API keys",
+        "auth.api-keys",
         "warning",
         f"{count} without an end, made more than {OLD.days} days ago; the oldest is "
         f"{oldest.name!r} ({oldest.prefix}), of {oldest.created_at:%Y-%m-%d}",
@@ -83,10 +83,10 @@ async def _links(run: Run, services: Services) -> Finding:
     """Whether those who have accounts, or may make one, are sent links that lead to the app."""
     public_url = services.settings.public_url
     if public_url is None and not (services.settings.registration or await _people(services)):
-        return Finding("links", "ok", "nobody has an account that needs one")
+        return Finding("auth.links", "ok", "nobody has an account that needs one")
     if public_url is None:
         return Finding(
-            "links",
+            "auth.links",
             "warning",
             "nobody can confirm an address or replace a forgotten password: it is not known where "
             "links should lead",
@@ -94,12 +94,12 @@ async def _links(run: Run, services: Services) -> Finding:
         )
     if (await run.open(mail_settings)).url is None:
         return Finding(
-            "links",
+            "auth.links",
             "warning",
             f"lead to {public_url}, in mail that goes nowhere: BACKOFFICE_MAIL__URL is not set",
             "set BACKOFFICE_MAIL__URL to smtp://user:password@host:587",
         )
-    return Finding("links", "ok", f"lead to {public_url}")
+    return Finding("auth.links", "ok", f"lead to {public_url}")
 
 
 async def _people(services: Services) -> bool:

@@ -17,9 +17,13 @@ Level = Literal["ok", "warning", "error"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at; `fix` says what to do where it is not ok."""
+    """One thing that was looked at; `fix` says what to do where it is not ok.
 
-    check: str
+    `id` names it for good, as `core.secret-key`: the package, and what was looked at. Each has a
+    row in docs/doctor.md.
+    """
+
+    id: str
     level: Level
     message: str
     fix: str = ""
@@ -36,7 +40,7 @@ async def examine(run: Run) -> AsyncIterator[Finding]:
             async for finding in check(run):
                 yield finding
         except BackofficeError as error:
-            yield Finding(entry.name, "error", error.message)
+            yield Finding("core.check", "error", f"{entry.name}: {error.message}")
 
 
 async def core_checks(run: Run) -> AsyncIterator[Finding]:
@@ -51,21 +55,21 @@ async def core_checks(run: Run) -> AsyncIterator[Finding]:
 async def _settings(run: Run) -> list[Finding]:
     found = await survey(run)
     fix = "`backoffice settings show` names every variable"
-    wrong = [Finding("settings", "error", str(each), fix) for each in found.faults]
-    odd = [Finding("settings", "warning", str(each), fix) for each in found.unknown]
-    right = Finding("settings", "ok", "every variable that is set is known, and can be used")
+    wrong = [Finding("core.settings", "error", str(each), fix) for each in found.faults]
+    odd = [Finding("core.unknown-setting", "warning", str(each), fix) for each in found.unknown]
+    right = Finding("core.settings", "ok", "every variable that is set is known, and can be used")
     return [*wrong, *odd] or [right]
 
 
 def _secret(found: Settings) -> Finding:
     if found.secret_key is None:
         return Finding(
-            "secret key",
+            "core.secret-key",
             "error",
             "BACKOFFICE_SECRET_KEY is not set",
             "set it to what `backoffice secrets generate` prints",
         )
-    return Finding("secret key", "ok", "set, and long enough")
+    return Finding("core.secret-key", "ok", "set, and long enough")
 
 
 async def _database(run: Run) -> Finding:
@@ -74,5 +78,7 @@ async def _database(run: Run) -> Finding:
     try:
         await opened.ping()
     except BackofficeError as error:
-        return Finding("database", "error", f"{shown}: {error.message}", "is the server running?")
-    return Finding("database", "ok", f"{shown} answers")
+        return Finding(
+            "core.database", "error", f"{shown}: {error.message}", "is the server running?"
+        )
+    return Finding("core.database", "ok", f"{shown} answers")

@@ -207,7 +207,7 @@ def doctor(
         return [asdict(finding) async for finding in examine(run)]
 
     findings = command.run(look)
-    command.give_rows(findings, ("level", "check", "message", "fix"))
+    command.give_rows(findings, ("level", "id", "message", "fix"))
     failing = {"error", fail_on}
     if any(finding["level"] in failing for finding in findings):
         raise typer.Exit(REFUSED)

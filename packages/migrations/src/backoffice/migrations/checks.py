@@ -11,6 +11,7 @@ from backoffice.migrations.project import app_history
 from backoffice.migrations.runner import status
 from backoffice.migrations.standings import Standing
 
+PENDING, AHEAD, HEADS = "migrations.pending", "migrations.ahead", "migrations.heads"
 FIX = "run `backoffice migrate up`"
 
 
@@ -24,14 +25,14 @@ async def migration_checks(run: Run) -> AsyncIterator[Finding]:
 
 def finding(standing: Standing) -> Finding:
     """What a standing means to whoever runs the app."""
-    check = f"migrations of {standing.history}"
+    of = standing.history
     if standing.state == "present":
-        return Finding(check, "ok", f"at {', '.join(standing.current) or 'the present'}")
+        return Finding(PENDING, "ok", f"{of}: at {', '.join(standing.current) or 'the present'}")
     if standing.state == "pending":
         ids = ", ".join(revision.id for revision in standing.pending)
-        return Finding(check, "error", f"{len(standing.pending)} pending: {ids}", FIX)
+        return Finding(PENDING, "error", f"{of}: {len(standing.pending)} pending: {ids}", FIX)
     if standing.state == "ahead":
-        told = f"the database is at {', '.join(standing.current)}, unknown to this version"
-        return Finding(check, "error", told, "install the version that made it, or a newer one")
-    told = f"the history has several heads: {', '.join(standing.heads)}"
-    return Finding(check, "error", told, "join them by `alembic merge heads`")
+        told = f"{of}: the database is at {', '.join(standing.current)}, unknown to this version"
+        return Finding(AHEAD, "error", told, "install the version that made it, or a newer one")
+    told = f"{of}: the history has several heads: {', '.join(standing.heads)}"
+    return Finding(HEADS, "error", told, "join them by `alembic merge heads`")

@@ -7,7 +7,7 @@ from backoffice.core import BackofficeError, Finding, Run, settings
 from backoffice.ratelimit import limiter, ratelimit_settings
 from backoffice.ratelimit.workers import workers
 
-CHECK = "rate limits"
+COUNTING, REDIS, EVICTION = "ratelimit.counting", "ratelimit.redis", "ratelimit.eviction"
 #: Those under which a full Redis refuses to write, or ends first what ends soon in any case.
 KEEPING = ("noeviction", "volatile-ttl")
 #: Seconds; who asks a doctor has more time than a request.
@@ -29,12 +29,12 @@ async def ratelimit_checks(run: Run) -> AsyncIterator[Finding]:
 def _in_process(count: int) -> Finding:
     if count > 1:
         return Finding(
-            CHECK,
+            COUNTING,
             "warning",
             f"{count} processes count each for itself, so that {count} times as much passes",
             "set BACKOFFICE_REDIS_URL",
         )
-    return Finding(CHECK, "ok", "counted in this process; several need BACKOFFICE_REDIS_URL")
+    return Finding(COUNTING, "ok", "counted in this process; several need BACKOFFICE_REDIS_URL")
 
 
 async def _in_redis(run: Run) -> Finding:
@@ -44,13 +44,13 @@ async def _in_redis(run: Run) -> Finding:
         from backoffice.ratelimit.breaker import diagnosis
 
         return Finding(
-            CHECK,
+            REDIS,
             "error",
             f"Redis does not answer ({diagnosis(error.__cause__ or error)}); "
             "until it does, each limit does as its on_error says",
             "is it running at BACKOFFICE_REDIS_URL?",
         )
-    return Finding(CHECK, "ok", "counted in Redis, which answers")
+    return Finding(REDIS, "ok", "counted in Redis, which answers")
 
 
 async def _evicting(url: str) -> Finding | None:
@@ -59,7 +59,7 @@ async def _evicting(url: str) -> Finding | None:
     if policy is None or policy in KEEPING:
         return None
     return Finding(
-        CHECK,
+        EVICTION,
         "warning",
         f"Redis drops counters when its memory is full (maxmemory-policy {policy}): whoever fills "
         "it is no longer limited",
@@ -77,7 +77,7 @@ async def _policy(url: str) -> str | None:
     wire = Wire(url, SCRIPT, DIGEST, timeout=PATIENCE)
     try:
         # INFO is permitted in more places than CONFIG GET.
-        told: Any = await wire.command("INFO", "memory", key=CHECK)
+        told: Any = await wire.command("INFO", "memory", key=EVICTION)
     except (BackofficeError, RedisError):
         return None
     finally:

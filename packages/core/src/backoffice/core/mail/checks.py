@@ -12,7 +12,7 @@ from backoffice.core.mail.outbox import outbox
 from backoffice.core.mail.settings import Submission, mail_settings
 from backoffice.core.singletons import Run, plan
 
-CHECK, OUTBOX = "mail", "outbox"
+CHECK, LATE_MAIL, DEAD_MAIL = "mail.delivery", "mail.late", "mail.given-up"
 #: A worker that lives has looked long before.
 LATE = timedelta(minutes=10)
 ADVICE = "set BACKOFFICE_MAIL__URL to smtp://user:password@host:587"
@@ -25,7 +25,7 @@ async def mail_checks(run: Run) -> AsyncIterator[Finding]:
     if isinstance(destination, Submission):
         if destination.tls == "none" and not _on_this_machine(destination.host):
             yield Finding(
-                CHECK,
+                "mail.encryption",
                 "warning",
                 f"{destination} is spoken to without encryption: links and password can be read",
                 "remove ?tls=none",
@@ -43,20 +43,20 @@ async def outbox_checks(run: Run) -> AsyncIterator[Finding]:
     late, dead = await box.overdue(LATE), await box.given_up()
     if late:
         yield Finding(
-            OUTBOX,
+            LATE_MAIL,
             "warning",
             f"messages that wait for {LATE.total_seconds() / 60:g} minutes too long: {late}",
             "run the app with BACKOFFICE_MAIL__WORKER, or `backoffice mail work`",
         )
     if dead:
         yield Finding(
-            OUTBOX,
+            DEAD_MAIL,
             "warning",
             f"messages that were given up: {dead}",
             "`backoffice mail list --state dead` says why, `backoffice mail retry` sends them",
         )
     if not (late or dead):
-        yield Finding(OUTBOX, "ok", "nothing is late, and nothing was given up")
+        yield Finding(LATE_MAIL, "ok", "nothing is late, and nothing was given up")
 
 
 async def _reached(run: Run, message: str, level: Level) -> Finding:
