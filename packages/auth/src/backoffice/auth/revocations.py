@@ -79,10 +79,17 @@ class Revocations:
 
         On return no process answers by what was before.
         """
-        await _written(session)
-        await _numbered(session, whom, self._clock.now(), self._database.dialect)
+        await self.write(session, whom)
         await session.commit()
         await self.settled()
+
+    async def write(self, session: AsyncSession, whom: Whom) -> None:
+        """`commit` without its commit, which is to follow at once, and without its wait.
+
+        Others queue behind the number. Who takes something away many times waits once, `settled`.
+        """
+        await _written(session)
+        await _numbered(session, whom, self._clock.now(), self._database.dialect)
 
     async def settled(self) -> None:
         """Wait until what is committed by now holds everywhere."""

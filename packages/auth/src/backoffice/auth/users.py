@@ -437,6 +437,20 @@ class Users:
         keep: uuid.UUID | None = None,
     ) -> None:
         """Store a new hash and commit: other sessions end, and links that were sent are void."""
+        await self.put_password(session, user, hashed, actor=actor, address=address, keep=keep)
+        await self._revocations.commit(session, user.id)
+
+    async def put_password(
+        self,
+        session: AsyncSession,
+        user: User,
+        hashed: str,
+        *,
+        actor: str,
+        address: str = "",
+        keep: uuid.UUID | None = None,
+    ) -> None:
+        """`store_password`, in the transaction given; the commit is to write a revocation."""
         fields = {"hashed_password": hashed, "password_changed_at": self._clock.now()}
         await self.table(session).update(user, fields)
         await self.manager(session).on_after_update(user, _told(fields))
@@ -445,7 +459,6 @@ class Users:
         await self._letters.password_changed(session, user)
         event = PasswordChanged(actor=actor, subject=audit.user(user.id), address=address)
         await self._events.emit(event, session)
-        await self._revocations.commit(session, user.id)
 
     async def change(
         self,
@@ -459,40 +472,50 @@ class Users:
 
         Conflict for a taken address or the last superuser.
         """
+        async with self._database.session() as session:
+            user = await self._existing(session, id)
+            user = await self.change_in(session, user, fields, roles=roles, actor=actor)
+            await self._revocations.commit(session, id)
+        return user
+
+    async def change_in(
+        self,
+        session: AsyncSession,
+        user: User,
+        fields: dict[str, Any],
+        *,
+        roles: Iterable[str] | None = None,
+        actor: str,
+    ) -> User:
+        """`change`, in the transaction given; the commit is to write a revocation."""
         if unknown := fields.keys() - CHANGEABLE:
             raise InvalidInput(f"these fields cannot be set: {', '.join(sorted(unknown))}")
         if "email" in fields:
             fields = {**fields, "email": normal_email(fields["email"])}
-        async with self._database.session() as session:
-            user = await self._existing(session, id)
-            changed = {
-                each: value for each, value in fields.items() if getattr(user, each) != value
-            }
-            if user.is_service and changed.get("is_superuser"):
-                raise InvalidInput(
-                    "a service is no superuser; give it a role with what it needs",
-                    code="service_superuser",
-                )
-            if "email" in changed:
-                changed.setdefault("is_verified", False)
-            async with _superuser_left(session, self.records, user):
-                try:
-                    user = await self.table(session).update(user, changed)
-                except exceptions.UserAlreadyExists:
-                    raise _taken(str(changed.get("email"))) from None
-            if changed.get("is_active") is False:
-                await self._sessions.end_all(session, id)
-            if changed.get("is_active") is False or "email" in changed:
-                await self._links.void(session, id, ["reset", "verify", "address"])
-            if changed:
-                await self.manager(session).on_after_update(user, _told(changed))
-                event = UserChanged(
-                    actor=actor, subject=audit.user(id), fields=tuple(sorted(changed))
-                )
-                await self._events.emit(event, session)
-            if roles is not None:
-                await self._roles.set_of(session, id, roles, actor=actor)
-            await self._revocations.commit(session, id)
+        id = user.id
+        changed = {each: value for each, value in fields.items() if getattr(user, each) != value}
+        if user.is_service and changed.get("is_superuser"):
+            raise InvalidInput(
+                "a service is no superuser; give it a role with what it needs",
+                code="service_superuser",
+            )
+        if "email" in changed:
+            changed.setdefault("is_verified", False)
+        async with _superuser_left(session, self.records, user):
+            try:
+                user = await self.table(session).update(user, changed)
+            except exceptions.UserAlreadyExists:
+                raise _taken(str(changed.get("email"))) from None
+        if changed.get("is_active") is False:
+            await self._sessions.end_all(session, id)
+        if changed.get("is_active") is False or "email" in changed:
+            await self._links.void(session, id, ["reset", "verify", "address"])
+        if changed:
+            await self.manager(session).on_after_update(user, _told(changed))
+            event = UserChanged(actor=actor, subject=audit.user(id), fields=tuple(sorted(changed)))
+            await self._events.emit(event, session)
+        if roles is not None:
+            await self._roles.set_of(session, id, roles, actor=actor)
         return user
 
     async def delete(self, id: uuid.UUID, *, actor: str) -> None:
