@@ -29,7 +29,14 @@ from backoffice.migrations.errors import RevisionFailed
 from notes.before import fill
 from tests.migrations.projects import sync_url
 
-REFERRING = {"account", "user_role", "session", "api_key", "link_token"}
+REFERRING = {
+    "account",
+    "user_role",
+    "user_permission",
+    "session",
+    "api_key",
+    "link_token",
+}
 
 
 @pytest.fixture

@@ -18,6 +18,9 @@ from sqlmodel import Field, SQLModel
 
 from backoffice.auth.user_keys import UserKey
 
+#: The scope of what counts everywhere; others are a place for parts of the app, such as tenants.
+WHOLE_APP = ""
+
 
 def _id() -> Any:
     return Field(default_factory=uuid.uuid4, primary_key=True)
@@ -73,10 +76,36 @@ class RolePermission(SQLModel, table=True):
             name="fk_backoffice_role_permission_role",
             ondelete="CASCADE",
         ),
+        Index("ix_backoffice_role_permission_permission", "permission"),
     )
 
     role_id: uuid.UUID = Field(primary_key=True)
     permission: str = Field(max_length=128, primary_key=True)
+
+
+class RoleInclusion(SQLModel, table=True):
+    """A role that another one includes: whoever holds that one may do what this one allows."""
+
+    __tablename__ = "backoffice_role_inclusion"
+    __table_args__ = (
+        PrimaryKeyConstraint("role_id", "included_id", name="pk_backoffice_role_inclusion"),
+        ForeignKeyConstraint(
+            ["role_id"],
+            ["backoffice_role.id"],
+            name="fk_backoffice_role_inclusion_role",
+            ondelete="CASCADE",
+        ),
+        ForeignKeyConstraint(
+            ["included_id"],
+            ["backoffice_role.id"],
+            name="fk_backoffice_role_inclusion_included",
+            ondelete="CASCADE",
+        ),
+        Index("ix_backoffice_role_inclusion_included", "included_id"),
+    )
+
+    role_id: uuid.UUID = Field(primary_key=True)
+    included_id: uuid.UUID = Field(primary_key=True)
 
 
 class UserRole(SQLModel, table=True):
@@ -84,7 +113,7 @@ class UserRole(SQLModel, table=True):
 
     __tablename__ = "backoffice_user_role"
     __table_args__ = (
-        PrimaryKeyConstraint("user_id", "role_id", name="pk_backoffice_user_role"),
+        PrimaryKeyConstraint("user_id", "role_id", "scope", name="pk_backoffice_user_role"),
         ForeignKeyConstraint(
             ["user_id"],
             ["backoffice_user.id"],
@@ -102,6 +131,41 @@ class UserRole(SQLModel, table=True):
 
     user_id: uuid.UUID = Field(sa_type=UserKey, primary_key=True)
     role_id: uuid.UUID = Field(primary_key=True)
+    #: Where it counts.
+    scope: str = Field(
+        default=WHOLE_APP,
+        max_length=128,
+        primary_key=True,
+        sa_column_kwargs={"server_default": text("''")},
+    )
+    #: Until then; None for as long as nobody takes it.
+    expires_at: datetime | None = None
+
+
+class UserPermission(SQLModel, table=True):
+    """A permission that a user holds by no role."""
+
+    __tablename__ = "backoffice_user_permission"
+    __table_args__ = (
+        PrimaryKeyConstraint(
+            "user_id", "permission", "scope", name="pk_backoffice_user_permission"
+        ),
+        ForeignKeyConstraint(
+            ["user_id"],
+            ["backoffice_user.id"],
+            name="fk_backoffice_user_permission_user",
+            ondelete="CASCADE",
+        ),
+        Index("ix_backoffice_user_permission_permission", "permission"),
+    )
+
+    user_id: uuid.UUID = Field(sa_type=UserKey, primary_key=True)
+    permission: str = Field(max_length=128, primary_key=True)
+    #: Where it counts.
+    scope: str = Field(default=WHOLE_APP, max_length=128, primary_key=True)
+    #: Until then; None for as long as nobody takes it.
+    expires_at: datetime | None = None
+    created_at: datetime
 
 
 class UserSession(SQLModel, table=True):

@@ -11,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backoffice.auth import audit
 from backoffice.auth.events import RoleChanged, RoleGranted, RoleRevoked
-from backoffice.auth.models import Role, RolePermission, User, UserRole
+from backoffice.auth.models import WHOLE_APP, Role, RolePermission, User, UserRole
 from backoffice.auth.permissions import EVERYTHING, parsed
 from backoffice.auth.remembered import EVERYBODY
 from backoffice.auth.revocations import Revocations
@@ -135,7 +135,7 @@ class Roles:
             except IntegrityError:
                 await session.rollback()
                 # Granted by somebody else in between, or there is no such user.
-                if await session.get(UserRole, (user_id, role_id)) is None:
+                if await session.get(UserRole, (user_id, role_id, WHOLE_APP)) is None:
                     raise NotFound(f"there is no user {user_id}") from None
                 return False
         return added
@@ -145,7 +145,7 @@ class Roles:
     ) -> bool:
         """`grant`, in the transaction given."""
         role = await _named(session, name)
-        if await session.get(UserRole, (user_id, role.id)) is not None:
+        if await session.get(UserRole, (user_id, role.id, WHOLE_APP)) is not None:
             return False
         session.add(UserRole(user_id=user_id, role_id=role.id))
         event = RoleGranted(actor=actor, subject=audit.user(user_id), role=name)
@@ -165,7 +165,7 @@ class Roles:
     ) -> bool:
         """`revoke`, in the transaction given."""
         role = await _named(session, name)
-        held = await session.get(UserRole, (user_id, role.id))
+        held = await session.get(UserRole, (user_id, role.id, WHOLE_APP))
         if held is None:
             return False
         await session.delete(held)

@@ -25,6 +25,7 @@ REFERRING = (
     "api_key",
     "session",
     "user_role",
+    "user_permission",
 )
 
 

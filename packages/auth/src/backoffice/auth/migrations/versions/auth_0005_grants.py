@@ -1,0 +1,149 @@
+"""Let roles include roles, and grants be for a while, within a scope, or of one permission."""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from alembic import op
+
+from backoffice.core.user_tables import UserTable, present
+
+revision = "auth_0005"
+down_revision = "auth_0004"
+branch_labels = None
+depends_on = None
+
+_MOMENT = sa.DateTime(timezone=True)
+_HELD, _MADE = "backoffice_user_role", "backoffice_user_role_new"
+_KEY = ["user_id", "role_id", "scope"]
+
+
+def _added() -> list[sa.Column[object]]:
+    return [
+        sa.Column("scope", sa.String(128), nullable=False, server_default=sa.text("''")),
+        sa.Column("expires_at", _MOMENT, nullable=True),
+    ]
+
+
+def upgrade() -> None:
+    """Make what the app's own `create_all` has not made before."""
+    users = present(op.get_context())
+    op.create_index(
+        "ix_backoffice_role_permission_permission",
+        "backoffice_role_permission",
+        ["permission"],
+        if_not_exists=True,
+    )
+    _create_inclusions()
+    _create_permissions(users)
+    if _lacks_scope():
+        _widen(users)
+
+
+def _create_inclusions() -> None:
+    op.create_table(
+        "backoffice_role_inclusion",
+        sa.Column("role_id", sa.Uuid(), nullable=False),
+        sa.Column("included_id", sa.Uuid(), nullable=False),
+        sa.PrimaryKeyConstraint("role_id", "included_id", name="pk_backoffice_role_inclusion"),
+        *(
+            sa.ForeignKeyConstraint(
+                [column],
+                ["backoffice_role.id"],
+                name=f"fk_backoffice_role_inclusion_{column.removesuffix('_id')}",
+                ondelete="CASCADE",
+            )
+            for column in ("role_id", "included_id")
+        ),
+        if_not_exists=True,
+    )
+    op.create_index(
+        "ix_backoffice_role_inclusion_included",
+        "backoffice_role_inclusion",
+        ["included_id"],
+        if_not_exists=True,
+    )
+
+
+def _create_permissions(users: UserTable) -> None:
+    op.create_table(
+        "backoffice_user_permission",
+        sa.Column("user_id", users.key_type, nullable=False),
+        sa.Column("permission", sa.String(128), nullable=False),
+        sa.Column("scope", sa.String(128), nullable=False),
+        sa.Column("expires_at", _MOMENT, nullable=True),
+        sa.Column("created_at", _MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint(
+            "user_id", "permission", "scope", name="pk_backoffice_user_permission"
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"],
+            [users.key],
+            name="fk_backoffice_user_permission_user",
+            ondelete="CASCADE",
+        ),
+        if_not_exists=True,
+    )
+    op.create_index(
+        "ix_backoffice_user_permission_permission",
+        "backoffice_user_permission",
+        ["permission"],
+        if_not_exists=True,
+    )
+
+
+def _lacks_scope() -> bool:
+    """A script printed for later cannot look."""
+    if op.get_context().as_sql:
+        return True
+    columns = sa.inspect(op.get_bind()).get_columns(_HELD)
+    return "scope" not in {each["name"] for each in columns}
+
+
+def _widen(users: UserTable) -> None:
+    """The scope is part of the key, which SQLite cannot change."""
+    if op.get_context().dialect.name == "sqlite":
+        _remake(users, _KEY, _added())
+        return
+    for column in _added():
+        op.add_column(_HELD, column)
+    op.drop_constraint("pk_backoffice_user_role", _HELD)
+    op.create_primary_key("pk_backoffice_user_role", _HELD, _KEY)
+
+
+def _remake(users: UserTable, key: list[str], more: Sequence[sa.Column[object]] = ()) -> None:
+    op.create_table(
+        _MADE,
+        sa.Column("user_id", users.key_type, nullable=False),
+        sa.Column("role_id", sa.Uuid(), nullable=False),
+        *more,
+        sa.PrimaryKeyConstraint(*key, name="pk_backoffice_user_role"),
+        sa.ForeignKeyConstraint(
+            ["user_id"], [users.key], name="fk_backoffice_user_role_user", ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["role_id"],
+            ["backoffice_role.id"],
+            name="fk_backoffice_user_role_role",
+            ondelete="CASCADE",
+        ),
+    )
+    op.execute(f"INSERT INTO {_MADE} (user_id, role_id) SELECT user_id, role_id FROM {_HELD}")  # noqa: S608
+    op.drop_table(_HELD)
+    op.rename_table(_MADE, _HELD)
+    op.create_index("ix_backoffice_user_role_role", _HELD, ["role_id"])
+
+
+def downgrade() -> None:
+    """Take it back; what was for a while, or for a part of the app, is granted no more."""
+    users = present(op.get_context())
+    op.execute(f"DELETE FROM {_HELD} WHERE scope <> '' OR expires_at IS NOT NULL")  # noqa: S608
+    if op.get_context().dialect.name == "sqlite":
+        _remake(users, _KEY[:2])
+    else:
+        op.drop_constraint("pk_backoffice_user_role", _HELD)
+        op.drop_column(_HELD, "expires_at")
+        op.drop_column(_HELD, "scope")
+        op.create_primary_key("pk_backoffice_user_role", _HELD, _KEY[:2])
+    op.drop_table("backoffice_user_permission")
+    op.drop_table("backoffice_role_inclusion")
+    op.drop_index("ix_backoffice_role_permission_permission", "backoffice_role_permission")
