@@ -14,7 +14,7 @@ def test_an_override_holds_until_it_is_lifted(
     command: Command, shared: redis.Redis, client: TestClient, database: Path
 ) -> None:
     override = ("limits", "override", f"{BOOK}#2", "--limit", "2/minute", "--limit", "9/day")
-    assert command(*override, "--dry-run")[1]["changed"] is False
+    assert command(*override, "--dry-run")[1]["dry_run"] is True
     assert shared.dbsize() == 0
     code, found, _ = command(*override, "--for", "1h")
     assert (code, found["limits"], found["seconds"]) == (0, ["2/minute", "9/day"], 3600)

@@ -77,7 +77,7 @@ def test_a_private_key_in_pem_is_taken(rotate: Command, file: KeyFile, tmp_path:
 
 def test_a_dry_run_only_says_what_would_be_done(rotate: Command, file: KeyFile) -> None:
     code, answer, told = rotate("--dry-run")
-    assert (code, answer["changed"]) == (0, False)
+    assert (code, answer["changed"], answer["dry_run"]) == (0, True, True)
     assert "would be added" in told
     assert not file.path.exists()
 

@@ -1,17 +1,18 @@
 """The frame of the `backoffice` command: finds the app, brings the packages' groups together.
 
 Data goes to stdout, talk to stderr. Exit codes: 0 done, 1 refused, 2 wrong usage, 3 changes
-pending, 4 not found, 5 conflict, 6 database or network.
+pending, 4 not found, 5 conflict, 6 database or network, 130 Ctrl-C, 141 nobody reads the answer.
 """
 
 import getpass
+import io
 import json
 import logging
+import os
 import re
-import secrets as random
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import EntryPoint, entry_points, version
 from typing import Annotated, Any, TypeVar
@@ -21,65 +22,151 @@ import typer
 from fastapi import FastAPI
 from sqlalchemy.exc import DBAPIError
 
-from backoffice.core.checks import examine
+from backoffice.core.database import database
 from backoffice.core.discovery import find_app
-from backoffice.core.errors import BackofficeError, InvalidInput
+from backoffice.core.errors import BackofficeError, InvalidInput, SetupError
 from backoffice.core.logs import configure_logging, settings_secrets
+from backoffice.core.progress import Progress
 from backoffice.core.redaction import Redacted
 from backoffice.core.singletons import Run
+from backoffice.core.tables import table
 
 ENTRY_POINTS = "backoffice.commands"
 OWN_GROUPS = ("doctor", "secrets")
 REFUSED, CHANGES_PENDING = 1, 3
+#: As of a process that the signal has ended: 128 and its number.
+INTERRUPTED, UNREAD = 130, 141
+#: The command's own options that take no value.
+FLAGS = {"--json", "--yes", "-y", "--dry-run", "--quiet", "-q", "--no-color"}
+_REHEARSED = "__backoffice_rehearsed__"
 
 T = TypeVar("T")
+V = TypeVar("V", bound=Callable[..., Any])
 log: logging.Logger = logging.getLogger(__name__)
 
 
 @dataclass
 class Command:
-    """What a verb of any group needs: the app, and how to answer."""
+    """What a verb of any group needs: the app, how to answer, and whether anything may change."""
 
     spec: str | None = None
     as_json: bool = False
+    #: Whether what `confirm` asks is answered already.
+    yes: bool = False
+    #: Whether to show what would be done, and change nothing.
+    dry_run: bool = False
+    #: Whether stderr is for errors and questions alone.
+    quiet: bool = False
+    color: bool = True
 
     @classmethod
     def of(cls, context: typer.Context) -> "Command":
-        """The command that this verb was called in."""
+        """The command that this verb was called in; InvalidInput for a --dry-run it cannot heed."""
         found = context.find_root().obj
-        return found if isinstance(found, cls) else cls()
+        command = found if isinstance(found, cls) else cls()
+        if command.dry_run and not getattr(context.command.callback, _REHEARSED, False):
+            raise InvalidInput(f"`{context.command_path}` has no --dry-run; leave it out")
+        return command
 
     def app(self) -> FastAPI:
         """The app, imported now; SetupError when there is none."""
         return find_app(self.spec)
 
     def run(self, work: Callable[[Run], Awaitable[T]]) -> T:
-        """Do `work` within a run of the app: its singletons open as asked for, close at the end."""
+        """Do `work` within a run of the app: its singletons open as asked for, close at the end.
+
+        Under --dry-run the database commits nothing of it.
+        """
 
         async def within() -> T:
             async with Run(self.app()) as run:
+                if self.dry_run:
+                    (await run.open(database)).rehearse()
                 return await work(run)
 
         return anyio.run(within)
 
     def give(self, data: Any, text: str | None = None) -> None:
-        """Print the answer on stdout: `data` as JSON under --json, else `text`."""
-        shown = json.dumps(data, default=str, ensure_ascii=False) if self.as_json else text
-        typer.echo(shown if shown is not None else str(data))
+        """Print the answer on stdout: `data` as JSON under --json, else `text`.
+
+        Under --dry-run the answer says so.
+        """
+        self._tell_rehearsal()
+        if self.as_json:
+            if self.dry_run and isinstance(data, dict):
+                data = {**data, "dry_run": True}
+            text = json.dumps(data, default=str, ensure_ascii=False)
+        _write(text if text is not None else str(data))
 
     def give_rows(self, rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
         """Print rows on stdout: JSON under --json, else a table of these columns."""
         if self.as_json:
             self.give(list(rows))
             return
-        table = [[_cell(row.get(column)) for column in columns] for row in rows]
-        widths = [max(map(len, column)) for column in zip(columns, *table, strict=True)]
-        for line in ([column.upper() for column in columns], *table):
-            typer.echo("  ".join(map(str.ljust, line, widths)).rstrip())
+        self._tell_rehearsal()
+        head, *lines = table(rows, columns)
+        _write("\n".join([self.styled(head, bold=True), *lines]))
 
     def say(self, text: str) -> None:
-        """Tell the person at the terminal, on stderr."""
-        typer.echo(text, err=True)
+        """Tell the person at the terminal, on stderr; nothing under --quiet."""
+        if not self.quiet:
+            typer.echo(text, err=True)
+
+    def styled(self, text: str, **style: Any) -> str:
+        """The same with typer's style, which a terminal alone is shown; plain with --no-color."""
+        return typer.style(text, **style) if self.color else text
+
+    def progress(self, label: str, total: int | None = None) -> Progress:
+        """A bar for long work, shown to a person who watches: `with command.progress(...)`."""
+        return Progress(label, total, shown=not self.quiet)
+
+    def confirm(self, text: str) -> None:
+        """Ask a person whether to go on; ends with 1 where they do not.
+
+        --yes answers it, and --dry-run needs no answer. InvalidInput where nobody can be asked.
+        """
+        if self.yes or self.dry_run:
+            return
+        if not _somebody_there():
+            raise InvalidInput(f"{text} There is no terminal to ask at: add --yes")
+        typer.echo(f"{text} [y/N]: ", err=True, nl=False)
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            self.say("nothing was changed")
+            raise typer.Exit(REFUSED)
+
+    def end(self, changed: bool) -> None:
+        """Under --dry-run: exit code 3 where something would change. For verbs of a state."""
+        if self.dry_run and changed:
+            raise typer.Exit(CHANGES_PENDING)
+
+    def _tell_rehearsal(self) -> None:
+        if self.dry_run:
+            self.say("nothing was changed: this is what would be done")
+
+
+def rehearsed(verb: V) -> V:
+    """Mark a verb that heeds --dry-run; any other is refused with it, and so changes nothing.
+
+    What is done within `Command.run` by the database alone needs no more; whatever else a verb
+    changes, a file or a counter, it leaves as it is while `Command.dry_run`.
+    """
+    setattr(verb, _REHEARSED, True)
+    return verb
+
+
+def _somebody_there() -> bool:
+    return all(each is not None and each.isatty() for each in (sys.stdin, sys.stderr))
+
+
+def _write(text: str) -> None:
+    try:
+        typer.echo(text)
+    except OSError as error:
+        # What is left of it would be tried again at the end of the process, and told there.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise typer.Exit(UNREAD) from None
+        raise SetupError(f"the answer cannot be written: {error.strerror}") from None
 
 
 def operator() -> str:
@@ -102,16 +189,6 @@ def span_of(text: str) -> timedelta:
     return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
 
 
-def _cell(value: Any) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list | tuple | set | frozenset):
-        return ", ".join(map(str, value)) or "-"
-    return str(value)
-
-
 def application(arguments: Sequence[str]) -> typer.Typer:
     """The command with its groups; where the arguments name a group, only that one is loaded.
 
@@ -124,11 +201,13 @@ def application(arguments: Sequence[str]) -> typer.Typer:
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
+    # These import this module: whose own they are is not known before it is whole.
+    from backoffice.core.commands.doctor import doctor
+    from backoffice.core.commands.secrets import secrets
+
     app.callback()(_root)
     app.command("doctor")(doctor)
-    secrets_group = typer.Typer(help="Make and change secrets.", no_args_is_help=True)
-    secrets_group.command("generate")(generate)
-    own = {"secrets": [secrets_group]}
+    own = {"secrets": [secrets]}
     groups: dict[str, list[EntryPoint]] = {name: [] for name in own}
     for entry in entry_points(group=ENTRY_POINTS):
         groups.setdefault(entry.name, []).append(entry)
@@ -157,7 +236,7 @@ def hoisted(arguments: Sequence[str]) -> list[str]:
     for each in pending:
         if each == "--":
             rest += [each, *pending]
-        elif each == "--json" or each.startswith("--app="):
+        elif each in FLAGS or each.startswith("--app="):
             front.append(each)
         elif each == "--app":
             front += [each, *[value for value in [next(pending, None)] if value is not None]]
@@ -178,47 +257,29 @@ def _root(
         str | None, typer.Option("--app", metavar="MODULE:ATTR", help="The FastAPI app.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing: go on.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be done, and change nothing.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No talk, only errors.")] = False,
+    no_color: Annotated[bool, typer.Option("--no-color", help="No colors; as NO_COLOR.")] = False,
     _: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    context.obj = Command(app, as_json)
-
-
-def generate(
-    context: typer.Context,
-    size: Annotated[int, typer.Option("--bytes", min=32, max=1024, help="Bytes of chance.")] = 32,
-) -> None:
-    """Print a new secret, fit for BACKOFFICE_SECRET_KEY."""
-    secret = random.token_urlsafe(size)
-    Command.of(context).give({"secret": secret}, secret)
-
-
-def doctor(
-    context: typer.Context,
-    fail_on: Annotated[str, typer.Option(help="The level that fails: warning or error.")] = "error",
-) -> None:
-    """Look the app over: settings, database, migrations, accounts, limits."""
-    if fail_on not in ("warning", "error"):
-        raise typer.BadParameter("--fail-on takes warning or error")
-    command = Command.of(context)
-
-    async def look(run: Run) -> list[dict[str, Any]]:
-        return [asdict(finding) async for finding in examine(run)]
-
-    findings = command.run(look)
-    command.give_rows(findings, ("level", "id", "message", "fix"))
-    failing = {"error", fail_on}
-    if any(finding["level"] in failing for finding in findings):
-        raise typer.Exit(REFUSED)
+    color = not (no_color or os.environ.get("NO_COLOR"))
+    context.obj = Command(app, as_json, yes, dry_run, quiet, color)
 
 
 def main() -> None:
     """Run the command; whatever goes wrong is one line on stderr and an exit code."""
     arguments = hoisted(sys.argv[1:])
     configure_logging(level=logging.CRITICAL)
+    _take_any_character()
     try:
         application(arguments)(args=arguments, prog_name="backoffice")
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
     except BackofficeError as error:
         _refuse(arguments, error.code, error.message, error.exit_code)
     except Exception as error:
@@ -227,6 +288,13 @@ def main() -> None:
         told = "" if isinstance(error, DBAPIError) else f": {error}"
         masked = Redacted(*settings_secrets()).redacted(told)
         _refuse(arguments, "unexpected", f"{type(error).__name__}{masked}", REFUSED)
+
+
+def _take_any_character() -> None:
+    """Also where the terminal's encoding lacks some: they are escaped, and break nothing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _refuse(arguments: list[str], code: str, message: str, exit_code: int) -> None:

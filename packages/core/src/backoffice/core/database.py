@@ -99,6 +99,11 @@ class Database:
         with _unavailable(), Session(self.sync_engine, expire_on_commit=False) as opened:
             yield opened
 
+    def rehearse(self) -> None:
+        """Commit nothing from now on: what sessions do is tried in earnest, and taken back."""
+        self._sessions = async_sessionmaker(self.engine, class_=_Rehearsed, expire_on_commit=False)
+        event.listen(self.engine.sync_engine, "commit", _refuse_to_commit)
+
     async def ping(self) -> None:
         """Ask the database for one row; raises Unavailable when it does not answer."""
         with _unavailable():
@@ -134,6 +139,18 @@ class Database:
                 "connect_args": {"connect_timeout": max(2, round(self._timeout))},
             }
         return options
+
+
+class _Rehearsed(AsyncSession):
+    """A session whose changes end with it."""
+
+    async def commit(self) -> None:
+        await self.flush()
+
+
+def _refuse_to_commit(_: Connection) -> None:
+    # Whatever goes past the sessions is not taken back, and so must not be done.
+    raise SetupError("this is a rehearsal, in which nothing is committed; use database.session()")
 
 
 def _keep_values_out_of_logs() -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from backoffice.core.command import CHANGES_PENDING, Command
+from backoffice.core.command import CHANGES_PENDING, Command, rehearsed
 from backoffice.core.errors import Conflict
 from backoffice.core.settings import Settings, load, urls
 from backoffice.migrations.project import app_history
@@ -21,9 +21,9 @@ migrate = typer.Typer(help="Bring the database to the present.", no_args_is_help
 
 
 @migrate.command()
+@rehearsed
 def up(
     context: typer.Context,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what is pending.")] = False,
     sql: Annotated[bool, typer.Option("--sql", help="Only print the SQL.")] = False,
 ) -> None:
     """Apply what is pending: the packages' tables first, then the app's own history."""
@@ -33,7 +33,7 @@ def up(
         with redirect_stdout(sys.stderr):
             written = offline_sql(url, app_history())
         command.give({"sql": written}, written or f"-- {PRESENT}")
-    elif dry_run:
+    elif command.dry_run:
         _give_pending(command, _standings(url))
     else:
         with redirect_stdout(sys.stderr):  # an env.py may print; stdout holds the answer only

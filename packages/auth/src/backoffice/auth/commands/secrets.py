@@ -18,7 +18,7 @@ from backoffice.auth.settings import AuthSettings
 from backoffice.auth.signing_keys import ALGORITHMS, SigningKey
 from backoffice.core import InvalidInput, Run, Settings, SetupError
 from backoffice.core import settings as core_settings
-from backoffice.core.command import Command
+from backoffice.core.command import Command, rehearsed
 from backoffice.core.discovery import NoApp
 from backoffice.core.settings import load
 from backoffice.core.settings.variables import used_settings
@@ -53,6 +53,7 @@ class _Wish:
 
 
 @secrets.command("rotate")
+@rehearsed
 def rotate(
     context: typer.Context,
     alg: Annotated[
@@ -70,7 +71,6 @@ def rotate(
     key: Annotated[
         Path | None, typer.Option(help="Take this private key, in PEM, rather than a new one.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option(help="Only say what would be done.")] = False,
 ) -> None:
     """Add a new key to the key ring, retire the old ones, and take out what is over."""
     wish = _Wish(alg, _given(overlap), _given(lead), key)
@@ -83,12 +83,12 @@ def rotate(
         if not before:
             command.say("BACKOFFICE_SECRET_KEY is not set: tokens that its key signed are refused")
         rotation = _rotation(before, wish, settings, moment)
-        if rotation.changes and not dry_run:
+        if rotation.changes and not command.dry_run:
             file.write(rotation.entries)
-    _tell(command, rotation, moment, dry_run=dry_run)
+    _tell(command, rotation, moment)
     if rotation.added is not None and _overlap(wish, settings) < settings.access_lifetime:
         command.say("warning: the overlap is shorter than access tokens live; some are refused")
-    _give(command, file, rotation, moment, dry_run=dry_run)
+    _give(command, file, rotation, moment)
 
 
 def _settings(command: Command) -> tuple[Settings, AuthSettings]:
@@ -160,9 +160,9 @@ def _key(before: Sequence[RingKey], wish: _Wish, moment: datetime) -> SigningKey
     )
 
 
-def _tell(command: Command, rotation: Rotation, moment: datetime, *, dry_run: bool) -> None:
+def _tell(command: Command, rotation: Rotation, moment: datetime) -> None:
     signs = signing(rotation.entries, moment)
-    done = "would be" if dry_run else "is"
+    done = "would be" if command.dry_run else "is"
     if rotation.added is None:
         coming = next(each for each in rotation.entries if each.signs_from and each is not signs)
         command.say(f"no key {done} added: {coming.key.kid} signs from {_iso(coming.signs_from)}")
@@ -177,9 +177,7 @@ def _tell(command: Command, rotation: Rotation, moment: datetime, *, dry_run: bo
         command.say(f"{each.key.kid} {done} taken out: its tokens are refused")
 
 
-def _give(
-    command: Command, file: KeyFile, rotation: Rotation, moment: datetime, *, dry_run: bool
-) -> None:
+def _give(command: Command, file: KeyFile, rotation: Rotation, moment: datetime) -> None:
     rows = [_row(each, rotation.entries, moment) for each in rotation.entries]
     if not command.as_json:
         command.give_rows(rows, _COLUMNS)
@@ -187,7 +185,7 @@ def _give(
     command.give(
         {
             "file": str(file.path),
-            "changed": rotation.changes and not dry_run,
+            "changed": rotation.changes,
             "added": rotation.added and rotation.added.key.kid,
             "removed": [each.key.kid for each in rotation.removed],
             "keys": rows,

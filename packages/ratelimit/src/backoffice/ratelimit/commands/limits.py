@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from backoffice.core import InvalidInput, Run, SetupError
-from backoffice.core.command import Command, operator, span_of
+from backoffice.core.command import Command, operator, rehearsed, span_of
 from backoffice.core.settings import load
 from backoffice.ratelimit.commands.desk import Desk, Whom
 from backoffice.ratelimit.events import LimitOverridden, LimitReset, OverrideLifted
@@ -23,7 +23,6 @@ Key = Annotated[str | None, typer.Option(help="What the policy's own key gives, 
 Written = Annotated[
     list[str] | None, typer.Option("--limit", help="A limit, as 100/minute; repeatable.")
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
 
 #: Seconds; an operator may be far from Redis, and has more time than a request.
 PATIENCE = 2.0
@@ -76,6 +75,7 @@ def show(
 
 
 @group.command("reset")
+@rehearsed
 def reset(
     context: typer.Context,
     name: Name,
@@ -83,24 +83,24 @@ def reset(
     address: Address = None,
     key: Key = None,
     limit: Written = None,
-    dry_run: DryRun = False,
 ) -> None:
     """Forget what a caller has spent of a policy."""
-    whom = _somebody(Whom(user, address, key))
+    whom, command = _somebody(Whom(user, address, key)), Command.of(context)
 
     async def work(desk: Desk) -> dict[str, Any]:
         policy = desk.policy(name)
         counted = await desk.key(policy, whom)
         wanted = desk.counters(policy, counted, _limits(limit))
         event = LimitReset(actor=operator(), subject=policy.subject, caller=counted.digest)
-        if not dry_run:
+        if not command.dry_run:
             await desk.change(event, lambda: desk.limiter.reset(name, counted.text, wanted))
-        return {"policy": name, "caller": counted.digest, "reset": not dry_run}
+        return {"policy": name, "caller": counted.digest, "reset": True}
 
-    _give(context, _within(context, work), f"{whom} is reset", dry_run=dry_run)
+    _give(context, _within(context, work), f"{whom} is reset")
 
 
 @group.command("override")
+@rehearsed
 def override(
     context: typer.Context,
     name: Name,
@@ -111,9 +111,9 @@ def override(
     user: User = None,
     address: Address = None,
     key: Key = None,
-    dry_run: DryRun = False,
 ) -> None:
     """Let other limits hold for a policy, for all or for one caller, in every process."""
+    command = Command.of(context)
     wanted, seconds, whom = _limits(limit), _seconds(span), Whom(user, address, key)
     if not wanted:
         raise InvalidInput("say what is to hold instead: --limit 100/minute")
@@ -129,25 +129,25 @@ def override(
             limits=texts,
             seconds=seconds,
         )
-        if not dry_run:
+        if not command.dry_run:
             await desk.change(event, lambda: desk.overrides.set(name, caller, wanted, seconds))
         return {"policy": name, "caller": caller, "limits": texts, "seconds": seconds}
 
     text = f"{', '.join(map(str, wanted))} holds for {name}, within two seconds everywhere"
-    _give(context, _within(context, work), text, dry_run=dry_run)
+    _give(context, _within(context, work), text)
 
 
 @group.command("lift")
+@rehearsed
 def lift(
     context: typer.Context,
     name: Name,
     user: User = None,
     address: Address = None,
     key: Key = None,
-    dry_run: DryRun = False,
 ) -> None:
     """End an override: what the code says holds again."""
-    whom = Whom(user, address, key)
+    whom, command = Whom(user, address, key), Command.of(context)
 
     async def work(desk: Desk) -> dict[str, Any]:
         # Not desk.policy: what the code has dropped meanwhile can be lifted as well.
@@ -155,11 +155,11 @@ def lift(
         caller = await desk.caller(policy, whom)
         desk.overridden(name, caller)
         event = OverrideLifted(actor=operator(), subject=policy.subject, caller=caller)
-        if not dry_run:
+        if not command.dry_run:
             await desk.change(event, lambda: desk.overrides.lift(name, caller))
-        return {"policy": name, "caller": caller, "lifted": not dry_run}
+        return {"policy": name, "caller": caller, "lifted": True}
 
-    _give(context, _within(context, work), f"the override of {name} is lifted", dry_run=dry_run)
+    _give(context, _within(context, work), f"the override of {name} is lifted")
 
 
 def _within(context: typer.Context, work: Callable[[Desk], Awaitable[T]]) -> T:
@@ -172,11 +172,8 @@ def _within(context: typer.Context, work: Callable[[Desk], Awaitable[T]]) -> T:
         return Command.of(context).run(run_it)
 
 
-def _give(context: typer.Context, answer: dict[str, Any], text: str, *, dry_run: bool) -> None:
-    command = Command.of(context)
-    if dry_run:
-        command.say("nothing was changed: this is what would be done")
-    command.give({**answer, "changed": not dry_run}, text)
+def _give(context: typer.Context, answer: dict[str, Any], text: str) -> None:
+    Command.of(context).give({**answer, "changed": True}, text)
 
 
 def _somebody(whom: Whom) -> Whom:
