@@ -379,3 +379,21 @@ class LinkRequest(SQLModel, table=True):
     #: The client's.
     address: str = Field(default="", max_length=64)
     at: datetime
+
+
+class UserImport(SQLModel, table=True):
+    """How far a file of accounts was imported: written in the transaction of each batch."""
+
+    __tablename__ = "backoffice_user_import"
+    __table_args__ = (PrimaryKeyConstraint("digest", name="pk_backoffice_user_import"),)
+
+    #: SHA-256, in hex, of the file's content and of how it is read.
+    digest: str = Field(max_length=64, primary_key=True)
+    #: The last line that is done.
+    line: int = 0
+    created: int = 0
+    updated: int = 0
+    skipped: int = 0
+    refused: int = 0
+    started_at: datetime
+    finished_at: datetime | None = None

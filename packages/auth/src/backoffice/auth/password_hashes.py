@@ -84,6 +84,19 @@ def made(password: str) -> str:
     return _context.hash(normalised(password))
 
 
+def readable(stored: str) -> bool:
+    """Whether a hash of another system can be verified: its form, its cost, and all its parts."""
+    kind = kind_of(stored)
+    if kind is None:
+        return False
+    try:
+        _context.handler(kind.form).from_string(stored)
+    # As in `judged`: whatever a damaged hash makes of the libraries.
+    except Exception:  # noqa: BLE001
+        return False
+    return True
+
+
 def judged(password: str, stored: str | None) -> Verdict:
     """Whether the password is the one that was hashed. Never raises.
 
