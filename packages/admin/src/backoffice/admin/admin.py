@@ -22,6 +22,7 @@ from backoffice.admin.transactions import Transactions
 from backoffice.auth import Auth
 from backoffice.auth.user_records import UserRecords
 from backoffice.core import SetupError, Singleton, reads, singletons
+from backoffice.core.access import Admits, admits
 from backoffice.core.mail import mail_worker
 from backoffice.core.settings import load
 from backoffice.core.settings import settings as core_settings
@@ -56,6 +57,7 @@ class Admin:
         router = APIRouter(lifespan=singletons(*needed))
 
         @router.get("", include_in_schema=False)
+        @admits(Admits())
         @reads(self._auth.services, self.settings, core_settings)
         async def home(request: Request) -> RedirectResponse:
             """With the slash, so that it is the mounted site that answers."""
@@ -71,7 +73,7 @@ class Admin:
         guard = Guard(
             Transactions(site), site.routes, self._auth.services, self.settings, self.site.refuse
         )
-        return SecurityHeaders(guard)
+        return admits(guard.admits)(SecurityHeaders(guard))
 
     def _opened(self) -> AdminSettings:
         return self._given or load(AdminSettings)

@@ -29,6 +29,7 @@ from backoffice.auth import Principal, Services, refusals
 from backoffice.auth.resolution import Resolution
 from backoffice.auth.sessions import Client
 from backoffice.core import Forbidden, Refusal, Singleton, Unauthenticated
+from backoffice.core.access import Admits
 from backoffice.core.settings import settings as core_settings
 
 LOGIN, LOGOUT, STATIC = "/login", "/logout", "/static/"
@@ -63,6 +64,13 @@ class Guard:
         self._refuse = refuse
         #: What is mounted, for those who look through an app's routes.
         self.routes = routes
+
+    @staticmethod
+    def admits(path: str) -> Admits:
+        """Whom it lets on to the page with that path."""
+        if path in OPEN or f"{path}/".startswith(STATIC):
+            return Admits()
+        return Admits(public=False, who="anyone signed in" if path == LOGOUT else ENTER)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""

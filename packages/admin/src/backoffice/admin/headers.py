@@ -1,6 +1,7 @@
 """The headers that keep a page of the admin to itself."""
 
 from starlette.datastructures import MutableHeaders
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backoffice.admin.link_tokens import may_hold_token
@@ -35,6 +36,8 @@ class SecurityHeaders:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        #: What is mounted, for those who look through an app's routes.
+        self.routes: list[BaseRoute] = getattr(app, "routes", [])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""

@@ -1,9 +1,8 @@
 """Guards: what a route asks of its caller, as one dependency of FastAPI."""
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar
 
 from fastapi import Response
 from fastapi.security.base import SecurityBase
@@ -18,6 +17,8 @@ from backoffice.auth.resolution import Resolution, Resolver
 from backoffice.auth.services import Services
 from backoffice.auth.websockets import answer
 from backoffice.core import Forbidden, InvalidInput, Refusal, SetupError, Singleton
+from backoffice.core.access import is_public as marked_public
+from backoffice.core.access import public as public  # for the routes, beside the guards
 from backoffice.core.dependencies import NAMED
 
 #: How far the clocks of two machines may be apart.
@@ -25,20 +26,9 @@ SKEW = timedelta(minutes=1)
 METHODS: tuple[Method, ...] = ("jwt", "api_key", "session")
 
 
-Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
-_PUBLIC = "__backoffice_public__"
-
-
-def public(endpoint: Endpoint) -> Endpoint:
-    """Mark what strangers must reach though a guard stands at the app, such as signing in."""
-    setattr(endpoint, _PUBLIC, True)
-    return endpoint
-
-
 def is_public(connection: HTTPConnection) -> bool:
     """Whether the connection's route is marked so."""
-    endpoint = getattr(connection.scope.get("route"), "endpoint", None)
-    return bool(getattr(endpoint, _PUBLIC, False))
+    return marked_public(getattr(connection.scope.get("route"), "endpoint", None))
 
 
 class Guard(SecurityBase):
@@ -77,11 +67,7 @@ class Guard(SecurityBase):
         """The caller; refuses one who lacks something."""
         services = self._services.of(connection)
         resolver = services.resolver
-        resolution = (
-            resolver.kept(connection)
-            or resolver.at_once(connection)
-            or await resolver.resolution(connection)
-        )
+        resolution = resolver.at_once(connection) or await resolver.resolution(connection)
         if connection.scope["type"] == "websocket":
             return self._of_websocket(services, connection, resolution)
         return self._judged(services, connection, resolution)

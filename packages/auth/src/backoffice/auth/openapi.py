@@ -143,7 +143,7 @@ class Described:
 def _operations(document: Document, contexts: list[RouteContext]) -> Iterator[Operation]:
     for context in contexts:
         dependant = getattr(context, "dependant", None)
-        found = [] if dependant is None else list(_schemes(dependant))
+        found = [] if dependant is None else list(schemes_of(dependant))
         guards = [each for each in found if isinstance(each, Guard)]
         path = document.get("paths", {}).get(context.path_format, {})
         # An operation whose security is written by hand says what its author knows.
@@ -156,7 +156,7 @@ def _operations(document: Document, contexts: list[RouteContext]) -> Iterator[Op
                 yield Operation(method, content, guards, others)
 
 
-def _schemes(dependant: Any) -> Iterator[SecurityBase]:
+def schemes_of(dependant: Any) -> Iterator[SecurityBase]:
     """The schemes of a route, of its routers and of the app, each once."""
     seen: set[int] = set()
     pending = list(dependant.dependencies)
@@ -183,7 +183,7 @@ def _foreign(contexts: list[RouteContext]) -> Iterator[SecurityBase]:
     """The schemes of the app's own, on whatever operation."""
     for context in contexts:
         if (dependant := getattr(context, "dependant", None)) is not None:
-            yield from (each for each in _schemes(dependant) if not isinstance(each, Guard))
+            yield from (each for each in schemes_of(dependant) if not isinstance(each, Guard))
 
 
 def _definitions(

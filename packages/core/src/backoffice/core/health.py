@@ -14,6 +14,7 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from backoffice.core.access import Admits, admits
 from backoffice.core.callers import callers
 from backoffice.core.dependencies import declared, reads
 from backoffice.core.errors import BackofficeError, SingletonError, Unavailable
@@ -184,6 +185,7 @@ health_router: APIRouter = APIRouter(prefix="/health", tags=["health"], lifespan
 
 @health_router.head("/live", include_in_schema=False)
 @health_router.get("/live")
+@admits(Admits())
 async def live() -> Response:
     """Whether the process answers."""
     return JSONResponse({"status": "ok"}, headers=UNCACHED)
@@ -201,6 +203,7 @@ async def details(request: Request) -> bool:
 
 @health_router.head("/ready", include_in_schema=False)
 @health_router.get("/ready", responses={503: {"description": "Not ready"}})
+@admits(Admits(who=f"public; details: {PERMISSION}"))
 async def ready(
     request: Request,
     permitted: Annotated[bool, Depends(details)],

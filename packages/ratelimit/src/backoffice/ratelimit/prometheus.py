@@ -30,6 +30,7 @@ from backoffice.core import (
     singleton,
     singletons,
 )
+from backoffice.core.access import Admits, admits
 from backoffice.ratelimit.addresses import IPNetwork, client_address
 from backoffice.ratelimit.metrics import BOUNDS, LimitMetrics, limit_metrics
 from backoffice.ratelimit.settings import ratelimit_settings
@@ -94,6 +95,7 @@ def metrics_router(
     admitted = [*_read(networks)]
     router = APIRouter(tags=["metrics"], lifespan=singletons(exported(shown)))
 
+    @admits(Admits(public=False, who=" or ".join([PERMISSION, *map(str, admitted)])))
     @reads(callers, ratelimit_settings)
     async def permitted(request: Request) -> None:
         if not _among(client_address(request), admitted):

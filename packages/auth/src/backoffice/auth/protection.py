@@ -1,0 +1,193 @@
+"""`auth.protect(app)`: no route is open by oversight.
+
+At the start every entrance of the app is looked at, and the app does not start while one of them
+neither asks for anybody nor is marked public. What is added later is looked at before the next
+request is routed: it answers 503 until somebody has decided about it, and the log names it.
+"""
+
+import logging
+import re
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from difflib import get_close_matches
+from operator import is_not
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from starlette.applications import Starlette
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from backoffice.auth.entrances import MOUNT, WEBSOCKET, Entrance, entrances, route_lists
+from backoffice.core import SetupError, Unavailable
+from backoffice.ratelimit.answers import answer_refusal
+
+log: logging.Logger = logging.getLogger(__name__)
+
+_PARAMETER = re.compile(r"\\\{.*?\\\}")
+
+
+class Protection:
+    """What `auth.protect` knows of one app; it holds nothing of a run."""
+
+    def __init__(self, app: FastAPI, public: Sequence[str] = ()) -> None:
+        self._app = app
+        self._public = _paths(public)
+        self._kept: list[tuple[list[Any], list[Any]]] = []
+        self._open: list[Callable[[Scope], bool]] = []
+
+    def install(self) -> None:
+        """Look at the routes when the app starts, and whenever they change."""
+        if protection_of(self._app) is not None:
+            raise SetupError("auth.protect(app) was called before; name all of public= in one call")
+        try:
+            self._app.add_middleware(Watch, protection=self)
+        except RuntimeError:
+            raise SetupError("call auth.protect(app) before the app starts") from None
+        self._app.include_router(APIRouter(lifespan=self._lifespan))
+
+    def entrances(self) -> list[Entrance]:
+        """Those of the app, with what is named as public."""
+        found = [self._judged(each) for each in entrances(self._app)]
+        self._check_names(found)
+        return found
+
+    def check(self) -> None:
+        """SetupError that names each entrance nobody has decided about."""
+        if undecided := [each for each in self.entrances() if not each.decided]:
+            raise SetupError(_told(undecided))
+
+    def refuses(self, scope: Scope) -> bool:
+        """Whether the request may reach what was added, and nobody has decided about."""
+        if not self._unchanged():
+            self._look_again()
+        return bool(self._open) and any(matches(scope) for matches in self._open)
+
+    @asynccontextmanager
+    async def _lifespan(self, _: Starlette) -> AsyncGenerator[None, None]:
+        kept = self._now()
+        self.check()
+        self._kept, self._open = kept, []
+        yield
+
+    def _judged(self, entrance: Entrance) -> Entrance:
+        named = not {entrance.path, *entrance.mounts}.isdisjoint(self._public)
+        if not named and entrance.path == self._app.swagger_ui_oauth2_redirect_url:
+            named = self._app.docs_url in self._public  # a page of the docs
+        return replace(entrance, within_public=True) if named else entrance
+
+    def _check_names(self, found: Sequence[Entrance]) -> None:
+        paths = {path for each in found for path in (each.path, *each.mounts)}
+        for name in self._public:
+            if name not in paths:
+                near = get_close_matches(name, paths, n=1, cutoff=0.5)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                raise SetupError(f"auth.protect(public=[{name!r}]) names no route or mount{hint}")
+
+    def _now(self) -> list[tuple[list[Any], list[Any]]]:
+        """Each list of routes, and what is in it."""
+        return [(live, list(live)) for live in route_lists(self._app)]
+
+    def _unchanged(self) -> bool:
+        # 20 ns for each route: that each is the same object is all that has to be known.
+        return bool(self._kept) and not any(
+            len(live) != len(kept) or any(map(is_not, live, kept)) for live, kept in self._kept
+        )
+
+    def _look_again(self) -> None:
+        kept = self._now()  # before they are looked at: one that is added meanwhile is seen next
+        undecided = [each for each in map(self._judged, entrances(self._app)) if not each.decided]
+        self._open = [_matcher(each) for each in undecided]
+        self._kept = kept
+        if undecided:
+            log.error("%s", _told(undecided))
+
+
+class Watch:
+    """The layer that keeps requests from what was added after the start and is not decided."""
+
+    def __init__(self, app: ASGIApp, protection: Protection) -> None:
+        self._app = app
+        self.protection = protection
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] == "lifespan" or not self.protection.refuses(scope):
+            await self._app(scope, receive, send)
+        else:
+            await answer_refusal(scope, receive, send, _refusal())
+
+
+def protection_of(app: Starlette) -> Protection | None:
+    """What protects the app, if anything does."""
+    for each in app.user_middleware:
+        # mypy knows a layer by its signature alone.
+        kind: Any = each.cls
+        if kind is Watch:
+            found: Any = each.kwargs["protection"]
+            return found if isinstance(found, Protection) else None
+    return None
+
+
+def entrances_of(app: Starlette) -> list[Entrance]:
+    """Every entrance of an app, judged as its protection does where it has one."""
+    protection = protection_of(app)
+    return list(entrances(app)) if protection is None else protection.entrances()
+
+
+def advice(entrance: Entrance) -> str:
+    """What to do about an entrance that nobody has decided about."""
+    named = f"public=[{entrance.path!r}] in auth.protect"
+    if entrance.name.startswith("fastapi.applications.FastAPI.setup."):
+        return f"{named}, or no such page: FastAPI(docs_url=None, redoc_url=None, openapi_url=None)"
+    if entrance.methods == (MOUNT,):
+        return f"public(...) around what is mounted, or {named}; no dependency runs there"
+    if entrance.dependant is None:
+        return (
+            f"@public, or {named}; Starlette's routes have no dependencies: to guard it, add it by "
+            "app.add_api_route or app.add_api_websocket_route"
+        )
+    if entrance.path.endswith(":path}"):
+        return f"dependencies=[auth.require(...)], or {named}"
+    judged = "".join(f" ({each.scheme_name} says not whom it lets in)" for each in entrance.others)
+    return f"auth.require(...), auth.optional() or @public{judged}"
+
+
+def _told(undecided: Sequence[Entrance]) -> str:
+    count = len(undecided)
+    first = "1 route says" if count == 1 else f"{count} routes say"
+    lines = [f"  {each.shown} ({each.name}): {advice(each)}" for each in undecided]
+    return "\n".join([f"{first} not who may call, and auth.protect(app) asks for that:", *lines])
+
+
+def _refusal() -> Unavailable:
+    return Unavailable(
+        "This was added while the app ran, and nothing says who may call it.",
+        code="route_unprotected",
+    )
+
+
+def _matcher(entrance: Entrance) -> Callable[[Scope], bool]:
+    """Whether a request may be for that entrance; a host is taken to be the right one."""
+    path = re.sub("^//[^/]*", "", entrance.path)
+    if entrance.methods == (MOUNT,) and not path.endswith(":path}"):
+        path = f"{path.rstrip('/')}/{{path:path}}"
+    pattern = re.compile(_PARAMETER.sub(_any_value, re.escape(path)))
+
+    def matches(scope: Scope) -> bool:
+        kind = WEBSOCKET if scope["type"] == "websocket" else scope["method"]
+        suits = not {kind, MOUNT}.isdisjoint(entrance.methods)
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        return suits and pattern.fullmatch(path) is not None
+
+    return matches
+
+
+def _any_value(parameter: re.Match[str]) -> str:
+    return ".*" if parameter[0].endswith(r":path\}") else "[^/]+"
+
+
+def _paths(public: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(public, str) or not all(isinstance(each, str) for each in public):
+        raise SetupError(f'public is a list of paths, as ["/docs", "/static"]; got {public!r}')
+    return tuple(public)
