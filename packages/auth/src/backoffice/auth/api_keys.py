@@ -12,6 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backoffice.auth import audit
 from backoffice.auth.credentials import new_api_key
 from backoffice.auth.events import ApiKeyCreated, ApiKeyRevoked, ApiKeyRotated, ApiKeysPruned
+from backoffice.auth.holdings import held_by
 from backoffice.auth.key_makers import Maker
 from backoffice.auth.key_terms import networks as network_list
 from backoffice.auth.key_terms import rate_limit as limit_text
@@ -19,7 +20,6 @@ from backoffice.auth.models import ApiKey, User
 from backoffice.auth.permissions import grants, parsed
 from backoffice.auth.principals import Principal
 from backoffice.auth.revocations import Revocations
-from backoffice.auth.roles import permissions_of
 from backoffice.auth.row_locks import hold_users
 from backoffice.auth.settings import AuthSettings
 from backoffice.auth.user_records import UserRecords
@@ -84,7 +84,8 @@ class ApiKeys:
             manages_credentials=manages_credentials,
         )
         async with self._database.session() as session:
-            _check_scopes(row.scopes, await permissions_of(session, owner))
+            held = await held_by(session, self._records.user, owner.id, moment)
+            _check_scopes(row.scopes, held)
             if (maker := await Maker.of(session, by)) is not None:
                 maker.bind(row)
             await self._hold(session, owner.id)

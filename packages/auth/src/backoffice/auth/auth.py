@@ -1,19 +1,23 @@
 """`Auth`: what an app includes, and what its routes ask."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, FastAPI, params
+from starlette.applications import Starlette
 from starlette.requests import HTTPConnection, Request
 
 from backoffice.auth import audit
+from backoffice.auth.catalogue import Catalogue
+from backoffice.auth.declarations import Declarations
 from backoffice.auth.events import AuthEvent
 from backoffice.auth.guards import METHODS, Guard, OptionalGuard
 from backoffice.auth.limits import policies as own_policies
 from backoffice.auth.openapi import Described
 from backoffice.auth.principals import Method
+from backoffice.auth.protection import Protection
 from backoffice.auth.routes import account_router
 from backoffice.auth.services import Services, opened
 from backoffice.auth.settings import AuthSettings
@@ -54,6 +58,10 @@ _Limiter = Annotated[Limiter, Depends(limiter)]
 _Outbox = Annotated[Outbox, Depends(outbox)]
 _Policies = Annotated[Policies, Depends(policies)]
 
+#: A guard keeps nothing open, so that any scope will do; without one, FastAPI works it out anew at
+#: each request.
+_SCOPE: Final = "request"
+
 
 class Auth:
     """Sign-in by JWT, API key or session cookie, for an app that includes `auth.router`.
@@ -75,6 +83,8 @@ class Auth:
         self._settings = settings
         self._manager = manager
         self._listeners = Listeners()
+        #: The permissions that code names besides the guards of routes.
+        self.declarations = Declarations()
         #: The settings of the running app.
         self.settings: Singleton[AuthSettings] = Singleton(self._found, "auth_settings")
         #: The services of the running app, for packages above and for commands.
@@ -112,8 +122,18 @@ class Auth:
                 mfa=mfa,
                 verified=verified,
                 methods=methods,
-            )
+            ),
+            scope=_SCOPE,
         )
+
+    def permission(self, name: str, description: str = "") -> str:
+        """Declare a permission of the app, and say what it is for; gives the name.
+
+        For `READ = auth.permission("books:read", "See books")`. An app that declares one declares
+        all that it asks for: it does not start where a guard asks for another. Without any, what
+        guards ask for is what there is. SetupError for what is no single permission.
+        """
+        return self.declarations.declare(name, description)
 
     def optional(
         self,
@@ -138,7 +158,8 @@ class Auth:
                 mfa=mfa,
                 verified=verified,
                 methods=methods,
-            )
+            ),
+            scope=_SCOPE,
         )
 
     def csrf_token(self) -> params.Depends:
@@ -176,6 +197,19 @@ class Auth:
         # FastAPI's documented way to extend the document.
         app.openapi = Described(app, self.router, self._found, token_url)  # type: ignore[method-assign]
 
+    def protect(self, app: FastAPI, *, public: Sequence[str] = ()) -> None:
+        """Let the app start only once each of its routes says who may call it.
+
+        Mounted apps, static files, websockets, hosts and the pages of documentation count as well.
+        A route says so by a guard, wherever among its dependencies, or by `@public`; `public` names
+        paths besides, and mounts with all that is in them: `public=["/docs", "/static"]`. What is
+        added after the start, and says nothing, answers 503 `route_unprotected`.
+
+        For the outermost app, after all is included. The start raises SetupError, which names each
+        route and what to do about it; so does this, where it is called twice or too late.
+        """
+        Protection(app, public).install()
+
     def on(self, event: type[E]) -> Callable[[Handler[E]], Handler[E]]:
         """Call the decorated coroutine after each event of that type, once it is committed.
 
@@ -205,11 +239,22 @@ class Auth:
             limiter: _Limiter,
             outbox: _Outbox,
             policies: _Policies,
+            app: Starlette | None,
             # Reads the addresses of clients, however the limiter is replaced.
             _: Annotated[RateLimitSettings, Depends(ratelimit_settings)],
         ) -> AsyncIterator[Services]:
+            known = Catalogue() if app is None else self.declarations.catalogue(app, self.services)
             async with opened(
-                core, own, database, events, clock, limiter, outbox, self._manager, self.users
+                core,
+                own,
+                database,
+                events,
+                clock,
+                limiter,
+                outbox,
+                self._manager,
+                self.users,
+                known,
             ) as services:
                 record = services.audit.record
                 events.within(AuthEvent)(record)

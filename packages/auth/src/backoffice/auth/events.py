@@ -151,10 +151,12 @@ class RoleChanged(AuthEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class RoleGranted(AuthEvent):
-    """A user was given a role."""
+    """A user was given a role, for good or until then."""
 
     name: ClassVar[str] = "auth.role_granted"
     role: str = ""
+    #: ISO 8601; empty where it does not run out.
+    expires_at: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,6 +165,24 @@ class RoleRevoked(AuthEvent):
 
     name: ClassVar[str] = "auth.role_revoked"
     role: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PermissionGranted(AuthEvent):
+    """A user was given a permission by no role, for good or until then."""
+
+    name: ClassVar[str] = "auth.permission_granted"
+    permission: str = ""
+    #: ISO 8601; empty where it does not run out.
+    expires_at: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PermissionTaken(AuthEvent):
+    """A permission that was held by no role was taken from a user."""
+
+    name: ClassVar[str] = "auth.permission_taken"
+    permission: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,27 +2,20 @@
 
 import hmac
 import uuid
-from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Literal
 
-from sqlalchemy import func
-from sqlmodel import col, select
+from sqlalchemy import ColumnElement, func, select
+from sqlmodel import col
 from typing_extensions import TypeVar
 
 from backoffice.auth import audit
 from backoffice.auth.credentials import digest
-from backoffice.auth.models import (
-    ApiKey,
-    Role,
-    RolePermission,
-    User,
-    UserRole,
-    UserSession,
-)
-from backoffice.auth.permissions import EVERYTHING, grants, intersection
+from backoffice.auth.holdings import Held, with_holdings
+from backoffice.auth.models import ApiKey, User, UserSession
+from backoffice.auth.permissions import grants, intersection
 from backoffice.auth.sessions import BROWSER
 from backoffice.auth.user_records import UserRecords
 from backoffice.core import Clock, Database
@@ -59,8 +52,10 @@ class Principal(Generic[K]):
     manages_credentials: bool = True
     #: The user in whose place somebody else acts; None where nobody does.
     acting_for: K | None = None
-    #: The names of the owner's roles.
+    #: The names of the owner's roles, with all that those include.
     roles: frozenset[str] = frozenset()
+    #: When the first of the owner's grants runs out; None where none does.
+    changes_at: datetime | None = None
 
     def can(self, *permissions: str) -> bool:
         """Whether the principal has every one of these permissions."""
@@ -86,14 +81,9 @@ class Principals:
         self, id: uuid.UUID, method: Method
     ) -> tuple[Principal, UserSession] | None:
         """The owner of a session, and the session, whatever has become of it; None if none."""
-        rows = await self._rows(
-            select(self._user, UserSession, RolePermission.permission, Role.name)
-            .join(UserSession, col(UserSession.user_id) == col(self._user.id))
-            .where(UserSession.id == id, col(self._user.is_service).is_(False))
-        )
-        if not rows:
-            return None
-        return _with_session(rows, method), rows[0][1]
+        mine = col(UserSession.id) == id
+        rows = await self._rows(UserSession, mine, col(self._user.is_service).is_(False))
+        return (_with_session(rows[0], method), rows[0][1]) if rows else None
 
     async def of_key(self, prefix: str, text: str) -> tuple[Principal, ApiKey] | None:
         """The owner of an API key, and the key, whatever has become of it; None if none."""
@@ -101,14 +91,10 @@ class Principals:
         # 32 bits of a digest tell nothing of a secret of 190, and let the database answer a wrong
         # secret as it does an unknown key: by no row, which takes as long.
         told = func.substr(col(ApiKey.digest), 1, _TOLD) == wanted[:_TOLD]
-        rows = await self._rows(
-            select(self._user, ApiKey, RolePermission.permission, Role.name)
-            .join(ApiKey, col(ApiKey.user_id) == col(self._user.id))
-            .where(ApiKey.prefix == prefix, told)
-        )
+        rows = await self._rows(ApiKey, (col(ApiKey.prefix) == prefix) & told)
         if not rows or not hmac.compare_digest(wanted, rows[0][1].digest):
             return None
-        return _with_key(rows), rows[0][1]
+        return _with_key(rows[0]), rows[0][1]
 
     async def standing(
         self, sessions: Collection[uuid.UUID], keys: Collection[uuid.UUID]
@@ -116,84 +102,73 @@ class Principals:
         """The owners of these sessions and keys by the id of each, as the database has them now."""
         found: dict[uuid.UUID, tuple[Principal, UserSession | ApiKey]] = {}
         if sessions:
-            for rows in await self._grouped(UserSession, sessions):
-                user, session, *_ = rows[0]
+            for row in await self._rows(UserSession, col(UserSession.id).in_(sessions)):
+                user, session, *_ = row
                 if not user.is_service:
                     method: Method = "session" if session.kind == BROWSER else "jwt"
-                    found[session.id] = _with_session(rows, method), session
+                    found[session.id] = _with_session(row, method), session
         if keys:
-            for rows in await self._grouped(ApiKey, keys):
-                found[rows[0][1].id] = _with_key(rows), rows[0][1]
+            for row in await self._rows(ApiKey, col(ApiKey.id).in_(keys)):
+                found[row[1].id] = _with_key(row), row[1]
         return found
 
-    async def _grouped(
-        self, kind: type[UserSession] | type[ApiKey], ids: Collection[uuid.UUID]
-    ) -> Collection[list[Any]]:
-        rows = await self._rows(
-            select(self._user, kind, RolePermission.permission, Role.name)
-            .join(kind, col(kind.user_id) == col(self._user.id))
-            .where(col(kind.id).in_(ids))
-        )
-        grouped: dict[uuid.UUID, list[Any]] = defaultdict(list)
-        for row in rows:
-            grouped[row[1].id].append(row)
-        return grouped.values()
-
-    async def _rows(self, query: Any) -> list[Any]:
+    async def _rows(
+        self,
+        kind: type[UserSession] | type[ApiKey],
+        which: ColumnElement[bool],
+        *conditions: ColumnElement[bool],
+    ) -> list[Any]:
+        """One of each credential, with its owner and all that the owner holds."""
+        moment = self._clock.now()
+        owners = select(col(kind.user_id)).where(which).distinct().cte("owners")
         query = (
-            query.outerjoin(UserRole, col(UserRole.user_id) == col(self._user.id))
-            .outerjoin(RolePermission, col(RolePermission.role_id) == col(UserRole.role_id))
-            .outerjoin(Role, col(Role.id) == col(UserRole.role_id))
-            .where(col(self._user.is_active), self._records.unlocked(self._clock.now()))
+            select(self._user, kind)
+            .join(kind, col(kind.user_id) == col(self._user.id))
+            .where(which, *conditions)
+            .where(col(self._user.is_active), self._records.unlocked(moment))
         )
         async with self._database.session() as opened:
-            return list((await opened.exec(query)).all())
+            held = with_holdings(query, self._user, owners, moment)
+            return list((await opened.exec(held)).all())
 
 
-def _with_session(rows: list[Any], method: Method) -> Principal:
-    user, session, *_ = rows[0]
+def _with_session(row: Any, method: Method) -> Principal:
+    user, session, *holdings = row
+    held = Held(user, *holdings)
     return Principal(
         id=user.id,
         kind=_kind(user),
         method=method,
-        permissions=_permissions(user, rows),
+        permissions=held.permissions,
         email=user.email,
         auth_time=session.proved_at or session.created_at,
         session_id=session.id,
         mfa=session.mfa,
         verified=user.is_verified,
-        roles=_roles(rows),
+        roles=held.roles,
+        changes_at=held.changes_at,
     )
 
 
-def _with_key(rows: list[Any]) -> Principal:
-    user, key, *_ = rows[0]
-    held = _permissions(user, rows)
+def _with_key(row: Any) -> Principal:
+    user, key, *holdings = row
+    held = Held(user, *holdings)
     scopes = None if key.scopes is None else frozenset(key.scopes)
     return Principal(
         id=user.id,
         kind=_kind(user),
         method="api_key",
-        permissions=held if scopes is None else intersection(held, scopes),
+        permissions=held.permissions if scopes is None else intersection(held.permissions, scopes),
         email=user.email,
         auth_time=key.created_at,
         scopes=scopes,
         key_id=key.id,
         verified=user.is_verified,
         manages_credentials=key.manages_credentials,
-        roles=_roles(rows),
+        roles=held.roles,
+        changes_at=held.changes_at,
     )
 
 
 def _kind(user: User) -> Kind:
     return "service" if user.is_service else "user"
-
-
-def _permissions(user: User, rows: list[Any]) -> frozenset[str]:
-    if user.is_superuser:
-        return frozenset({EVERYTHING})
-    return frozenset(each for _, _, each, _ in rows if each is not None)
-
-
-def _roles(rows: list[Any]) -> frozenset[str]:
-    return frozenset(each for *_, each in rows if each is not None)

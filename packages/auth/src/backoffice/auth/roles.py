@@ -1,25 +1,27 @@
-"""Roles: named sets of permissions, and who holds them."""
+"""Roles: named sets of permissions and of other roles, and who holds them."""
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from datetime import datetime
 
-from sqlalchemy import delete
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backoffice.auth import audit
+from backoffice.auth import audit, role_records
+from backoffice.auth.catalogue import Catalogue
 from backoffice.auth.events import RoleChanged, RoleGranted, RoleRevoked
-from backoffice.auth.models import WHOLE_APP, Role, RolePermission, User, UserRole
-from backoffice.auth.permissions import EVERYTHING, parsed
+from backoffice.auth.grants import checked_expiry, written
+from backoffice.auth.holdings import in_force
+from backoffice.auth.models import WHOLE_APP, Role, UserRole
 from backoffice.auth.remembered import EVERYBODY
 from backoffice.auth.revocations import Revocations
+from backoffice.auth.role_records import existing, named
 from backoffice.auth.row_locks import hold_users
 from backoffice.auth.user_records import UserRecords
-from backoffice.core import Conflict, Database, Events, InvalidInput, NotFound
+from backoffice.core import Clock, Conflict, Database, Events, NotFound
 
-_NAME_LENGTH, _DESCRIPTION_LENGTH = 64, 500
 #: Above it, reading every grant is cheaper than naming each user (SQLite takes 32,766 names).
 _NAMED_AT_ONCE = 5000
 
@@ -31,59 +33,142 @@ class Roles:
         self,
         database: Database,
         events: Events,
+        clock: Clock,
         revocations: Revocations,
         records: UserRecords,
+        catalogue: Catalogue,
     ) -> None:
-        self._records = records
         self._database = database
         self._events = events
+        self._clock = clock
         self._revocations = revocations
+        self._records = records
+        self._catalogue = catalogue
 
     async def create(
-        self, name: str, permissions: Iterable[str] = (), *, description: str = "", actor: str
+        self,
+        name: str,
+        permissions: Iterable[str] = (),
+        *,
+        includes: Iterable[str] = (),
+        description: str = "",
+        actor: str,
     ) -> Role:
-        """Create a role with these permissions; Conflict if there is one of that name."""
-        role = Role(name=_checked_name(name), description=_checked_description(description))
+        """Create a role with these permissions that includes these others.
+
+        Conflict if there is one of that name; InvalidInput for a permission that the app does not
+        know; NotFound for a role to include that there is not.
+        """
         async with self._database.session() as session:
-            session.add(role)
-            await _flushed(session, role)
-            _allow(session, role, permissions)
-            event = RoleChanged(actor=actor, subject=audit.role(role.name), change="created")
-            await self._events.emit(event, session)
+            role = await self.create_in(
+                session,
+                name,
+                permissions,
+                includes=includes,
+                description=description,
+                actor=actor,
+            )
             await session.commit()
+        return role
+
+    async def create_in(
+        self,
+        session: AsyncSession,
+        name: str,
+        permissions: Iterable[str] = (),
+        *,
+        includes: Iterable[str] = (),
+        description: str = "",
+        actor: str,
+    ) -> Role:
+        """`create`, in the transaction given."""
+        wanted = self._known(permissions)
+        role = Role(
+            name=role_records.checked_name(name),
+            description=role_records.checked_description(description),
+        )
+        session.add(role)
+        await role_records.flushed(session, role)
+        role_records.allow(session, role, sorted(wanted))
+        await role_records.include(session, role, set(includes))
+        event = RoleChanged(actor=actor, subject=audit.role(role.name), change="created")
+        await self._events.emit(event, session)
         return role
 
     async def find(self, name: str) -> Role:
         """The role of that name; NotFound if there is none."""
         async with self._database.session() as session:
-            return await _named(session, name)
+            return await named(session, name)
+
+    async def get(self, id: uuid.UUID) -> Role:
+        """The role of that id; NotFound if there is none."""
+        async with self._database.session() as session:
+            return await existing(session, id)
 
     async def all(self) -> list[tuple[Role, list[str]]]:
-        """Every role with its permissions, both in order."""
+        """Every role with the permissions that it has by itself, both in order."""
         async with self._database.session() as session:
             roles = (await session.exec(select(Role).order_by(col(Role.name)))).all()
-            held = (await session.exec(select(RolePermission))).all()
-        return [
-            (role, sorted(each.permission for each in held if each.role_id == role.id))
-            for role in roles
-        ]
+            held = await role_records.permissions_by_role(session)
+        return [(role, held.get(role.id, [])) for role in roles]
 
     async def permissions_of(self, id: uuid.UUID) -> list[str]:
-        """A role's permissions, in order."""
+        """The permissions that a role has by itself, in order."""
         async with self._database.session() as session:
-            return sorted(await _permissions(session, id))
+            return sorted(await role_records.permissions(session, id))
+
+    async def included_in(self, id: uuid.UUID) -> list[str]:
+        """The names of the roles that a role includes by itself, in order."""
+        async with self._database.session() as session:
+            return sorted(await role_records.included(session, id))
+
+    async def inclusions(self) -> dict[uuid.UUID, list[str]]:
+        """The names of the roles that each includes by itself; roles with none are left out."""
+        async with self._database.session() as session:
+            return dict(await role_records.inclusions_by_role(session))
 
     async def allow(self, name: str, permissions: Iterable[str], *, actor: str) -> list[str]:
         """Add permissions to a role; gives those it did not have."""
         async with self._database.session() as session:
-            role = await _named(session, name)
-            added = sorted(
-                {parsed(each) for each in permissions} - await _permissions(session, role.id)
-            )
-            _allow(session, role, added)
-            if added:
-                await self._changed(session, role, f"allowed {' '.join(added)}", actor)
+            role = await named(session, name)
+            wanted = self._known(permissions)
+            added = sorted(wanted - await role_records.permissions(session, role.id))
+            role_records.allow(session, role, added)
+            await self._commit(session, role, "allowed", added, actor)
         return added
+
+    async def deny(self, name: str, permissions: Iterable[str], *, actor: str) -> list[str]:
+        """Take permissions from a role; gives those it had."""
+        async with self._database.session() as session:
+            role = await named(session, name)
+            unwanted = role_records.all_parsed(permissions)
+            gone = sorted(unwanted & await role_records.permissions(session, role.id))
+            await role_records.deny(session, role, gone)
+            await self._commit(session, role, "denied", gone, actor)
+        return gone
+
+    async def include(self, name: str, others: Iterable[str], *, actor: str) -> list[str]:
+        """Let a role include others: who holds it may do all that those allow.
+
+        Gives those that it did not include by itself. Conflict `role_circle` where one of them
+        includes the role already, at any depth.
+        """
+        async with self._database.session() as session:
+            role = await named(session, name)
+            added = set(others) - await role_records.included(session, role.id)
+            await role_records.include(session, role, added)
+            await self._commit(session, role, "includes", sorted(added), actor)
+        return sorted(added)
+
+    async def exclude(self, name: str, others: Iterable[str], *, actor: str) -> list[str]:
+        """Let a role include others no more; gives those that it did."""
+        async with self._database.session() as session:
+            role = await named(session, name)
+            wanted = {each.name for each in await role_records.all_named(session, others)}
+            gone = sorted(wanted & await role_records.included(session, role.id))
+            await role_records.exclude(session, role, gone)
+            await self._commit(session, role, "excludes", gone, actor)
+        return gone
 
     async def change(
         self,
@@ -92,70 +177,115 @@ class Roles:
         name: str | None = None,
         description: str | None = None,
         permissions: Iterable[str] | None = None,
+        includes: Iterable[str] | None = None,
         actor: str,
     ) -> Role:
-        """Rename a role, describe it, give it exactly these permissions: all at once, or nothing.
+        """Rename a role, describe it, give it exactly these permissions, let it include exactly
+        these others: all at once, or nothing.
 
         What is None stays as it is. Conflict if the name is taken.
         """
         async with self._database.session() as session:
-            role = await _existing(session, id)
-            changes = []
-            if (name, description) != (None, None):
-                role.name = role.name if name is None else _checked_name(name)
-                role.description = (
-                    role.description if description is None else _checked_description(description)
-                )
-                changes += ["described"] if session.is_modified(role) else []
-                await _flushed(session, role)
-            if permissions is not None:
-                changes += await _set_permissions(session, role, permissions)
-            if changes:
-                await self._changed(session, role, ", ".join(changes), actor)
-        if not changes:
-            # It may be so since just now, by somebody who still waits for it to hold.
-            await self._revocations.settled()
+            role = await existing(session, id)
+            changes = await self.change_in(
+                session,
+                role,
+                name=name,
+                description=description,
+                permissions=permissions,
+                includes=includes,
+                actor=actor,
+            )
+            await self._hold_everywhere(session, role, changes)
         return role
+
+    async def change_in(
+        self,
+        session: AsyncSession,
+        role: Role,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        permissions: Iterable[str] | None = None,
+        includes: Iterable[str] | None = None,
+        actor: str,
+    ) -> list[str]:
+        """`change`, in the transaction given: what was changed. Commit it by
+        `Revocations.commit(session, EVERYBODY)`."""
+        changes = []
+        if (name, description) != (None, None):
+            changes += await _described(session, role, name, description)
+        if permissions is not None:
+            changes += await self._set_permissions(session, role, permissions)
+        if includes is not None:
+            changes += await _set_included(session, role, set(includes))
+        if changes:
+            await self._tell(session, role, ", ".join(changes), actor)
+        return changes
 
     async def delete(self, id: uuid.UUID, *, actor: str) -> None:
         """Delete a role; who held it loses what it granted on the next request."""
         async with self._database.session() as session:
-            role = await _existing(session, id)
-            await session.delete(role)
-            await self._changed(session, role, "deleted", actor)
+            role = await existing(session, id)
+            await self.delete_in(session, role, actor=actor)
+            await self._hold_everywhere(session, role, ["deleted"])
 
-    async def grant(self, user_id: uuid.UUID, name: str, *, actor: str) -> bool:
-        """Give a user a role; False if they hold it already."""
+    async def delete_in(self, session: AsyncSession, role: Role, *, actor: str) -> None:
+        """`delete`, in the transaction given; commit it as `change_in`."""
+        await session.delete(role)
+        await self._tell(session, role, "deleted", actor)
+
+    async def grant(
+        self,
+        user_id: uuid.UUID,
+        name: str,
+        expires_at: datetime | None = None,
+        *,
+        actor: str,
+    ) -> bool:
+        """Give a user a role, until then; False if they hold it so already.
+
+        One that they hold for another time is held until this one.
+        """
         async with self._database.session() as session:
-            await hold_users(session, self._records, col(self._records.user.id) == user_id)
-            role_id = (await _named(session, name)).id
+            await self._hold(session, user_id)
             try:
-                added = await self.add_to(session, user_id, name, actor=actor)
+                added = await self.add_to(session, user_id, name, expires_at, actor=actor)
                 await self._revocations.commit(session, user_id)
             except IntegrityError:
                 await session.rollback()
-                # Granted by somebody else in between, or there is no such user.
-                if await session.get(UserRole, (user_id, role_id, WHOLE_APP)) is None:
-                    raise NotFound(f"there is no user {user_id}") from None
-                return False
+                raise NotFound(f"there is no user {user_id}") from None
         return added
 
     async def add_to(
-        self, session: AsyncSession, user_id: uuid.UUID, name: str, *, actor: str
+        self,
+        session: AsyncSession,
+        user_id: uuid.UUID,
+        name: str,
+        expires_at: datetime | None = None,
+        *,
+        actor: str,
     ) -> bool:
         """`grant`, in the transaction given."""
-        role = await _named(session, name)
-        if await session.get(UserRole, (user_id, role.id, WHOLE_APP)) is not None:
+        role = await named(session, name)
+        until = checked_expiry(expires_at, self._clock.now())
+        held = await session.get(UserRole, (user_id, role.id, WHOLE_APP))
+        if held is not None and held.expires_at == until:
             return False
-        session.add(UserRole(user_id=user_id, role_id=role.id))
-        event = RoleGranted(actor=actor, subject=audit.user(user_id), role=name)
+        if held is None:
+            held = UserRole(user_id=user_id, role_id=role.id)
+        held.expires_at = until
+        session.add(held)
+        event = RoleGranted(
+            actor=actor, subject=audit.user(user_id), role=name, expires_at=written(until)
+        )
         await self._events.emit(event, session)
         return True
 
     async def revoke(self, user_id: uuid.UUID, name: str, *, actor: str) -> bool:
         """Take a role from a user; False if they do not hold it."""
         async with self._database.session() as session:
-            await hold_users(session, self._records, col(self._records.user.id) == user_id)
+            await self._hold(session, user_id)
             taken = await self.take_from(session, user_id, name, actor=actor)
             await self._revocations.commit(session, user_id)
         return taken
@@ -164,7 +294,7 @@ class Roles:
         self, session: AsyncSession, user_id: uuid.UUID, name: str, *, actor: str
     ) -> bool:
         """`revoke`, in the transaction given."""
-        role = await _named(session, name)
+        role = await named(session, name)
         held = await session.get(UserRole, (user_id, role.id, WHOLE_APP))
         if held is None:
             return False
@@ -176,125 +306,124 @@ class Roles:
     async def set_of(
         self, session: AsyncSession, user_id: uuid.UUID, names: Iterable[str], *, actor: str
     ) -> None:
-        """Let a user hold exactly these roles, in the transaction given."""
-        await hold_users(session, self._records, col(self._records.user.id) == user_id)
-        held, wanted = set(await _names_of(session, user_id)), set(names)
+        """Let a user hold exactly these roles, in the transaction given.
+
+        Those that they hold for a while already, they hold for as long as before.
+        """
+        await self._hold(session, user_id)
+        held, wanted = {each for each, _ in await self._held(session, user_id)}, set(names)
         for name in sorted(wanted - held):
             await self.add_to(session, user_id, name, actor=actor)
         for name in sorted(held - wanted):
             await self.take_from(session, user_id, name, actor=actor)
 
     async def of_user(self, id: uuid.UUID) -> list[str]:
-        """The names of the roles that a user holds, in order."""
+        """The names of the roles that a user was given and holds now, in order."""
+        return [name for name, _ in await self.held_by(id)]
+
+    async def held_by(self, id: uuid.UUID) -> list[tuple[str, datetime | None]]:
+        """The same, with until when each is held."""
         async with self._database.session() as session:
-            return await _names_of(session, id)
+            return await self._held(session, id)
 
     async def of_users(self, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, list[str]]:
-        """The names of the roles that these users hold, in order; users with none are left out."""
+        """The names of the roles that these users were given and hold now, in order; users with
+        none are left out."""
         held: dict[uuid.UUID, list[str]] = defaultdict(list)
+        query = (
+            select(UserRole.user_id, Role.name)
+            .join(Role, col(Role.id) == col(UserRole.role_id))
+            .where(in_force(UserRole, self._clock.now()))
+            .order_by(col(Role.name))
+        )
+        if len(wanted := set(ids)) <= _NAMED_AT_ONCE:
+            query = query.where(col(UserRole.user_id).in_(wanted))
         async with self._database.session() as session:
-            query = (
-                select(UserRole.user_id, Role.name)
-                .join(Role, col(Role.id) == col(UserRole.role_id))
-                .order_by(col(Role.name))
-            )
-            if len(wanted := set(ids)) <= _NAMED_AT_ONCE:
-                query = query.where(col(UserRole.user_id).in_(wanted))
             for user_id, name in (await session.exec(query)).all():
                 held[user_id].append(name)
         return held
 
-    async def _changed(self, session: AsyncSession, role: Role, change: str, actor: str) -> None:
+    async def _held(
+        self, session: AsyncSession, user_id: uuid.UUID
+    ) -> list[tuple[str, datetime | None]]:
+        query = (
+            select(Role.name, UserRole.expires_at)
+            .join(UserRole, col(UserRole.role_id) == col(Role.id))
+            .where(UserRole.user_id == user_id, in_force(UserRole, self._clock.now()))
+            .order_by(col(Role.name))
+        )
+        return [(name, until) for name, until in (await session.exec(query)).all()]
+
+    async def _hold(self, session: AsyncSession, user_id: uuid.UUID) -> None:
+        await hold_users(session, self._records, col(self._records.user.id) == user_id)
+
+    def _known(self, permissions: Iterable[str]) -> set[str]:
+        return {self._catalogue.checked(each) for each in permissions}
+
+    async def _set_permissions(
+        self, session: AsyncSession, role: Role, permissions: Iterable[str]
+    ) -> list[str]:
+        wanted = role_records.all_parsed(permissions)
+        held = await role_records.permissions(session, role.id)
+        # Those that it has may be known no more: that is no reason to keep the others as they are.
+        role_records.allow(session, role, sorted(self._known(wanted - held)))
+        await role_records.deny(session, role, held - wanted)
+        return [f"set to {' '.join(sorted(wanted))}"] if wanted != held else []
+
+    async def _commit(
+        self, session: AsyncSession, role: Role, how: str, what: Collection[str], actor: str
+    ) -> None:
+        if what:
+            await self._tell(session, role, f"{how} {' '.join(what)}", actor)
+        await self._hold_everywhere(session, role, what)
+
+    async def _tell(self, session: AsyncSession, role: Role, change: str, actor: str) -> None:
         name = role.name
         event = RoleChanged(actor=actor, subject=audit.role(name), change=change)
         try:
             await session.flush()
             await self._events.emit(event, session)
+        except IntegrityError:
+            await session.rollback()
+            raise _changed_meanwhile(name) from None
+
+    async def _hold_everywhere(
+        self, session: AsyncSession, role: Role, changes: Collection[str]
+    ) -> None:
+        """Commit what was changed, and come back once it holds in every process."""
+        if not changes:
+            # It may be so since just now, by somebody who still waits for it to hold.
+            await self._revocations.settled()
+            return
+        name = role.name
+        try:
             await self._revocations.commit(session, EVERYBODY)
         except IntegrityError:
             await session.rollback()
-            raise Conflict(
-                f"somebody else has changed the role {name!r} just now; try again",
-                code="role_changed_meanwhile",
-            ) from None
+            raise _changed_meanwhile(name) from None
 
 
-async def _names_of(session: AsyncSession, user_id: uuid.UUID) -> list[str]:
-    query = (
-        select(Role.name)
-        .join(UserRole, col(UserRole.role_id) == col(Role.id))
-        .where(UserRole.user_id == user_id)
-        .order_by(col(Role.name))
+def _changed_meanwhile(name: str) -> Conflict:
+    return Conflict(
+        f"somebody else has changed the role {name!r} just now; try again",
+        code="role_changed_meanwhile",
     )
-    return list((await session.exec(query)).all())
 
 
-async def _flushed(session: AsyncSession, role: Role) -> None:
-    name = role.name
-    try:
-        await session.flush()
-    except IntegrityError:
-        await session.rollback()
-        raise Conflict(f"there is a role {name!r} already", code="role_taken") from None
-
-
-async def _set_permissions(
-    session: AsyncSession, role: Role, permissions: Iterable[str]
+async def _described(
+    session: AsyncSession, role: Role, name: str | None, description: str | None
 ) -> list[str]:
-    wanted, held = {parsed(each) for each in permissions}, await _permissions(session, role.id)
-    await session.exec(
-        delete(RolePermission).where(
-            col(RolePermission.role_id) == role.id,
-            col(RolePermission.permission).in_(held - wanted),
-        )
-    )
-    _allow(session, role, wanted - held)
-    return [f"set to {' '.join(sorted(wanted))}"] if wanted != held else []
+    role.name = role.name if name is None else role_records.checked_name(name)
+    if description is not None:
+        role.description = role_records.checked_description(description)
+    described = session.is_modified(role)
+    await role_records.flushed(session, role)
+    return ["described"] if described else []
 
 
-async def permissions_of(session: AsyncSession, user: User) -> frozenset[str]:
-    """What a user may do by the roles they hold; everything for a superuser."""
-    if user.is_superuser:
-        return frozenset({EVERYTHING})
-    query = (
-        select(RolePermission.permission)
-        .join(UserRole, col(UserRole.role_id) == col(RolePermission.role_id))
-        .where(UserRole.user_id == user.id)
-    )
-    return frozenset((await session.exec(query)).all())
-
-
-def _checked_name(name: str) -> str:
-    if not name.strip() or len(name) > _NAME_LENGTH or not name.isprintable() or "@" in name:
-        raise InvalidInput(f"a role's name is 1 to {_NAME_LENGTH} printable characters, with no @")
-    return name.strip()
-
-
-def _checked_description(text: str) -> str:
-    if "\0" in text or len(text) > _DESCRIPTION_LENGTH:
-        raise InvalidInput(f"a description is text of at most {_DESCRIPTION_LENGTH} characters")
-    return text
-
-
-def _allow(session: AsyncSession, role: Role, permissions: Iterable[str]) -> None:
-    for permission in dict.fromkeys(map(parsed, permissions)):
-        session.add(RolePermission(role_id=role.id, permission=permission))
-
-
-async def _permissions(session: AsyncSession, id: uuid.UUID) -> set[str]:
-    query = select(RolePermission.permission).where(RolePermission.role_id == id)
-    return set((await session.exec(query)).all())
-
-
-async def _named(session: AsyncSession, name: str) -> Role:
-    role = (await session.exec(select(Role).where(Role.name == name))).one_or_none()
-    if role is None:
-        raise NotFound(f"there is no role {name!r}")
-    return role
-
-
-async def _existing(session: AsyncSession, id: uuid.UUID) -> Role:
-    role = await session.get(Role, id)
-    if role is None:
-        raise NotFound(f"there is no role {id}")
-    return role
+async def _set_included(session: AsyncSession, role: Role, wanted: set[str]) -> list[str]:
+    held = await role_records.included(session, role.id)
+    await role_records.exclude(session, role, held - wanted)
+    await role_records.include(session, role, wanted - held)
+    told = ", ".join(sorted(wanted)) or "none"
+    return [f"includes {told}"] if wanted != held else []

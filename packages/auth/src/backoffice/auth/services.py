@@ -1,5 +1,6 @@
 """What the running app knows of accounts, in one bundle: one look-up for a whole package."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -7,8 +8,11 @@ from functools import cached_property
 
 from backoffice.auth.api_keys import ApiKeys
 from backoffice.auth.audit import AuditLog
+from backoffice.auth.catalogue import Catalogue
 from backoffice.auth.cookies import SessionCookie
 from backoffice.auth.csrf import Csrf
+from backoffice.auth.effective import Effective
+from backoffice.auth.grants import Grants
 from backoffice.auth.guesses import Guesses
 from backoffice.auth.introspection import Introspection
 from backoffice.auth.key_ring import KeyRing
@@ -34,9 +38,14 @@ from backoffice.auth.tokens import AccessTokens
 from backoffice.auth.user_records import UserRecords
 from backoffice.auth.users import UserManager, Users
 from backoffice.auth.websockets import WebSockets
-from backoffice.core import Clock, Database, Events, Settings
+from backoffice.core import Clock, Database, Events, Settings, Unavailable
 from backoffice.core.mail import Outbox
 from backoffice.ratelimit import Limiter
+
+log: logging.Logger = logging.getLogger(__name__)
+
+#: Permissions that one line of the log names at most.
+_WARNED_OF = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +66,8 @@ class Services:
     ring: KeyRing
     revocations: Revocations
     last_uses: LastUses
+    #: The permissions that the app knows.
+    catalogue: Catalogue = field(default_factory=Catalogue)
 
     @cached_property
     def audit(self) -> AuditLog:
@@ -92,7 +103,31 @@ class Services:
     @cached_property
     def roles(self) -> Roles:
         """Roles, and who holds them."""
-        return Roles(self.database, self.events, self.revocations, self.records)
+        return Roles(
+            self.database,
+            self.events,
+            self.clock,
+            self.revocations,
+            self.records,
+            self.catalogue,
+        )
+
+    @cached_property
+    def grants(self) -> Grants:
+        """Permissions that users hold by no role."""
+        return Grants(
+            self.database,
+            self.events,
+            self.clock,
+            self.revocations,
+            self.records,
+            self.catalogue,
+        )
+
+    @cached_property
+    def effective(self) -> Effective:
+        """What users may do, all together."""
+        return Effective(self.database, self.clock, self.records, self.catalogue)
 
     @cached_property
     def keys(self) -> ApiKeys:
@@ -268,6 +303,7 @@ async def opened(
     outbox: Outbox,
     manager: type[UserManager],
     records: UserRecords,
+    catalogue: Catalogue,
 ) -> AsyncIterator[Services]:
     """The services on this database; their threads and tasks end with the run."""
     await records.check(database)
@@ -293,7 +329,19 @@ async def opened(
             ring=ring,
             revocations=revocations,
             last_uses=last_uses,
+            catalogue=catalogue,
         )
         services.make()
+        await _warn_of_unknown(services.effective)
         async with services.websockets.watching(), services.requests.answering():
             yield services
+
+
+async def _warn_of_unknown(effective: Effective) -> None:
+    """Say which permissions nobody asks for any more; those who hold them may go on."""
+    try:
+        unknown = await effective.unknown(_WARNED_OF)
+    except Unavailable:
+        return
+    if unknown:
+        log.warning("roles or grants have permissions that the app knows no more: %s", unknown)

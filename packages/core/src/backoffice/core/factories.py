@@ -24,8 +24,8 @@ from backoffice.core.errors import SingletonError
 _WRAPPING = {AsyncIterator, AsyncGenerator, Iterator, Generator, Awaitable}
 _OF_REQUESTS = (HTTPConnection, Response, BackgroundTasks)
 
-#: Stands for the app where a factory takes it.
-APP = Starlette
+#: Stands for the app where a factory takes it, and where it takes None as well.
+APP, PERHAPS_APP = Starlette, object()
 
 
 def name(factory: Any) -> str:
@@ -113,10 +113,19 @@ def _wanted(hint: Any, default: Any) -> Any:
         if isinstance(mark, params.Param | params.Body):  # Query, Header, Form, ...
             return _REQUEST
     if not inspect.isclass(kind):
-        return None
-    if issubclass(kind, Starlette):
+        return PERHAPS_APP if _is_perhaps_app(kind) else None
+    if _is_app(kind):
         return APP
     return _REQUEST if issubclass(kind, _OF_REQUESTS) else None
+
+
+def _is_perhaps_app(kind: Any) -> bool:
+    of = get_args(kind)
+    return len(of) == 2 and type(None) in of and any(map(_is_app, of))
+
+
+def _is_app(kind: Any) -> bool:
+    return inspect.isclass(kind) and issubclass(kind, Starlette)
 
 
 def _function(factory: Any) -> Any:

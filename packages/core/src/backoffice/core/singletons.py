@@ -179,6 +179,8 @@ class Singleton(Generic[T]):
         for name, wanted in factories.needs(self.factory).items():
             if wanted is factories.APP:
                 found[name] = the_app
+            elif wanted is factories.PERHAPS_APP:
+                found[name] = perhaps_the_app
             elif isinstance(wanted, Singleton):
                 found[name] = wanted
             else:
@@ -202,6 +204,22 @@ def _no_app() -> Starlette:
 
 #: The app itself, where a factory takes it.
 the_app: Singleton[Starlette] = Singleton(_no_app, "the app")
+#: The same, or None in a run without one, where a factory takes `Starlette | None`.
+perhaps_the_app: Singleton[Starlette | None] = Singleton(lambda: None, "the app, if there is one")
+
+
+def untouched(scope: Scope) -> Mapping[Singleton[Any], Any] | None:
+    """The open values of this scope's run, for who reads several of them at each request.
+
+    None where something may stand in for one of them, so that `of` alone gives the right one.
+    """
+    if _overrides.get():
+        return None
+    try:
+        run: Run = scope["state"][STATE]
+    except KeyError:
+        return None
+    return None if run.replaced.now else run.values
 
 
 @typing_overload
@@ -315,7 +333,7 @@ class Run(AbstractAsyncContextManager["Run"]):
         self.values.update(_overrides.get())
         self.replaced = Replaced(self.app)
         if self.app is not None:
-            self.values[the_app] = self.app
+            self.values[the_app] = self.values[perhaps_the_app] = self.app
         return self
 
     async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:

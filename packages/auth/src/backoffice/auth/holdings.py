@@ -1,0 +1,127 @@
+"""What users hold, as parts of a query: one row for each user, however much they hold.
+
+Roles bring along whatever they include, at any depth; what has run out counts for nothing.
+"""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CTE, ColumnElement, Subquery, func, or_, select, union_all
+from sqlmodel import col
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backoffice.auth.models import (
+    WHOLE_APP,
+    Role,
+    RoleInclusion,
+    RolePermission,
+    User,
+    UserPermission,
+    UserRole,
+)
+from backoffice.auth.permissions import EVERYTHING
+
+#: Between the names that a row holds: no name and no permission has one in it.
+_BETWEEN = "\n"
+
+Granted = type[UserRole] | type[UserPermission]
+
+
+def in_force(kind: Granted, moment: datetime) -> ColumnElement[bool]:
+    """That a grant counts then, in the whole app."""
+    expires_at = col(kind.expires_at)
+    return (col(kind.scope) == WHOLE_APP) & or_(expires_at.is_(None), expires_at > moment)
+
+
+def held_roles(owners: CTE, moment: datetime) -> CTE:
+    """`user_id` and `role_id` of the roles of these users, with all that those include."""
+    direct = (
+        select(col(UserRole.user_id), col(UserRole.role_id))
+        .join(owners, owners.c.user_id == col(UserRole.user_id))
+        .where(in_force(UserRole, moment))
+    )
+    held = direct.cte("held", recursive=True)
+    # UNION, which adds no role twice: a circle, made by hand, ends as well.
+    return held.union(
+        select(held.c.user_id, col(RoleInclusion.included_id))
+        .select_from(held)
+        .join(RoleInclusion, col(RoleInclusion.role_id) == held.c.role_id)
+    )
+
+
+# Any: how a query is typed depends on what it was begun with.
+def with_holdings(query: Any, user: type[User], owners: CTE, moment: datetime) -> Any:
+    """The query with three more columns for `held`; `owners` has the `user_id` of its users."""
+    held = held_roles(owners, moment)
+    names = _lines(select(held.c.user_id, col(Role.name)).join(held, held.c.role_id == Role.id))
+    permissions = _lines(_permissions(held, owners, moment))
+    ends = _ends(owners, moment)
+    id = col(user.id)
+    return (
+        query.add_columns(names.c.lines, permissions.c.lines, ends.c.at)
+        .outerjoin(names, names.c.user_id == id)
+        .outerjoin(permissions, permissions.c.user_id == id)
+        .outerjoin(ends, ends.c.user_id == id)
+    )
+
+
+async def held_by(
+    session: AsyncSession, user: type[User], id: uuid.UUID, moment: datetime
+) -> frozenset[str]:
+    """What a user may do, in the transaction given; nothing for a user that there is not."""
+    mine = col(user.id) == id
+    owners = select(col(user.id).label("user_id")).where(mine).cte("owners")
+    rows = await session.exec(with_holdings(select(user).where(mine), user, owners, moment))
+    found = rows.one_or_none()
+    return frozenset() if found is None else Held(*found).permissions
+
+
+class Held:
+    """What a user holds, as `with_holdings` gives it."""
+
+    def __init__(
+        self, user: User, names: str | None, permissions: str | None, changes_at: datetime | None
+    ) -> None:
+        self.roles = _read(names)
+        self.permissions = frozenset({EVERYTHING}) if user.is_superuser else _read(permissions)
+        #: When the first of it runs out; None where nothing does.
+        self.changes_at = changes_at
+
+
+def _permissions(held: CTE, owners: CTE, moment: datetime) -> Any:
+    return union_all(
+        select(held.c.user_id, col(RolePermission.permission)).join(
+            held, held.c.role_id == col(RolePermission.role_id)
+        ),
+        select(col(UserPermission.user_id), col(UserPermission.permission))
+        .join(owners, owners.c.user_id == col(UserPermission.user_id))
+        .where(in_force(UserPermission, moment)),
+    )
+
+
+def _lines(rows: Any) -> Subquery:
+    found = rows.subquery()
+    user_id, value = found.c
+    joined = func.aggregate_strings(value, _BETWEEN).label("lines")
+    return select(user_id.label("user_id"), joined).group_by(user_id).subquery()
+
+
+def _ends(owners: CTE, moment: datetime) -> Subquery:
+    def of(kind: Granted) -> Any:
+        return (
+            select(col(kind.user_id).label("user_id"), col(kind.expires_at).label("at"))
+            .join(owners, owners.c.user_id == col(kind.user_id))
+            .where(in_force(kind, moment), col(kind.expires_at).is_not(None))
+        )
+
+    found = union_all(of(UserRole), of(UserPermission)).subquery()
+    return (
+        select(found.c.user_id, func.min(found.c.at).label("at"))
+        .group_by(found.c.user_id)
+        .subquery()
+    )
+
+
+def _read(lines: str | None) -> frozenset[str]:
+    return frozenset(lines.split(_BETWEEN)) if lines else frozenset()
