@@ -1,11 +1,14 @@
 """`Auth`: what an app includes, and what its routes ask."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Annotated, Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, FastAPI, params
+from pydantic import BaseModel
+from sqlalchemy import ColumnElement, false
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.applications import Starlette
 from starlette.requests import HTTPConnection, Request
 
@@ -13,10 +16,15 @@ from backoffice.auth import audit
 from backoffice.auth.catalogue import Catalogue
 from backoffice.auth.declarations import Declarations
 from backoffice.auth.events import AuthEvent
+from backoffice.auth.fields import FieldRules
 from backoffice.auth.guards import METHODS, Guard, OptionalGuard
 from backoffice.auth.limits import policies as own_policies
+from backoffice.auth.objects import ObjectGuard
 from backoffice.auth.openapi import Described
-from backoffice.auth.principals import Method
+from backoffice.auth.policies import Model, Policy, Rule, permission_of
+from backoffice.auth.policies import Policies as ObjectPolicies
+from backoffice.auth.policies import policy as made_policy
+from backoffice.auth.principals import Method, Principal
 from backoffice.auth.protection import Protection
 from backoffice.auth.routes import account_router
 from backoffice.auth.services import Services, opened
@@ -69,6 +77,7 @@ class Auth:
     Settings come from `BACKOFFICE_AUTH__...` when the app starts, unless given here. `manager` is a
     subclass of UserManager with hooks of one's own. `user_model` is the app's own class of users,
     or a UserModel that says what its table calls what we need; SetupError where it will not do.
+    `policies` are those that `@policy(Model, "action")` has made.
     """
 
     def __init__(
@@ -77,6 +86,7 @@ class Auth:
         *,
         user_model: type[Any] | UserModel | None = None,
         manager: type[UserManager] = UserManager,
+        policies: Sequence[Policy[Any]] = (),
     ) -> None:
         #: Which table the users are in.
         self.users: UserRecords = _records(user_model)
@@ -85,6 +95,11 @@ class Auth:
         self._listeners = Listeners()
         #: The permissions that code names besides the guards of routes.
         self.declarations = Declarations()
+        #: Which objects somebody may act on.
+        self.policies = ObjectPolicies(policies)
+        #: Which fields somebody may read or write.
+        self.field_rules = FieldRules()
+        self._object_guards: list[ObjectGuard] = []
         #: The settings of the running app.
         self.settings: Singleton[AuthSettings] = Singleton(self._found, "auth_settings")
         #: The services of the running app, for packages above and for commands.
@@ -100,6 +115,7 @@ class Auth:
         mfa: bool = False,
         verified: bool = False,
         methods: tuple[Method, ...] = METHODS,
+        on: Callable[..., Any] | None = None,
     ) -> params.Depends:
         """The caller, who must hold every permission, and one of `any_of` if it is given.
 
@@ -112,19 +128,25 @@ class Auth:
         Nobody: 401; a bad credential: 401 `invalid_token`; a permission missing: 403
         `insufficient_scope`; else 403 `method_not_accepted`, `not_verified`, `mfa_required` or
         `not_fresh`.
+
+        `on` is the app's own dependency that gives the object, or None for one that there is not:
+        404. The policies of its model for these actions must let the caller at it; whom they do
+        not: 403 `not_permitted` if they may see it, else the same 404.
         """
-        return params.Depends(
-            Guard(
-                self.services,
-                permissions,
-                any_of=any_of,
-                fresh=fresh,
-                mfa=mfa,
-                verified=verified,
-                methods=methods,
-            ),
-            scope=_SCOPE,
+        guard = Guard(
+            self.services,
+            permissions,
+            any_of=any_of,
+            fresh=fresh,
+            mfa=mfa,
+            verified=verified,
+            methods=methods,
         )
+        if on is None:
+            return params.Depends(guard, scope=_SCOPE)
+        judging = ObjectGuard(guard, self.services, self.policies, on)
+        self._object_guards.append(judging)
+        return params.Depends(judging)
 
     def permission(self, name: str, description: str = "") -> str:
         """Declare a permission of the app, and say what it is for; gives the name.
@@ -161,6 +183,69 @@ class Auth:
             ),
             scope=_SCOPE,
         )
+
+    def policy(self, model: type[Model], *actions: str) -> Callable[[Rule[Model]], Policy[Model]]:
+        """Which objects of the model may be acted on: `@auth.policy(Book, "change")`.
+
+        The function takes the caller and the model, and gives a condition on its columns, or True
+        or False. It narrows the permission `books:change`, which one needs as well. SetupError
+        where there is a policy for the action already.
+        """
+
+        def declared(rule: Rule[Model]) -> Policy[Model]:
+            made = made_policy(model, *actions)(rule)
+            self.policies.add(made)
+            return made
+
+        return declared
+
+    def filter(
+        self, who: Principal[Any] | None, model: type[Any], action: str
+    ) -> ColumnElement[bool]:
+        """The condition on rows that somebody may act on: `select(Book).where(auth.filter(...))`.
+
+        Nothing fits for a stranger, or without the permission, which `action` names: `read` is
+        `books:read`; write out `novels:read` where the resource is not called after the model.
+        """
+        permission, action = permission_of(model, action)
+        if who is None or not who.can(permission):
+            return false()
+        return self.policies.clause(who, model, action)
+
+    async def permits(
+        self,
+        who: Principal[Any] | None,
+        found: object,
+        action: str,
+        session: AsyncSession | None = None,
+    ) -> bool:
+        """Whether somebody may act on this object; says of it what `filter` says of its row.
+
+        `session` is for an object that belongs to none, if the policy needs the database.
+        """
+        permission, action = permission_of(type(found), action)
+        if who is None or not who.can(permission):
+            return False
+        return (await self.policies.among(who, action, [found], session))[0]
+
+    def fields(
+        self,
+        model: type[Any],
+        *,
+        read: Mapping[str, str] | None = None,
+        write: Mapping[str, str] | None = None,
+        schemas: Sequence[type[BaseModel]] = (),
+    ) -> None:
+        """Which permission it takes to read or write a field: `read={"cost": "books:read-cost"}`.
+
+        Who may not read a field may not write it either, unless `write` names a permission for it.
+        The admin keeps to it, and so does `Allowed[Schema]` for each of the schemas and those that
+        inherit from them; a field is called there as in the model. SetupError for a name that is
+        no field.
+        """
+        self.field_rules.declare(model, read or {}, write or {}, schemas)
+        for each in (*(read or {}).values(), *(write or {}).values()):
+            self.declarations.ask(each, f"auth.fields({model.__name__})")
 
     def csrf_token(self) -> params.Depends:
         """A token for a form: `Annotated[str, auth.csrf_token()]` where the form is rendered.
@@ -243,6 +328,8 @@ class Auth:
             # Reads the addresses of clients, however the limiter is replaced.
             _: Annotated[RateLimitSettings, Depends(ratelimit_settings)],
         ) -> AsyncIterator[Services]:
+            for each in self._object_guards:
+                each.check_policies()
             known = Catalogue() if app is None else self.declarations.catalogue(app, self.services)
             async with opened(
                 core,
@@ -255,6 +342,8 @@ class Auth:
                 self._manager,
                 self.users,
                 known,
+                self.policies,
+                self.field_rules,
             ) as services:
                 record = services.audit.record
                 events.within(AuthEvent)(record)

@@ -12,6 +12,7 @@ from backoffice.auth.catalogue import Catalogue
 from backoffice.auth.cookies import SessionCookie
 from backoffice.auth.csrf import Csrf
 from backoffice.auth.effective import Effective
+from backoffice.auth.fields import FieldRules
 from backoffice.auth.grants import Grants
 from backoffice.auth.guesses import Guesses
 from backoffice.auth.introspection import Introspection
@@ -24,6 +25,7 @@ from backoffice.auth.limits import Limits
 from backoffice.auth.link_requests import LinkRequests
 from backoffice.auth.links import Links
 from backoffice.auth.passwords import Passwords, opened_passwords
+from backoffice.auth.policies import Policies
 from backoffice.auth.principals import Principals
 from backoffice.auth.recovery import Recovery
 from backoffice.auth.resolution import Resolver
@@ -68,6 +70,9 @@ class Services:
     last_uses: LastUses
     #: The permissions that the app knows.
     catalogue: Catalogue = field(default_factory=Catalogue)
+    #: Which objects somebody may act on, and which of their fields they may read and write.
+    policies: Policies = field(default_factory=Policies)
+    fields: FieldRules = field(default_factory=FieldRules)
 
     @cached_property
     def audit(self) -> AuditLog:
@@ -304,6 +309,8 @@ async def opened(
     manager: type[UserManager],
     records: UserRecords,
     catalogue: Catalogue,
+    policies: Policies,
+    fields: FieldRules,
 ) -> AsyncIterator[Services]:
     """The services on this database; their threads and tasks end with the run."""
     await records.check(database)
@@ -330,6 +337,8 @@ async def opened(
             revocations=revocations,
             last_uses=last_uses,
             catalogue=catalogue,
+            policies=policies,
+            fields=fields,
         )
         services.make()
         await _warn_of_unknown(services.effective)
