@@ -1,10 +1,12 @@
 """The database: one engine per running app, and sessions on it."""
 
 import logging
+import os
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Annotated, Any
 
 import aiosqlite
@@ -56,7 +58,9 @@ class Database:
         with _driver_errors(engine_url):
             self.engine: AsyncEngine = create_async_engine(engine_url, **self._options())
         self._closed = False
-        _prepare(self.engine.sync_engine, timeout)
+        self._only_reads = False
+        _prepare(self.engine.sync_engine, timeout, lambda: self._only_reads)
+        event.listen(self.engine.sync_engine, "do_connect", self._open_for_reading)
         event.listen(self.engine.sync_engine, "do_connect", self._refuse_once_closed)
         self._sessions = async_sessionmaker(
             self.engine, class_=AsyncSession, expire_on_commit=False
@@ -89,7 +93,8 @@ class Database:
         url = with_driver(self.url, SYNC_DRIVERS)
         with _driver_errors(url):
             engine = create_engine(url, **self._options())
-        _prepare(engine, self._timeout)
+        _prepare(engine, self._timeout, lambda: self._only_reads)
+        event.listen(engine, "do_connect", self._open_for_reading)
         event.listen(engine, "do_connect", self._refuse_once_closed)
         return engine
 
@@ -103,6 +108,15 @@ class Database:
         """Commit nothing from now on: what sessions do is tried in earnest, and taken back."""
         self._sessions = async_sessionmaker(self.engine, class_=_Rehearsed, expire_on_commit=False)
         event.listen(self.engine.sync_engine, "commit", _refuse_to_commit)
+
+    def only_read(self) -> None:
+        """Open it for reading from now on, before anything else has; whatever writes is refused.
+
+        Leave to write is not needed, neither that of PostgreSQL nor that of a file system.
+        """
+        self._only_reads = True
+        self.engine = self.engine.execution_options(postgresql_readonly=True)
+        self._sessions.configure(bind=self.engine)
 
     async def ping(self) -> None:
         """Ask the database for one row; raises Unavailable when it does not answer."""
@@ -125,6 +139,16 @@ class Database:
                 code="database_unavailable",
                 headers={"Retry-After": "5"},
             )
+
+    def _open_for_reading(self, _: object, __: object, where: list[Any], how: Any) -> None:
+        in_memory = self.dialect != "sqlite" or how.get("uri") or where[0] in ("", ":memory:")
+        if not self._only_reads or in_memory:
+            return
+        file = Path(where[0]).resolve()
+        # A file that nobody can write beside needs no log, and could have none.
+        alone = not os.access(file.parent, os.W_OK) and not Path(f"{file}-wal").exists()
+        where[0] = f"{file.as_uri()}?mode=ro{'&immutable=1' if alone else ''}"
+        how["uri"] = True
 
     def _options(self) -> dict[str, Any]:
         # Parameters hold addresses and password hashes: a statement's error does not repeat them.
@@ -193,20 +217,20 @@ _ASYNC_ONLY = {"sqlite+aiosqlite", "postgresql+asyncpg"}
 _SYNC_ONLY = {"sqlite+pysqlite", "postgresql+psycopg2", "postgresql+pg8000"}
 
 
-def _prepare(engine: Engine, timeout: float) -> None:
+def _prepare(engine: Engine, timeout: float, only_reads: Callable[[], bool]) -> None:
     if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _pragmas(timeout))
+        event.listen(engine, "connect", _pragmas(timeout, only_reads))
         event.listen(engine, "savepoint", _begin_before_savepoint)
     if engine.dialect.driver == "aiosqlite":
         event.listen(engine, "do_connect", _by_our_own_creator)
 
 
-def _pragmas(timeout: float) -> Any:
+def _pragmas(timeout: float, only_reads: Callable[[], bool]) -> Any:
     def connect(connection: Any, _: object) -> None:
         cursor = connection.cursor()
         for pragma in (
             f"busy_timeout = {round(timeout * 1000)}",
-            "journal_mode = WAL",
+            "query_only = ON" if only_reads() else "journal_mode = WAL",
             "foreign_keys = ON",
             "synchronous = NORMAL",
         ):
