@@ -135,7 +135,7 @@ class Effective:
         query = (
             select(user)
             .where(col(user.is_active), self._records.unlocked(moment))
-            .where(_may(user, wanted, moment))
+            .where(may(user, wanted, moment))
             .order_by(col(user.email))
             .limit(limit)
         )
@@ -175,9 +175,10 @@ def patterns_of(permission: str) -> frozenset[str]:
     )
 
 
-def _may(
+def may(
     user: type[User], wanted: Collection[str], moment: datetime
 ) -> sqlalchemy.ColumnElement[bool]:
+    """That a user holds one of these patterns then, active or not."""
     roles = _roles_with(wanted)
     by_role = sqlalchemy.select(col(UserRole.user_id)).where(
         in_force(UserRole, moment), col(UserRole.role_id).in_(sqlalchemy.select(roles.c.role_id))
