@@ -1,5 +1,6 @@
 """Sign-in for FastAPI by JWT or API key, done correctly; users, roles and permissions."""
 
+from backoffice.auth.allowed import Allowed
 from backoffice.auth.auth import Auth
 from backoffice.auth.events import (
     ApiKeyCreated,
@@ -23,14 +24,17 @@ from backoffice.auth.events import (
     UserDeleted,
 )
 from backoffice.auth.models import ApiKey, AuditEntry, Role, User, UserSession
+from backoffice.auth.policies import Policy, policy
 from backoffice.auth.principals import Principal
 from backoffice.auth.routes.private import PrivateRoute
 from backoffice.auth.services import Services
 from backoffice.auth.settings import AuthSettings
 from backoffice.auth.user_models import UserModel
 from backoffice.auth.users import UserManager
+from backoffice.core.access import public
 
 __all__ = [
+    "Allowed",
     "ApiKey",
     "ApiKeyCreated",
     "ApiKeyRevoked",
@@ -42,6 +46,7 @@ __all__ = [
     "AuthSettings",
     "BreachesUnanswered",
     "PasswordChanged",
+    "Policy",
     "Principal",
     "PrivateRoute",
     "Reauthenticated",
@@ -62,4 +67,6 @@ __all__ = [
     "UserManager",
     "UserModel",
     "UserSession",
+    "policy",
+    "public",
 ]
