@@ -20,6 +20,7 @@ from backoffice.admin.settings import AdminSettings
 from backoffice.admin.site import Site
 from backoffice.admin.transactions import Transactions
 from backoffice.auth import Auth
+from backoffice.auth.declarations import KNOWS
 from backoffice.auth.user_records import UserRecords
 from backoffice.core import SetupError, Singleton, reads, singletons
 from backoffice.core.access import Admits, admits
@@ -73,7 +74,9 @@ class Admin:
         guard = Guard(
             Transactions(site), site.routes, self._auth.services, self.settings, self.site.refuse
         )
-        return admits(guard.admits)(SecurityHeaders(guard))
+        outermost = admits(guard.admits)(SecurityHeaders(guard))
+        setattr(outermost, KNOWS, self.site.permissions)
+        return outermost
 
     def _opened(self) -> AdminSettings:
         return self._given or load(AdminSettings)

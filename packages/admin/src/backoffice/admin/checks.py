@@ -2,13 +2,9 @@
 
 from collections.abc import AsyncIterator
 
-from sqlmodel import col, select
-
 from backoffice.admin.settings import AdminSettings
 from backoffice.admin.visits import ENTER
 from backoffice.auth import Services
-from backoffice.auth.models import RolePermission, UserRole
-from backoffice.auth.permissions import grants
 from backoffice.core import Finding, Run
 
 
@@ -22,7 +18,7 @@ async def admin_checks(run: Run) -> AsyncIterator[Finding]:
             "the app includes no admin.router",
             "add app.include_router(admin.router, prefix='/admin')",
         )
-    elif await services.users.superusers() or await _others_may_enter(services):
+    elif await services.effective.who_can(ENTER, limit=1):
         yield Finding("admin.entrance", "ok", "somebody may enter")
     else:
         yield Finding(
@@ -31,16 +27,3 @@ async def admin_checks(run: Run) -> AsyncIterator[Finding]:
             "nobody may enter the admin",
             "backoffice users create EMAIL --superuser",
         )
-
-
-async def _others_may_enter(services: Services) -> bool:
-    user = services.records.user
-    query = (
-        select(RolePermission.permission)
-        .join(UserRole, col(UserRole.role_id) == col(RolePermission.role_id))
-        .join(user, col(user.id) == col(UserRole.user_id))
-        .where(col(user.is_active))
-        .distinct()
-    )
-    async with services.database.session() as session:
-        return grants(frozenset((await session.exec(query)).all()), ENTER)

@@ -1,6 +1,6 @@
 """The site: starlette-admin's engine with the pages, templates and rules of this package."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -28,11 +28,14 @@ from backoffice.admin import notices
 from backoffice.admin.constraints import is_unfit
 from backoffice.admin.presentation import url_of
 from backoffice.admin.records import RecordView
-from backoffice.admin.visits import check_origin, known_visit, root, sent_form, visit_of
+from backoffice.admin.visits import ENTER, check_origin, known_visit, root, sent_form, visit_of
+from backoffice.auth.catalogue import Known
 from backoffice.auth.csrf import FIELD
 from backoffice.auth.origin import SAFE_METHODS
 
 HERE = Path(__file__).parent
+#: What may be done with the records of a page.
+VERBS = ("view", "add", "change", "delete", "export")
 _STATIC_SECONDS = 3600
 _SYMBOL = Markup('<svg class="icon" aria-hidden="true"><use href="{}/static/icons.svg#{}"/></svg>')
 _DESCRIBED = Markup(' aria-describedby="{}"')
@@ -62,6 +65,13 @@ class Site(BaseAdmin):
             described=_described,
         )
         env.filters["lower_first"] = _lower_first
+
+    @property
+    def permissions(self) -> list[Known]:
+        """What the pages ask for."""
+        views = (each for each in self._model_views if isinstance(each, RecordView))
+        enter = Known(ENTER, "Enter the admin", "backoffice.admin")
+        return [enter, *(known for view in views for known in _permissions(view))]
 
     def asgi(self, routes: Sequence[Route]) -> Starlette:
         """The site as an app, with these pages."""
@@ -204,3 +214,9 @@ class _Static(StaticFiles):
         except ValueError:
             # A path with a NUL, or with a name too long for the file system.
             raise HTTPException(404) from None
+
+
+def _permissions(view: RecordView) -> Iterator[Known]:
+    records = _lower_first(str(view.menu_label))
+    for verb in VERBS:
+        yield Known(f"{view.resource}:{verb}", f"{verb.capitalize()} {records}", "backoffice.admin")

@@ -5,14 +5,14 @@ that declares one of its own declares all: what asks for another keeps it from s
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastapi.routing import iter_route_contexts
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Host, Mount
 
 from backoffice.auth.catalogue import OWN, Catalogue, Known
-from backoffice.auth.guards import Guard
+from backoffice.auth.entrances import entrances
 from backoffice.auth.permissions import EVERYTHING, parsed
 from backoffice.core import InvalidInput, SetupError, Singleton
 from backoffice.core.dependencies import NAMED
@@ -20,7 +20,7 @@ from backoffice.core.dependencies import NAMED
 if TYPE_CHECKING:
     from backoffice.auth.services import Services
 
-#: Where what is mounted, or a dependency, names what it knows: a sequence of Known.
+#: Where a mounted app names what it knows: a sequence of Known.
 KNOWS = "__backoffice_permissions__"
 
 
@@ -45,39 +45,29 @@ class Declarations:
 
     def catalogue(self, app: Starlette, services: "Singleton[Services]") -> Catalogue:
         """What this app knows; SetupError where it declares some, and asks for another."""
-        parts = list(_parts(app.routes))
-        brought = [known for _, part in parts for known in getattr(part, KNOWS, ())]
-        asked = [*_asked(parts, services), *self._asked.values()]
+        brought = [*_brought(app.routes), *OWN]
+        asked = [*_asked(app, services), *self._asked.values()]
         if self._declared:
-            _check(Catalogue([*self._declared.values(), *brought, *OWN]), asked)
-        patterns = (each for each in asked if not each.name.endswith("*"))
-        return Catalogue([*self._declared.values(), *brought, *OWN, *patterns])
+            _check(Catalogue([*self._declared.values(), *brought]), asked)
+        named = (each for each in asked if not each.name.endswith("*"))
+        return Catalogue([*self._declared.values(), *brought, *named])
 
 
-def _parts(routes: Sequence[BaseRoute], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """What is mounted and what routes depend on, of sub-apps too, and where each is."""
+def _brought(routes: Sequence[BaseRoute]) -> Iterator[Known]:
+    """What mounted apps say that they know, as the admin does of its models."""
     for context in iter_route_contexts(routes):
-        where = f"{prefix}{context.path or ''}"
         if isinstance(mount := context.original_route, Mount | Host):
-            yield where, mount.app
-            yield from _parts(list(mount.routes or ()), where)
-        elif dependant := getattr(context, "dependant", None):
-            yield from ((where, each) for each in _calls(dependant))
+            # Starlette keeps what was mounted beside what it has wrapped it in.
+            yield from getattr(getattr(mount, "_base_app", mount.app), KNOWS, ())
+            yield from _brought(list(mount.routes or ()))
 
 
-def _calls(dependant: Any) -> Iterator[Any]:
-    pending = [dependant]
-    while pending:
-        each = pending.pop()
-        yield each.call
-        pending += each.dependencies
-
-
-def _asked(parts: Iterable[tuple[str, Any]], services: "Singleton[Services]") -> Iterator[Known]:
-    for where, part in parts:
-        if isinstance(part, Guard) and services in getattr(part, NAMED):
-            for name in (*part.permissions, *part.any_of):
-                yield Known(name, "", where)
+def _asked(app: Starlette, services: "Singleton[Services]") -> Iterator[Known]:
+    for entrance in entrances(app):
+        for guard in entrance.guards:
+            if services in getattr(guard, NAMED):
+                for name in (*guard.permissions, *guard.any_of):
+                    yield Known(name, "", entrance.shown)
 
 
 def _check(declared: Catalogue, asked: Iterable[Known]) -> None:

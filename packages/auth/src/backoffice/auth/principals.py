@@ -62,6 +62,11 @@ class Principal(Generic[K]):
         held = self.permissions
         return held.issuperset(permissions) or all(grants(held, each) for each in permissions)
 
+    def same_until(self, until: datetime | None) -> datetime | None:
+        """Until then, or until a grant of the owner's runs out, if that is before."""
+        moments = [each for each in (until, self.changes_at) if each is not None]
+        return min(moments, default=None)
+
     @property
     def name(self) -> str:
         """How the audit log names the principal."""

@@ -31,7 +31,7 @@ from backoffice.auth.api_keys import ApiKeys
 from backoffice.auth.cookies import SessionCookie
 from backoffice.auth.credentials import API_KEY, api_key_prefix
 from backoffice.auth.key_terms import KeyTerms
-from backoffice.auth.last_uses import LastUses
+from backoffice.auth.last_uses import LastUses, due
 from backoffice.auth.models import ApiKey, UserSession
 from backoffice.auth.origin import needs_same_origin, permitted
 from backoffice.auth.permissions import intersection
@@ -47,6 +47,8 @@ from backoffice.core import Clock, Forbidden, Refusal, TooManyRequests, Unauthen
 log: logging.Logger = logging.getLogger(__name__)
 
 AUTHORIZATION, API_KEY_HEADER = b"authorization", b"x-api-key"
+#: The headers that may hold an explicit credential.
+EXPLICIT = frozenset({AUTHORIZATION, API_KEY_HEADER, SUBPROTOCOL_HEADER})
 #: Where a connection keeps whom each resolver found it to be from.
 KEPT = "backoffice.resolution"
 #: Credentials in one request that are looked at: one more than any honest client sends.
@@ -89,9 +91,11 @@ class Good:
         self, principal: Principal, until: datetime | None, key: ApiKey | None = None
     ) -> None:
         self.principal = principal
-        self.until = until
+        self.until = principal.same_until(until)
         self.key = key
         self.resolution = Resolution(principal)
+        #: The last use of it that was noted, as far as is known here.
+        self.noted: datetime | None = None
         #: Whether nothing of a request but the credential decides.
         self.unconditional = key is None or (key.networks is None and key.rate_limit is None)
 
@@ -141,7 +145,7 @@ class Resolver:
 
     async def resolution(self, connection: HTTPConnection) -> Resolution:
         """The connection's resolution, made at the first call and kept on the connection."""
-        found = self.kept(connection)
+        found = self._kept(connection)
         if found is None:
             try:
                 found = await self._resolved(connection)
@@ -151,18 +155,21 @@ class Resolver:
         return found
 
     def at_once(self, connection: HTTPConnection) -> Resolution | None:
-        """The resolution of one explicit credential that is remembered; None for anything else.
+        """What `resolution` gives, where nothing is to be waited for; None for anything else.
 
-        What `resolution` gives, without waiting: it is most requests there are.
+        So it is where it was made before, and for one explicit credential that is remembered: most
+        requests there are.
         """
+        kept = self._kept(connection)
+        if kept is not None:
+            return kept
         presented = None
         for header in connection.scope["headers"]:
-            if header[0] == AUTHORIZATION or header[0] == API_KEY_HEADER:
-                if presented is not None:
+            # One look for each of a browser's many headers, not three.
+            if header[0] in EXPLICIT:
+                if presented is not None or header[0] == SUBPROTOCOL_HEADER:
                     return None
                 presented = header
-            elif header[0] == SUBPROTOCOL_HEADER:
-                return None
         if presented is None or not self._revocations.fresh:
             return None
         now = self._clock.now()
@@ -173,7 +180,7 @@ class Resolver:
         connection.scope.setdefault(KEPT, {})[self] = good.resolution
         return good.resolution
 
-    def kept(self, connection: HTTPConnection) -> Resolution | None:
+    def _kept(self, connection: HTTPConnection) -> Resolution | None:
         """The connection's resolution, if it was made before by this resolver."""
         kept: dict[Resolver, Resolution] | None = connection.scope.get(KEPT)
         return None if kept is None else kept.get(self)
@@ -350,11 +357,13 @@ class Resolver:
         return found
 
     def _use(self, good: Good, now: datetime) -> None:
+        if good.noted is not None and not due(now, good.noted):
+            return
         principal = good.principal
         if principal.key_id is not None:
-            self._last_uses.note(ApiKey, principal.key_id, now)
+            good.noted = self._last_uses.note(ApiKey, principal.key_id, now)
         elif principal.session_id is not None:
-            self._last_uses.note(UserSession, principal.session_id, now)
+            good.noted = self._last_uses.note(UserSession, principal.session_id, now)
 
     def _invalid(
         self, connection: HTTPConnection, reason: NotGood, headers: dict[str, str] | None = None

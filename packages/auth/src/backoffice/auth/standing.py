@@ -16,7 +16,7 @@ class Stand:
     """Whom a session or key that is alive stands for now, and until when."""
 
     principal: Principal
-    #: None for a key that does not run out.
+    #: None where neither the credential nor anything that its owner holds runs out.
     until: datetime | None
     key: ApiKey | None = None
 
@@ -39,7 +39,8 @@ class Standing:
 
     def _stand(self, principal: Principal, row: UserSession | ApiKey) -> Stand | None:
         if isinstance(row, ApiKey):
-            return Stand(principal, row.expires_at, row) if self._keys.alive(row) else None
+            until = principal.same_until(row.expires_at)
+            return Stand(principal, until, row) if self._keys.alive(row) else None
         if not self._sessions.alive(row):
             return None
-        return Stand(principal, self._sessions.good_until(row))
+        return Stand(principal, principal.same_until(self._sessions.good_until(row)))

@@ -10,20 +10,22 @@ from starlette.requests import Request
 from starlette_admin.fields import BaseField
 
 from backoffice.admin import forms
-from backoffice.admin.accounts.reach import check_permissions, roles_within
 from backoffice.admin.accounts.views import AccountView
-from backoffice.admin.fields import LinesField, form_value
+from backoffice.admin.fields import ChoicesField, LinesField, form_value
 from backoffice.admin.model_admin import ModelAdmin
 from backoffice.admin.visits import visit_of
 from backoffice.auth import Role
 from backoffice.auth.permissions import parsed
+from backoffice.auth.reach import check_permissions, check_roles, roles_within
+
+_ROLES = "backoffice_included_roles"
 
 
 class RoleAdmin(ModelAdmin):
     """How roles are listed."""
 
     model = Role
-    list_display = ("name", "description", "permissions")
+    list_display = ("name", "description", "permissions", "includes")
     ordering = ("name",)
     icon = "shield"
 
@@ -35,7 +37,10 @@ class RoleView(AccountView):
     told_at: ClassVar[dict[str, str]] = {
         "role_taken": "name",
         "invalid_permission": "permissions",
+        "unknown_permission": "permissions",
         "beyond_reach": "permissions",
+        "role_circle": "includes",
+        "not_found": "includes",
     }
 
     def made_fields(
@@ -46,7 +51,8 @@ class RoleView(AccountView):
             "permissions",
             help_text="One on each line: books:view, books:*, or * for everything.",
         )
-        return [*super().made_fields(model, resources), permissions]
+        includes = ChoicesField("includes", choices_loader=_offered_roles)
+        return [*super().made_fields(model, resources), permissions, includes]
 
     async def is_row_action_allowed_for_obj(self, request: Request, name: str, obj: Any) -> bool:
         """Nobody acts on a role that allows more than they may do."""
@@ -62,31 +68,48 @@ class RoleView(AccountView):
     async def extras(
         self, request: Request, fields: Sequence[BaseField], records: Sequence[Any]
     ) -> dict[str, dict[str, Any]]:
-        """The permissions of each, in one line."""
-        if not any(each.name == "permissions" for each in fields):
-            return {}
-        held = await visit_of(request).services.roles.all()
-        return {"permissions": {str(role.id): ", ".join(names) for role, names in held}}
+        """The permissions of each, in one line, and the roles that it includes."""
+        shown, roles = {each.name for each in fields}, visit_of(request).services.roles
+        found: dict[str, dict[str, Any]] = {}
+        if "permissions" in shown:
+            held = await roles.all()
+            found["permissions"] = {str(role.id): ", ".join(names) for role, names in held}
+        if "includes" in shown:
+            found["includes"] = {str(id): names for id, names in (await roles.inclusions()).items()}
+        return found
+
+    async def prepare(self, request: Request, record: Any = None) -> None:
+        """The roles that may be included, and those that are."""
+        await super().prepare(request, record)
+        services = await self.services(request)
+        within = await roles_within(self.principal(request), services)
+        offered = {each.name for each in within if record is None or each.id != record.id}
+        held = set() if record is None else set(await services.roles.included_in(record.id))
+        setattr(request.state, _ROLES, sorted(offered | held))
 
     async def form_values(self, request: Request, record: Any) -> dict[str, Any]:
-        """With the permissions."""
-        held = await visit_of(request).services.roles.permissions_of(record.id)
+        """With the permissions, and the roles that it includes."""
+        roles = visit_of(request).services.roles
         field = next(each for each in self.fields if each.name == "permissions")
         return {
             **await super().form_values(request, record),
-            "permissions": form_value(field, held),
+            "permissions": form_value(field, await roles.permissions_of(record.id)),
+            "includes": await roles.included_in(record.id),
         }
 
     async def create(self, request: Request, data: dict[str, Any]) -> Any:
         """A new role."""
         values = forms.read_values(self.form_fields(request), data, None)
         principal, services = self.principal(request), await self.services(request)
+        includes = values.get("includes", ())
         async with self.told():
             permissions = [parsed(each) for each in values.get("permissions", ())]
             check_permissions(principal, permissions)
+            await check_roles(principal, services, includes)
             return await services.roles.create(
                 values["name"],
                 permissions,
+                includes=includes,
                 description=values.get("description") or "",
                 actor=principal.name,
             )
@@ -97,14 +120,18 @@ class RoleView(AccountView):
         values = forms.read_values(self.form_fields(request), data, role)
         principal, services = self.principal(request), await self.services(request)
         held = set(await services.roles.permissions_of(role.id))
+        included = set(await services.roles.included_in(role.id))
         async with self.told():
             wanted = {parsed(each) for each in values.pop("permissions", held)}
+            includes = set(values.pop("includes", included))
             check_permissions(principal, held ^ wanted)
+            await check_roles(principal, services, included ^ includes)
             await services.roles.change(
                 role.id,
                 name=values.get("name", role.name),
                 description=values.get("description", role.description) or "",
                 permissions=wanted,
+                includes=includes,
                 actor=principal.name,
             )
         await self.session(request).refresh(role)
@@ -120,4 +147,8 @@ class RoleView(AccountView):
 
     async def _within(self, request: Request) -> set[Any]:
         services = visit_of(request).services
-        return {role.id for role, _ in await roles_within(self.principal(request), services)}
+        return {role.id for role in await roles_within(self.principal(request), services)}
+
+
+def _offered_roles(request: Request) -> list[tuple[str, str]]:
+    return [(each, each) for each in getattr(request.state, _ROLES, ())]

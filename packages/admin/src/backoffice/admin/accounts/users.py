@@ -11,13 +11,13 @@ from starlette_admin.fields import BaseField, PasswordField
 from starlette_admin.types import RequestAction
 
 from backoffice.admin import forms
-from backoffice.admin.accounts.reach import check_grants, roles_within, users_within
 from backoffice.admin.accounts.views import AccountView
 from backoffice.admin.fields import ChoicesField
 from backoffice.admin.model_admin import ModelAdmin
 from backoffice.admin.visits import visit_of
 from backoffice.auth import User
 from backoffice.auth.permissions import EVERYTHING
+from backoffice.auth.reach import check_roles, roles_within, users_within
 
 _ROLES = "backoffice_roles"
 
@@ -98,7 +98,7 @@ class UserView(AccountView):
         return allowed and bool(await users_within(principal, visit_of(request).services, [obj]))
 
     async def editable(self, request: Request, records: Sequence[Any]) -> set[str]:
-        """Those within reach, in two queries for all of them."""
+        """Those within reach, in one query for all of them."""
         if not self.can_edit(request):
             return set()
         services = visit_of(request).services
@@ -119,7 +119,7 @@ class UserView(AccountView):
         """The roles that may be given, and those that are held."""
         await super().prepare(request, record)
         services = await self.services(request)
-        offered = {role.name for role, _ in await roles_within(self.principal(request), services)}
+        offered = {role.name for role in await roles_within(self.principal(request), services)}
         held = set(await services.roles.of_user(record.id)) if record is not None else set()
         setattr(request.state, _ROLES, sorted(offered | held))
 
@@ -134,7 +134,7 @@ class UserView(AccountView):
         password = values.get("password") or self._generated(request)
         principal, services = self.principal(request), await self.services(request)
         async with self.told():
-            await check_grants(principal, services, values.get("roles", ()))
+            await check_roles(principal, services, values.get("roles", ()))
             return await services.users.create(
                 values["email"],
                 password,
@@ -152,7 +152,7 @@ class UserView(AccountView):
         held = set(await services.roles.of_user(user.id))
         turned = held ^ set(held if wanted is None else wanted)
         async with self.told():
-            await check_grants(principal, services, turned)
+            await check_roles(principal, services, turned)
             return await services.users.change(user.id, values, roles=wanted, actor=principal.name)
 
     async def delete(self, request: Request, pks: list[Any]) -> int | None:

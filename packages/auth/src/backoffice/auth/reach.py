@@ -1,0 +1,69 @@
+"""How far somebody's power over accounts reaches: never beyond what they may do themselves.
+
+Whoever may change users or roles, and is no superuser, could otherwise make themselves one: by
+granting a role that may more than they do, by including one, or by setting the password of somebody
+who may.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from backoffice.auth.models import Role, User
+from backoffice.auth.permissions import EVERYTHING
+from backoffice.auth.principals import Principal
+from backoffice.auth.services import Services
+from backoffice.core import Forbidden
+
+
+async def users_within(
+    principal: Principal, services: Services, users: Sequence[User]
+) -> list[User]:
+    """Those of the users who may do nothing that the principal may not, in one query for all."""
+    if principal.can(EVERYTHING):
+        return list(users)
+    held = await services.effective.of_users(each.id for each in users)
+    return [each for each in users if each.id in held and principal.can(*held[each.id])]
+
+
+async def check_user(principal: Principal, services: Services, user: User) -> None:
+    """Forbidden for a user who may do what the principal may not."""
+    if not await users_within(principal, services, [user]):
+        raise Forbidden(
+            "You may not change this account: it may do what you may not.", code="beyond_reach"
+        )
+
+
+async def roles_within(principal: Principal, services: Services) -> list[Role]:
+    """The roles that allow nothing, with all that they include, that the principal may not do."""
+    allowed = await services.effective.of_roles()
+    return [
+        role for role, _ in await services.roles.all() if principal.can(*allowed.get(role.id, ()))
+    ]
+
+
+async def check_role(principal: Principal, services: Services, role: Role) -> None:
+    """Forbidden for a role that allows what the principal may not do."""
+    allowed = (await services.effective.of_roles([role.id])).get(role.id, frozenset())
+    if not principal.can(*allowed):
+        raise _beyond([role.name], "it allows what you may not do")
+
+
+async def check_roles(principal: Principal, services: Services, names: Iterable[str]) -> None:
+    """Forbidden when one of the roles allows what the principal may not do."""
+    if not (wanted := set(names)) or principal.can(EVERYTHING):
+        return
+    beyond = wanted - {each.name for each in await roles_within(principal, services)}
+    if beyond:
+        raise _beyond(beyond, "it allows what you may not do")
+
+
+def check_permissions(principal: Principal, wanted: Iterable[str]) -> None:
+    """Forbidden for permissions that the principal does not hold."""
+    beyond = [each for each in wanted if not principal.can(each)]
+    if beyond:
+        raise _beyond(beyond, "you do not hold it yourself")
+
+
+def _beyond(names: Iterable[str], why: str) -> Forbidden:
+    return Forbidden(
+        f"You may not give or take {', '.join(sorted(names))}: {why}.", code="beyond_reach"
+    )
