@@ -100,7 +100,7 @@ class Protection:
         self._open = [_matcher(each) for each in undecided]
         self._kept = kept
         if undecided:
-            log.error("%s", _told(undecided))
+            log.error("not open: %s", _told(undecided))
 
 
 class Watch:
@@ -148,7 +148,7 @@ def advice(entrance: Entrance) -> str:
             "app.add_api_route or app.add_api_websocket_route"
         )
     if entrance.path.endswith(":path}"):
-        return f"dependencies=[auth.require(...)], or {named}"
+        return f"serve it from an APIRouter(dependencies=[auth.require(...)]), or {named}"
     judged = "".join(f" ({each.scheme_name} says not whom it lets in)" for each in entrance.others)
     return f"auth.require(...), auth.optional() or @public{judged}"
 
