@@ -37,6 +37,8 @@ from backoffice.auth.sign_in import SignIn
 from backoffice.auth.standing import Standing
 from backoffice.auth.tickets import Tickets
 from backoffice.auth.tokens import AccessTokens
+from backoffice.auth.user_files.exports import Exports
+from backoffice.auth.user_files.imports import Imports
 from backoffice.auth.user_records import UserRecords
 from backoffice.auth.users import UserManager, Users
 from backoffice.auth.websockets import WebSockets
@@ -192,6 +194,24 @@ class Services:
             self.manager,
             self.records,
         )
+
+    @cached_property
+    def imports(self) -> Imports:
+        """Files of accounts, read into the app."""
+        return Imports(
+            self.database,
+            self.events,
+            self.clock,
+            self.revocations,
+            self.users,
+            self.roles,
+            self.passwords,
+        )
+
+    @cached_property
+    def exports(self) -> Exports:
+        """Every account, as a file."""
+        return Exports(self.database, self.events, self.users)
 
     @cached_property
     def sign_in(self) -> SignIn:

@@ -125,14 +125,18 @@ class UserModel(UserRecords):
         """
         return func.lower(col(self.user.email)) == address
 
-    async def add(self, session: AsyncSession, fields: Fields) -> User:
-        """A new user, made as an object of the app's class, and what is kept beside."""
+    def check_new(self) -> None:
+        """InvalidInput where the class needs more than is known of a new user."""
         if self._needs:
             raise InvalidInput(
                 f"{self.model.__name__} needs {', '.join(self._needs)}: users are made by the app, "
                 "or with UserModel(create=...)",
                 code="user_needs_more",
             )
+
+    async def add(self, session: AsyncSession, fields: Fields) -> User:
+        """A new user, made as an object of the app's class, and what is kept beside."""
+        self.check_new()
         theirs, ours = self._divided(_NEW | fields)
         made = self._create(theirs) if self._create is not self.model else self.model(**theirs)
         session.add(made)

@@ -39,6 +39,9 @@ class UserRecords:
         locked_until = col(self.user.locked_until)
         return or_(locked_until.is_(None), locked_until <= moment)
 
+    def check_new(self) -> None:
+        """InvalidInput where users cannot be made but by the app."""
+
     async def add(self, session: AsyncSession, fields: dict[str, Any]) -> User:
         """A new user, written; IntegrityError if the address is taken."""
         user = self.user(**fields)

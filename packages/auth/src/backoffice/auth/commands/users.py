@@ -8,6 +8,7 @@ import typer
 from backoffice.auth.commands.accounts import operator, within_app
 from backoffice.auth.commands.passwords import FromFile, FromStdin, Generate, chosen_password
 from backoffice.auth.commands.roles import give_role, take_role
+from backoffice.auth.commands.user_files import export_users, import_users
 from backoffice.auth.models import User
 from backoffice.auth.services import Services
 from backoffice.core import InvalidInput
@@ -127,3 +128,7 @@ def grant(context: typer.Context, email: Email, role: RoleName) -> None:
 def revoke(context: typer.Context, email: Email, role: RoleName) -> None:
     """Take a role from an account."""
     take_role(context, email, role)
+
+
+users.command("import")(import_users)
+users.command("export")(export_users)

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 from backoffice.auth.password_hashes import readable
 from backoffice.auth.user_files.addresses import normal_address
-from backoffice.auth.user_files.columns import unguarded
 from backoffice.auth.user_files.faults import Refused
 
 T = TypeVar("T")
@@ -78,7 +77,7 @@ def _text(value: Any) -> str:
         return ""
     if not isinstance(value, str) or "\0" in value or not _encodable(value):
         raise Refused("not_text")
-    return unguarded(value)
+    return value
 
 
 def _encodable(text: str) -> bool:

@@ -1,0 +1,124 @@
+"""The report of refused lines: CSV of line, code, reason and the import that they are of.
+
+Written before each commit. What an import that was killed wrote of lines that were never committed
+is cut off when it goes on, so that each refused line is there once.
+"""
+
+import csv
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TextIO
+
+from backoffice.auth.user_files.faults import Fault
+from backoffice.core import Conflict, InvalidInput
+
+HEADER = ("line", "code", "reason", "import")
+#: In place of the import where nothing was.
+DRY_RUN = "dry run"
+_NAMED = 16
+
+
+class Report:
+    """The report in a file; `name` says of which import."""
+
+    def __init__(self, file: TextIO, name: str) -> None:
+        self._file = file
+        self._name = name
+        self._rows = csv.writer(file)
+
+    def resume(self, line: int) -> None:
+        """Keep what was written of this import's lines through that one; cut off the rest."""
+        end = self._whole_through(line)
+        self._file.seek(end)
+        self._file.truncate()
+        if not end:
+            self._rows.writerow(HEADER)
+        self._file.flush()
+
+    def add(self, refused: Iterable[tuple[int, Fault]]) -> int:
+        """Write these down, for good; gives the place before them."""
+        mark = self._file.tell()
+        for line, fault in refused:
+            self._rows.writerow((line, fault.code, fault.reason, self._name))
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        return mark
+
+    def take_back(self, mark: int) -> None:
+        """Cut off what was written after that place: it was not committed."""
+        self._file.seek(mark)
+        self._file.truncate()
+
+    def _whole_through(self, line: int) -> int:
+        """Where the first row begins that is of a later line, of another import, or half a row."""
+        self._file.seek(0)
+        end = 0
+        while text := self._file.readline():
+            cells = next(csv.reader([text]), [])
+            if not text.endswith("\n") or not (_is_header(end, cells) or self._holds(cells, line)):
+                break
+            end = self._file.tell()
+        return end
+
+    def _holds(self, cells: list[str], line: int) -> bool:
+        return (
+            len(cells) == len(HEADER)
+            and cells[3] == self._name
+            and cells[0].isdecimal()
+            and int(cells[0]) <= line
+        )
+
+
+@contextmanager
+def opened_report(path: Path, digest: str, *, dry_run: bool) -> Iterator[Report]:
+    """The report in that file: a new one, or the one that this import began.
+
+    Conflict where another import is writing it, InvalidInput where it is another file.
+    """
+    name = DRY_RUN if dry_run else digest[:_NAMED]
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise InvalidInput(f"the report cannot be written: {error.strerror or error}") from None
+    with os.fdopen(descriptor, "r+", encoding="utf-8", newline="") as file:
+        _lock(descriptor)
+        _check(file, name)
+        yield Report(file, name)
+
+
+def _is_header(place: int, cells: list[str]) -> bool:
+    return place == 0 and tuple(cells) == HEADER
+
+
+def _lock(descriptor: int) -> None:
+    with suppress(ImportError):  # not on Windows
+        import fcntl
+
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Conflict(
+                "another import is writing this report; name another file", code="report_in_use"
+            ) from None
+
+
+def _check(file: TextIO, name: str) -> None:
+    """A report of this import, of a dry run, or nothing: anything else is not ours to write on."""
+    try:
+        first = next(csv.reader(file), None)
+        second = next(csv.reader(file), None)
+    except (csv.Error, UnicodeDecodeError):
+        raise _other() from None
+    of_ours = second is None or second[-1:] in ([name], [DRY_RUN])
+    if first is not None and not (tuple(first) == HEADER and of_ours):
+        raise _other()
+    file.seek(0)
+
+
+def _other() -> InvalidInput:
+    return InvalidInput(
+        "the file for the report is there already, and is not this import's; name another",
+        code="report_exists",
+    )
