@@ -15,6 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backoffice.auth.audit_chain import Chain, Verified
 from backoffice.auth.events import AuditPruned, AuthEvent
 from backoffice.auth.models import AuditEntry
+from backoffice.auth.row_locks import freeze
 from backoffice.core import Clock, Database, Events
 from backoffice.core.request_ids import request_id
 from backoffice.ratelimit.events import LimitChanged
@@ -85,7 +86,7 @@ class AuditLog:
     async def verified(self) -> Verified:
         """Look at the whole chain, and say what is wrong with it."""
         async with self._database.session() as session:
-            await _freeze(session)
+            await freeze(session)
             return await self._chain.verified(session)
 
     async def digest(self, number: int) -> str | None:
@@ -126,14 +127,6 @@ class AuditLog:
             session.flush()
             self._chain.append(session.connection(), entries)
         session.info[self].clear()
-
-
-async def _freeze(session: AsyncSession) -> None:
-    """Show the session the database as of one moment, whatever is committed meanwhile."""
-    if session.get_bind().dialect.name == "sqlite":
-        await (await session.connection()).exec_driver_sql("BEGIN")
-    else:
-        await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
 
 
 async def _last_before(session: AsyncSession, cutoff: datetime) -> tuple[int, str]:

@@ -11,6 +11,14 @@ from backoffice.auth.models import User
 from backoffice.auth.user_records import UserRecords
 
 
+async def freeze(session: AsyncSession) -> None:
+    """Show the session the database as of one moment, whatever is committed meanwhile."""
+    if session.get_bind().dialect.name == "sqlite":
+        await (await session.connection()).exec_driver_sql("BEGIN")
+    else:
+        await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+
+
 async def held_user(session: AsyncSession, records: UserRecords, id: uuid.UUID) -> User | None:
     """The user as of now, held until the transaction ends; None if there is none."""
     await hold_users(session, records, col(records.user.id) == id)
