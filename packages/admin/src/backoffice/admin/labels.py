@@ -1,39 +1,66 @@
 """What a record, a model and a column are called for people."""
 
-import re
+from collections.abc import Collection
+from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import SQLModel
+
+from backoffice.auth.resources import plural, resource_of, words
+
+__all__ = ["column_label", "plural", "record_label", "resource_of", "shortened", "words"]
 
 _LENGTH = 80
 _NAMING = ("name", "title", "label", "email", "username", "subject", "slug", "code")
 _ACRONYMS = {"api", "csv", "ean", "http", "iban", "id", "ip", "isbn", "sku", "uri", "url", "uuid"}
 
 
-def record_label(record: SQLModel, key: str) -> str:
-    """The record's own `__str__`, else its name, title and the like, else `Book 42`."""
+def record_label(record: SQLModel, key: str, hidden: Collection[str] = ()) -> str:
+    """The record's own `__str__`, else its name, title and the like, else `Book 42`.
+
+    Of no field that is hidden from whoever reads it.
+    """
     kind = words(type(record).__name__)
     if type(record).__str__ is not SQLModel.__str__:
         try:
-            return shortened(str(record)) or f"{kind} {key}"
-        except SQLAlchemyError:
-            # It reads a relation, and a relation is not loaded by looking at it here.
+            # Any: a stand-in that has the record's attributes, but for those that are hidden.
+            seen: Any = _Veiled(record, hidden) if hidden else record
+            text = type(record).__str__(seen)
+            return shortened(text) or f"{kind} {key}"
+        except (SQLAlchemyError, _Hidden, TypeError):
+            # It reads a relation, and a relation is not loaded by looking at it here; or what is
+            # hidden.
             return f"{kind} {key}"
-    named = (getattr(record, each, None) for each in _NAMING)
+    named = (getattr(record, each, None) for each in _NAMING if each not in hidden)
     found = next((each for each in named if isinstance(each, str) and each.strip()), None)
     return shortened(found) if found else f"{kind} {key}"
+
+
+class _Hidden(Exception):
+    """A label would tell what its reader may not know."""
+
+
+class _Veiled:
+    """A record to whoever may not read some of its fields."""
+
+    def __init__(self, record: SQLModel, hidden: Collection[str]) -> None:
+        self._record = record
+        self._hidden = hidden
+
+    def __getattr__(self, name: str) -> Any:
+        # What reads all fields at once would read the hidden ones too.
+        if name in self._hidden or name.startswith(("_", "model_")):
+            raise _Hidden
+        found = getattr(self._record, name)
+        if callable(found) or isinstance(found, SQLModel):
+            raise _Hidden
+        return found
 
 
 def shortened(text: str, length: int = _LENGTH) -> str:
     """The text in one line, cut to its length."""
     line = " ".join(text.split())
     return line if len(line) <= length else f"{line[: length - 1]}…"
-
-
-def words(class_name: str) -> str:
-    """`OrderLine` as `Order line`."""
-    found = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+|[^A-Za-z0-9]", class_name)
-    return " ".join(found).capitalize()
 
 
 def column_label(name: str) -> str:
@@ -44,17 +71,3 @@ def column_label(name: str) -> str:
     ]
     text = " ".join(found) or name
     return text[0].upper() + text[1:]
-
-
-def plural(word: str) -> str:
-    """The English plural of a regular noun."""
-    if re.search(r"[^aeiou]y$", word):
-        return f"{word[:-1]}ies"
-    if re.search(r"(s|x|z|ch|sh)$", word):
-        return f"{word}es"
-    return f"{word}s"
-
-
-def resource_of(model: type[SQLModel]) -> str:
-    """The name of the model in addresses and permissions: `OrderLine` as `order-lines`."""
-    return plural(words(model.__name__).lower().replace(" ", "-"))

@@ -119,7 +119,7 @@ async def _names(
     for resource, keys in wanted.items():
         other = other_view(view, resource)
         for record in await other.find_by_pks(request, list(keys)):
-            found[resource, other.keys.of(record)] = other.label(record)
+            found[resource, other.keys.of(record)] = other.named(request, record)
     return found
 
 
@@ -144,10 +144,10 @@ async def choices(
     other = other_view(view, field.resource)
     keys = [str(each) for each in (value if isinstance(value, list) else [value]) if each]
     chosen = await other.find_by_pks(request, keys[:MOST_RELATED])
-    found = [Choice(other.keys.of(each), other.label(each), True) for each in chosen]
+    found = [Choice(other.keys.of(each), other.named(request, each), True) for each in chosen]
     others = await other.find_all(request, limit=_MOST_CHOICES)
     taken = {each.key for each in found}
-    found += [Choice(other.keys.of(each), other.label(each)) for each in others]
+    found += [Choice(other.keys.of(each), other.named(request, each)) for each in others]
     return [each for each in found if each.chosen or each.key not in taken]
 
 
@@ -156,13 +156,11 @@ async def referrers(view: RecordView, request: Request, record: SQLModel) -> lis
     found: list[Referrer] = []
     key = view.keys.of(record)
     for other, field in _referring(view):
-        if other.is_accessible(request):
+        if other.is_accessible(request) and other.is_readable(request, field):
             column = getattr(other.model, field.name)
-            query = (
-                select(func.count())
-                .select_from(other.model)
-                .where(column == getattr(record, view.keys.names[0]))
-            )
+            same = column == getattr(record, view.keys.names[0])
+            query = other.within(request, select(func.count()).select_from(other.model), "view")
+            query = query.where(same)
             count = int((await view.executed(request, query)).scalar_one())
             url = url_of(request, other.resource, filter=f'{field.name}__eq="{key}"')
             found.append(Referrer(f"{other.menu_label} by {field.label}", count, url))

@@ -16,19 +16,15 @@ from starlette_admin.fields import BaseField
 from starlette_admin.filters import FilterGroup, FilterRegistry
 from starlette_admin.types import ListParams, RequestAction
 
-from backoffice.admin.configured import ConfiguredView
 from backoffice.admin.fields import Reference, References
 from backoffice.admin.filtering import Filters, fitted, searching
 from backoffice.admin.labels import record_label
+from backoffice.admin.rules import RuledView
 from backoffice.admin.visits import visit_of
 
 
-class ReadableView(ConfiguredView):
+class ReadableView(RuledView):
     """A page behind `{resource}:view`, and the verbs of what else may be done on it."""
-
-    def may(self, request: Request, verb: str) -> bool:
-        """Whether the person at the browser has this permission here."""
-        return visit_of(request).may(self.resource, verb)
 
     def is_accessible(self, request: Request) -> bool:
         """Whether they may see anything of it."""
@@ -60,16 +56,24 @@ class ReadableView(ConfiguredView):
 
     async def is_action_allowed(self, request: Request, name: str) -> bool:
         """Whether they may do this to records at all."""
-        return self.may(request, self.action_verbs.get(name, "change"))
+        return self.may(request, self.verb_of(name))
 
     async def is_row_action_allowed_for_obj(self, request: Request, name: str, obj: Any) -> bool:
         """Whether they may do this to this record; asked on every way to it."""
-        if name == "edit":
-            return self.can_edit(request)
-        return await self.is_action_allowed(request, name)
+        allowed = (
+            self.can_edit(request)
+            if name == "edit"
+            else await self.is_action_allowed(request, name)
+        )
+        return allowed and await self.permits(request, self.verb_of(name), obj)
+
+    def verb_of(self, name: str) -> str:
+        """The permission that an action on a record needs."""
+        return self.action_verbs.get(name, "change")
 
     async def editable(self, request: Request, records: Sequence[Any]) -> set[str]:
         """The keys of those records that they may change."""
+        await self.judged(request, "change", records)
         return {
             self.keys.of(each)
             for each in records
@@ -81,7 +85,11 @@ class ReadableView(ConfiguredView):
     ) -> bool:
         """A reference can be set only by those who may see what it refers to."""
         wanted = action or request.state.action
-        if wanted == RequestAction.CREATE and field.read_only:
+        if not self.is_readable(request, field):
+            return False
+        if wanted == RequestAction.CREATE and (
+            field.read_only or not self.is_writable(request, field)
+        ):
             return False
         if (
             wanted.is_form()
@@ -101,9 +109,27 @@ class ReadableView(ConfiguredView):
         """What a record is called."""
         return record_label(record, self.keys.of(record))
 
+    def named(self, request: Request, record: Any) -> str:
+        """What a record is called to somebody: by nothing that they may not read."""
+        if hidden := self.hidden(request):
+            return record_label(record, self.keys.of(record), hidden)
+        return self.label(record)
+
     async def repr(self, obj: Any, request: Request) -> str:
-        """`label`, for starlette-admin."""
-        return self.label(obj)
+        """`named`, for starlette-admin."""
+        return self.named(request, obj)
+
+    def get_list_query(self, request: Request) -> Select[Any]:
+        """The records that may be seen; of an export, taken away."""
+        return self.within(request, super().get_list_query(request), *_looking(request))
+
+    def get_count_query(self, request: Request) -> Select[Any]:
+        """The number of them."""
+        return self.within(request, super().get_count_query(request), *_looking(request))
+
+    def get_detail_query(self, request: Request) -> Select[Any]:
+        """The same for single ones."""
+        return self.within(request, super().get_detail_query(request), "view")
 
     def get_filter_registry(self) -> FilterRegistry:
         """The filters of each kind of field."""
@@ -111,7 +137,9 @@ class ReadableView(ConfiguredView):
 
     def get_search_query(self, request: Request, term: str) -> Any:
         """The clause that finds the term."""
-        return searching(self.model, self.search_fields, term)
+        readable = {each.name for each in self.fields if self.is_readable(request, each)}
+        fields = [each for each in self.search_fields if each in readable]
+        return searching(self.model, fields, term)
 
     def asked(self, request: Request, query: QueryParams | None = None) -> ListParams:
         """What the address of a list asks for; 400 for what no list can show."""
@@ -120,7 +148,10 @@ class ReadableView(ConfiguredView):
         if "page_size" not in (query or request.query_params):
             size = visit_of(request).settings.page_size
         filters = fitted(params.filters, self.model) if params.filters else params.filters
-        return replace(params, page_size=size, filters=filters)
+        # What is asked for was checked; what the page's own order names was not.
+        shown = {each.name for each in self.fields if self.is_readable(request, each)}
+        sorts = [each for each in params.sorts if each[0] in shown]
+        return replace(params, page_size=size, filters=filters, sorts=sorts)
 
     async def find_all(
         self,
@@ -178,3 +209,8 @@ class ReadableView(ConfiguredView):
     def _with_relations(self, request: Request, query: Select[Any]) -> Select[Any]:
         relations = [each for each in self.get_fields_list(request) if isinstance(each, References)]
         return query.options(*(selectinload(getattr(self.model, each.name)) for each in relations))
+
+
+def _looking(request: Request) -> tuple[str, ...]:
+    exporting = request.state.action == RequestAction.EXPORT
+    return ("view", "export") if exporting else ("view",)

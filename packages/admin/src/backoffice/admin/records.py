@@ -22,7 +22,7 @@ from backoffice.admin.fields import Reference, References
 from backoffice.admin.labels import words
 from backoffice.admin.reading import ReadableView
 from backoffice.admin.visits import visit_of
-from backoffice.core import Refusal
+from backoffice.core import Forbidden, Refusal
 
 _SUBJECT_LENGTH = 128
 #: A relation of more records than this is not edited by a list of all of them.
@@ -38,7 +38,11 @@ class RecordView(ReadableView):
         """The fields that a form of this request writes."""
         locked: set[str] = getattr(request.state, _LOCKED, set())
         fields = self.get_fields_list(request)
-        return [each for each in fields if not each.read_only and each.name not in locked]
+        return [
+            each
+            for each in fields
+            if not each.read_only and each.name not in locked and self.is_writable(request, each)
+        ]
 
     def fixed_fields(self, request: Request) -> list[BaseField]:
         """The fields that a form of this request shows, and does not write."""
@@ -53,7 +57,25 @@ class RecordView(ReadableView):
             for each in relations
             if record is not None and len(getattr(record, each.name)) > MOST_RELATED
         }
-        setattr(request.state, _LOCKED, large)
+        unseen = set() if record is None else await self._referring_to_unseen(request, record)
+        setattr(request.state, _LOCKED, large | unseen)
+
+    async def _referring_to_unseen(self, request: Request, record: Any) -> set[str]:
+        """Fields that refer to what may not be seen: a form that cannot name it would lose it."""
+        found: set[str] = set()
+        for each in self.get_fields_list(request):
+            if isinstance(each, Reference) and (key := getattr(record, each.name)) is not None:
+                other = self._ruled_view(request, each.resource)
+                if other is not None and not await other.find_by_pks(request, [key]):
+                    found.add(each.name)
+        return found
+
+    def _ruled_view(self, request: Request, resource: str) -> "RecordView | None":
+        """The view that a reference leads to, if not all of it may be seen."""
+        other = self._find_foreign_view(resource)
+        if isinstance(other, RecordView) and other.has_policy(request, "view"):
+            return other
+        return None
 
     async def form_values(self, request: Request, record: Any) -> dict[str, Any]:
         """Field to what stands in the form of the record."""
@@ -81,7 +103,8 @@ class RecordView(ReadableView):
                 await self._emit_before_create(request, values, record)
                 session.add(record)
                 await session.flush()
-            await session.refresh(record)
+                await session.refresh(record)
+                await self._check_policy(request, "add", record)
             await self._emit_after_create(request, record)
             await self._tell(request, RecordCreated, record, {**values, **related})
             return record
@@ -110,10 +133,19 @@ class RecordView(ReadableView):
                 await self._emit_before_edit(request, changed, record, pk=pk, old_data=old)
                 session.add(record)
                 await session.flush()
-            await session.refresh(record)
+                await session.refresh(record)
+                await self._check_policy(request, "change", record)
             await self._emit_after_edit(request, record, pk=pk, old_data=old)
             await self._tell(request, RecordChanged, record, changed)
             return record
+
+    async def _check_policy(self, request: Request, verb: str, record: SQLModel) -> None:
+        """Nobody makes a record, or makes of one, what they might not touch."""
+        (permitted,) = await self.judged(request, verb, [record])
+        if not permitted:
+            raise Forbidden(
+                f"You may not {verb} a record such as this would be.", code="not_permitted"
+            )
 
     async def delete(self, request: Request, pks: list[Any]) -> int | None:
         """Delete these records, all or none; ActionFailed where something refers to one."""
@@ -159,6 +191,8 @@ class RecordView(ReadableView):
         for each in fields:
             if isinstance(each, Reference | References) and values.get(each.name):
                 await self._resolve(request, each, values, errors)
+            if isinstance(each, References) and each.name in values and current is not None:
+                await self._keep_unseen(request, each, values, current)
         if errors:
             raise FormValidationError(errors)
         return values
@@ -179,6 +213,21 @@ class RecordView(ReadableView):
             errors[field.name] = f"There is no such {str(other.display_name).lower()} (any more)."
         elif isinstance(field, References):
             values[field.name] = list(found)
+
+    async def _keep_unseen(
+        self, request: Request, field: References, values: dict[str, Any], current: SQLModel
+    ) -> None:
+        """What may not be seen is in no form, and stays all the same."""
+        other = self._ruled_view(request, field.resource)
+        if other is None:
+            return
+        present = {other.keys.of(each): each for each in getattr(current, field.name)}
+        seen = {other.keys.of(each) for each in await other.find_by_pks(request, list(present))}
+        chosen = [*values[field.name], *(present[each] for each in present.keys() - seen)]
+        if {other.keys.of(each) for each in chosen} == present.keys():
+            del values[field.name]
+        else:
+            values[field.name] = chosen
 
     def _taken_relations(self, values: dict[str, Any]) -> dict[str, Any]:
         names = [each.name for each in self.fields if isinstance(each, References)]

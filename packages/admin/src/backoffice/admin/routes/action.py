@@ -33,9 +33,10 @@ async def action(site: Site, request: Request) -> Response:
     found = await view.find_by_pks(request, keys)
     if len(found) != len(keys):
         raise HTTPException(404, "Some of these records are gone.")
+    await view.judged(request, view.verb_of(name), found)
     for record in found:
         if not await view.is_row_action_allowed_for_obj(request, name, record):
-            raise HTTPException(403, f"You may not do this to {view.label(record)}.")
+            raise HTTPException(403, f"You may not do this to {view.named(request, record)}.")
     if request.method != "POST":
         return await _question(site, request, view, name, found)
     return await _done(site, request, view, name, found)
@@ -57,14 +58,14 @@ async def _question(
         "action.html",
         view=view,
         action=view._actions[name],
-        records=[(view.keys.of(each), view.label(each)) for each in found],
+        records=[(view.keys.of(each), view.named(request, each)) for each in found],
         referrers=[each for several in referring for each in several if each.count],
     )
 
 
 async def _done(site: Site, request: Request, view: RecordView, name: str, found: Any) -> Response:
     keys = [view.keys.of(each) for each in found]
-    labels = [view.label(each) for each in found]
+    labels = [view.named(request, each) for each in found]
     try:
         await view.handle_action(request, ActionSelection(view, request, keys, None, None), name)
     except ActionFailed as error:

@@ -26,7 +26,7 @@ async def record(site: Site, request: Request) -> Response:
         "detail.html",
         view=view,
         key=view.keys.of(found),
-        label=view.label(found),
+        label=view.named(request, found),
         rows=[(each.label, values[each.name]) for each in fields],
         referrers=await referrers(view, request, found),
         may_edit=await view.is_row_action_allowed_for_obj(request, "edit", found),

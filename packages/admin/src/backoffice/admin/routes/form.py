@@ -35,7 +35,9 @@ async def add(site: Site, request: Request) -> Response:
     }
     if request.method != "POST":
         return await _page(site, request, view, values)
-    sent = forms.sent_values(fields, await sent_form(request))
+    form = await sent_form(request)
+    view.check_sent(request, form)
+    sent = forms.sent_values(fields, form)
     try:
         record = await view.create(request, sent)
     except FormValidationError as error:
@@ -55,10 +57,12 @@ async def edit(site: Site, request: Request) -> Response:
     await view.prepare(request, record)
     values = await view.form_values(request, record)
     values |= (await shown(view, request, view.fixed_fields(request), [record], passage))[0]
-    key, label = view.keys.of(record), view.label(record)
+    key, label = view.keys.of(record), view.named(request, record)
     if request.method != "POST":
         return await _page(site, request, view, values, key=key, label=label)
-    sent = forms.sent_values(view.form_fields(request), await sent_form(request))
+    form = await sent_form(request)
+    view.check_sent(request, form)
+    sent = forms.sent_values(view.form_fields(request), form)
     try:
         record = await view.edit(request, key, sent)
     except FormValidationError as error:
@@ -103,7 +107,7 @@ def _elsewhere(fields: list[BaseField], errors: dict[str | int, Any]) -> list[st
 async def _saved(
     site: Site, request: Request, view: RecordView, record: Any, done: str
 ) -> Response:
-    key, label = view.keys.of(record), view.label(record)
+    key, label = view.keys.of(record), view.named(request, record)
     secret = view.secret(request)
     if secret is not None:
         return site.page(request, "secret.html", view=view, key=key, label=label, secret=secret)

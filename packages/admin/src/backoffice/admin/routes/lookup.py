@@ -15,5 +15,5 @@ async def lookup(site: Site, request: Request) -> Response:
     view = site.view(request)
     text = request.query_params.get("q", "").strip() or None
     found = await view.find_all(request, limit=_MOST, q=text)
-    items = [{"key": view.keys.of(each), "label": view.label(each)} for each in found]
+    items = [{"key": view.keys.of(each), "label": view.named(request, each)} for each in found]
     return JSONResponse({"items": items, "more": len(found) == _MOST})

@@ -1,0 +1,96 @@
+"""Rules: which records and which fields of them the person at the browser may see and change.
+
+A permission opens a page; the app's policies say for which of its records, its field rules for
+which fields. What may not be seen is nowhere: in no list, count, search, order, choice or file.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy.sql import Select
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette_admin.fields import BaseField
+
+from backoffice.admin.configured import ConfiguredView
+from backoffice.admin.fields import is_sent
+from backoffice.admin.visits import visit_of
+from backoffice.auth import refusals
+from backoffice.core import Forbidden
+
+_JUDGED = "backoffice_judged"
+
+
+class RuledView(ConfiguredView):
+    """A page that keeps to the app's policies and field rules."""
+
+    def may(self, request: Request, verb: str) -> bool:
+        """Whether the person at the browser has this permission here."""
+        return visit_of(request).may(self.resource, verb)
+
+    def has_policy(self, request: Request, verb: str) -> bool:
+        """Whether the records on which they may do this are some of all."""
+        return visit_of(request).services.policies.find(self.model, verb) is not None
+
+    def within(self, request: Request, query: Select[Any], *verbs: str) -> Select[Any]:
+        """The same query, of those records on which they may do all of this."""
+        visit = visit_of(request)
+        for verb in verbs:
+            if self.has_policy(request, verb):
+                clause = visit.services.policies.clause(visit.principal, self.model, verb)
+                query = query.where(clause)
+        return query
+
+    async def judged(self, request: Request, verb: str, records: Sequence[Any]) -> list[bool]:
+        """Of each record, as it is now, whether a policy lets them do this to it."""
+        visit = visit_of(request)
+        found = await visit.services.policies.among(
+            visit.principal, verb, records, request.state.session
+        )
+        known: dict[tuple[str, str, str], bool] = getattr(request.state, _JUDGED, {})
+        for record, answer in zip(records, found, strict=True):
+            known[self.resource, verb, self.keys.of(record)] = answer
+        setattr(request.state, _JUDGED, known)
+        return found
+
+    async def permits(self, request: Request, verb: str, record: Any) -> bool:
+        """Whether a policy lets them do this to a record, as it was when it was judged first."""
+        known: dict[tuple[str, str, str], bool] = getattr(request.state, _JUDGED, {})
+        answer = known.get((self.resource, verb, self.keys.of(record)))
+        return (await self.judged(request, verb, [record]))[0] if answer is None else answer
+
+    def hidden(self, request: Request) -> frozenset[str]:
+        """The names of fields that they may not read."""
+        visit = visit_of(request)
+        return visit.services.fields.unreadable(self.model, visit.principal)
+
+    def is_readable(self, request: Request, field: BaseField) -> bool:
+        """Whether they may read the field."""
+        return _names(field).isdisjoint(self.hidden(request))
+
+    def is_writable(self, request: Request, field: BaseField) -> bool:
+        """Whether they may write the field: a form shows what it writes."""
+        visit = visit_of(request)
+        refused = visit.services.fields.unwritable(self.model, visit.principal)
+        return _names(field).isdisjoint(refused | self.hidden(request))
+
+    def check_sent(self, request: Request, form: FormData) -> None:
+        """Forbidden for a form that no page of ours has made: it writes what they may not."""
+        refused = [
+            each.name
+            for each in self.fields
+            if is_sent(each, form) and not self.is_writable(request, each)
+        ]
+        if refused:
+            refusal = Forbidden(
+                f"You may not write {', '.join(refused)}.",
+                code="field_not_permitted",
+                fields=refused,
+            )
+            refusals.note(request, refusal, visit_of(request).principal)
+            raise refusal
+
+
+def _names(field: BaseField) -> set[str]:
+    """Of a column, and of the relationship that it is read by."""
+    return {field.name, getattr(field, "relation", None) or field.name}
