@@ -6,6 +6,7 @@ from typing import Literal
 
 from backoffice.auth.entrances import Entrance
 from backoffice.auth.guards import METHODS, Guard
+from backoffice.auth.objects import ObjectGuard
 from backoffice.auth.principals import Method
 
 #: `public`: nobody is asked. `optional`: whoever presents a credential is. `required`: everybody.
@@ -24,7 +25,7 @@ class Admission:
     #: and one of each of these.
     any_of: tuple[tuple[str, ...], ...] = ()
     #: How a caller may present themselves; all, where nothing narrows it.
-    methods: tuple[Method, ...] = ()
+    credentials: tuple[Method, ...] = ()
     #: Seconds since the caller has proved who they are, at the most.
     fresh: int | None = None
     mfa: bool = False
@@ -52,8 +53,8 @@ class Admission:
     def _terms(self) -> Iterator[str]:
         yield from (" and ".join(self.permissions),) if self.permissions else ()
         yield from (" or ".join(each) for each in self.any_of)
-        if self.methods and self.methods != METHODS:
-            yield f"by {' or '.join(self.methods)}"
+        if self.credentials and self.credentials != METHODS:
+            yield f"by {' or '.join(self.credentials)}"
         if self.fresh is not None:
             yield f"fresh {self.fresh} s"
         yield from (name for name in ("mfa", "verified") if getattr(self, name))
@@ -70,11 +71,11 @@ def admission(entrance: Entrance) -> Admission:
         access=_access(entrance),
         permissions=_each(name for guard in guards for name in guard.permissions),
         any_of=tuple(dict.fromkeys(each.any_of for each in guards if each.any_of)),
-        methods=_methods(guards),
+        credentials=_credentials(guards),
         fresh=int(min(spans).total_seconds()) if spans else None,
         mfa=any(each.mfa for each in guards),
         verified=any(each.verified for each in guards),
-        objects=_each(found for each in guards if (found := _object(each))),
+        objects=_each(each.object for each in entrance.calls if isinstance(each, ObjectGuard)),
         schemes=_each(each.scheme_name for each in entrance.others),
         said=_each(each.who for each in entrance.said),
     )
@@ -95,15 +96,10 @@ def _access(entrance: Entrance) -> Access:
     return "scheme" if entrance.others else "unprotected"
 
 
-def _methods(guards: list[Guard]) -> tuple[Method, ...]:
+def _credentials(guards: list[Guard]) -> tuple[Method, ...]:
     if not guards:
         return ()
     return tuple(each for each in METHODS if all(each in guard.methods for guard in guards))
-
-
-def _object(guard: Guard) -> str | None:
-    loader = getattr(guard, "on", None)
-    return None if loader is None else str(getattr(loader, "__name__", type(loader).__name__))
 
 
 def _each(names: Iterator[str]) -> tuple[str, ...]:

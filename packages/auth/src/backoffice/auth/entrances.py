@@ -69,12 +69,12 @@ class Entrance:
     def said(self) -> list[Admits]:
         """What its dependencies and itself say of whom they let in."""
         own = [] if self.admits is None else [self.admits]
-        return [*own, *(found for each in self._calls if (found := admitted(each)) is not None)]
+        return [*own, *(found for each in self.calls if (found := admitted(each)) is not None)]
 
     @property
     def gates(self) -> list[Gate]:
         """Its rate limits."""
-        return [each for each in self._calls if isinstance(each, Gate)]
+        return [each for each in self.calls if isinstance(each, Gate)]
 
     @property
     def decided(self) -> bool:
@@ -87,7 +87,7 @@ class Entrance:
         return f"{','.join(self.methods)} {self.path}"
 
     @cached_property
-    def _calls(self) -> list[Any]:
+    def calls(self) -> list[Any]:
         """Every dependency, however deep, each once."""
         seen: dict[int, Any] = {}
         pending = [] if self.dependant is None else list(self.dependant.dependencies)

@@ -60,6 +60,11 @@ class ObjectGuard:
             refusals.note(connection, refusal, who)
         raise answer(connection, refusal) if connection.scope["type"] == "websocket" else refusal
 
+    @property
+    def object(self) -> str:
+        """What the dependency that gives the object is called."""
+        return _name(self._on)
+
     def check_policies(self) -> None:
         """SetupError where the object is known to be of a model that no policy is about."""
         for model in _models(self._on):

@@ -19,7 +19,10 @@ PUBLIC, ADMITS = "__backoffice_public__", "__backoffice_admits__"
 
 @dataclass(frozen=True)
 class Admits:
-    """Whom something lets in by itself: everybody, or who is told in words."""
+    """Whom something lets in by itself: everybody, or who is told in words.
+
+    Of what is public the words say what they see who are known besides.
+    """
 
     public: bool = True
     who: str = "public"

@@ -203,7 +203,7 @@ async def details(request: Request) -> bool:
 
 @health_router.head("/ready", include_in_schema=False)
 @health_router.get("/ready", responses={503: {"description": "Not ready"}})
-@admits(Admits(who=f"public; details: {PERMISSION}"))
+@admits(Admits(who=f"details: {PERMISSION}"))
 async def ready(
     request: Request,
     permitted: Annotated[bool, Depends(details)],
