@@ -5,15 +5,12 @@ pending, 4 not found, 5 conflict, 6 database or network, 130 Ctrl-C, 141 nobody 
 """
 
 import getpass
-import io
 import json
 import logging
 import os
-import re
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from importlib.metadata import EntryPoint, entry_points, version
 from typing import Annotated, Any, TypeVar
 
@@ -22,22 +19,25 @@ import typer
 from fastapi import FastAPI
 from sqlalchemy.exc import DBAPIError
 
+from backoffice.core import completion, streams
 from backoffice.core.database import database
 from backoffice.core.discovery import find_app
-from backoffice.core.errors import BackofficeError, InvalidInput, SetupError
+from backoffice.core.errors import BackofficeError, InvalidInput
 from backoffice.core.logs import configure_logging, settings_secrets
 from backoffice.core.progress import Progress
 from backoffice.core.redaction import Redacted
 from backoffice.core.singletons import Run
+from backoffice.core.spans import span_of as span_of
 from backoffice.core.tables import table
 
 ENTRY_POINTS = "backoffice.commands"
-OWN_GROUPS = ("doctor", "secrets")
+OWN_VERBS = ("doctor", "completion")
 REFUSED, CHANGES_PENDING = 1, 3
-#: As of a process that the signal has ended: 128 and its number.
-INTERRUPTED, UNREAD = 130, 141
+#: As of a process that SIGINT has ended: 128 and its number.
+INTERRUPTED = 130
 #: The command's own options that take no value.
 FLAGS = {"--json", "--yes", "-y", "--dry-run", "--quiet", "-q", "--no-color"}
+EVERYWHERE = "Anywhere: --app, --json, --yes, --dry-run, --quiet, --no-color; `backoffice --help`."
 _REHEARSED = "__backoffice_rehearsed__"
 
 T = TypeVar("T")
@@ -96,7 +96,7 @@ class Command:
             if self.dry_run and isinstance(data, dict):
                 data = {**data, "dry_run": True}
             text = json.dumps(data, default=str, ensure_ascii=False)
-        _write(text if text is not None else str(data))
+        streams.write(text if text is not None else str(data))
 
     def give_rows(self, rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
         """Print rows on stdout: JSON under --json, else a table of these columns."""
@@ -105,7 +105,7 @@ class Command:
             return
         self._tell_rehearsal()
         head, *lines = table(rows, columns)
-        _write("\n".join([self.styled(head, bold=True), *lines]))
+        streams.write("\n".join([self.styled(head, bold=True), *lines]))
 
     def say(self, text: str) -> None:
         """Tell the person at the terminal, on stderr; nothing under --quiet."""
@@ -127,7 +127,7 @@ class Command:
         """
         if self.yes or self.dry_run:
             return
-        if not _somebody_there():
+        if not streams.somebody_there():
             raise InvalidInput(f"{text} There is no terminal to ask at: add --yes")
         typer.echo(f"{text} [y/N]: ", err=True, nl=False)
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
@@ -154,21 +154,6 @@ def rehearsed(verb: V) -> V:
     return verb
 
 
-def _somebody_there() -> bool:
-    return all(each is not None and each.isatty() for each in (sys.stdin, sys.stderr))
-
-
-def _write(text: str) -> None:
-    try:
-        typer.echo(text)
-    except OSError as error:
-        # What is left of it would be tried again at the end of the process, and told there.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(error, BrokenPipeError):
-            raise typer.Exit(UNREAD) from None
-        raise SetupError(f"the answer cannot be written: {error.strerror}") from None
-
-
 def operator() -> str:
     """How the audit log names who is typing: `cli:<name of the account on this machine>`."""
     try:
@@ -177,27 +162,17 @@ def operator() -> str:
         return "cli:"
 
 
-_SPAN = re.compile(r"([0-9]{1,5})([smhdw])")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-
-
-def span_of(text: str) -> timedelta:
-    """The span of time that `30s`, `30m`, `12h`, `30d` or `8w` says; InvalidInput otherwise."""
-    found = _SPAN.fullmatch(text)
-    if found is None or int(found[1]) == 0:
-        raise InvalidInput(f"{text!r} is no span of time; write 30s, 30m, 12h, 30d or 8w")
-    return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
-
-
-def application(arguments: Sequence[str]) -> typer.Typer:
+def application(arguments: Sequence[str], *, load: bool = True) -> typer.Typer:
     """The command with its groups; where the arguments name a group, only that one is loaded.
 
-    Several packages may bring verbs to one group, which their entry points name alike.
+    Several packages may bring verbs to one group, which their entry points name alike. `load` is
+    whether their verbs are wanted where no group is named: a shell completes their names alone.
     """
     app = typer.Typer(
         name="backoffice",
         help="The back office of your FastAPI app, from a shell.",
         no_args_is_help=True,
+        add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
@@ -207,23 +182,28 @@ def application(arguments: Sequence[str]) -> typer.Typer:
 
     app.callback()(_root)
     app.command("doctor")(doctor)
+    app.command("completion")(show_completion)
     own = {"secrets": [secrets]}
     groups: dict[str, list[EntryPoint]] = {name: [] for name in own}
     for entry in entry_points(group=ENTRY_POINTS):
         groups.setdefault(entry.name, []).append(entry)
-    named = next((each for each in arguments if each in groups or each in OWN_GROUPS), None)
+    named = next((each for each in arguments if each in groups or each in OWN_VERBS), None)
     for name in sorted(groups) if named is None else {named} & groups.keys():
-        brought = [entry.load() for entry in groups[name]]
+        wanted = load or named is not None
+        brought = [entry.load() for entry in groups[name]] if wanted else []
         app.add_typer(_joined([*own.get(name, ()), *brought]), name=name)
     return app
 
 
 def _joined(groups: Sequence[typer.Typer]) -> typer.Typer:
     """One group with the verbs of all; the first says what it is for."""
-    if len(groups) == 1:
-        return groups[0]
-    joined = typer.Typer(help=groups[0].info.help, no_args_is_help=True)
+    if len(groups) == 1 and groups[0].registered_callback is not None:
+        return groups[0]  # a verb without others below it
+    joined = typer.Typer(no_args_is_help=True)
     for each in groups:
+        joined.info.help = joined.info.help or each.info.help
+        for verb in each.registered_commands:
+            verb.epilog = EVERYWHERE
         joined.add_typer(each)
     return joined
 
@@ -271,12 +251,22 @@ def _root(
     context.obj = Command(app, as_json, yes, dry_run, quiet, color)
 
 
+def show_completion(
+    context: typer.Context, shell: Annotated[completion.Shell, typer.Argument()]
+) -> None:
+    """Print what a shell reads to complete this command: `source <(backoffice completion bash)`."""
+    script = completion.script(shell)
+    Command.of(context).give({"shell": shell, "script": script}, script)
+
+
 def main() -> None:
     """Run the command; whatever goes wrong is one line on stderr and an exit code."""
     arguments = hoisted(sys.argv[1:])
     configure_logging(level=logging.CRITICAL)
-    _take_any_character()
+    streams.take_any_character()
     try:
+        if completion.asked():
+            application(completion.words(hoisted), load=False)(prog_name="backoffice")
         application(arguments)(args=arguments, prog_name="backoffice")
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
@@ -290,15 +280,10 @@ def main() -> None:
         _refuse(arguments, "unexpected", f"{type(error).__name__}{masked}", REFUSED)
 
 
-def _take_any_character() -> None:
-    """Also where the terminal's encoding lacks some: they are escaped, and break nothing."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-
-
 def _refuse(arguments: list[str], code: str, message: str, exit_code: int) -> None:
     """Under --json the error is JSON too, still on stderr: stdout holds answers only."""
     shown = json.dumps({"error": {"code": code, "message": message}})
-    typer.echo(shown if "--json" in arguments else f"error: {message}", err=True)
+    plain = "--no-color" in arguments or os.environ.get("NO_COLOR")
+    error = "error:" if plain else typer.style("error:", fg="red")
+    typer.echo(shown if "--json" in arguments else f"{error} {message}", err=True)
     sys.exit(exit_code)
