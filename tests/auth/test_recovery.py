@@ -89,8 +89,9 @@ class TestVerification:
         house.client.post("/auth/request-verify", json={"email": ANN})
         older = token(house)
         house.client.post("/auth/request-verify", json={"email": ANN})
+        newer = token(house)  # made beside the request: what is asked before may still find the older
         assert code(verify(house, older)) == "invalid_link"
-        assert verify(house, token(house)).status_code == 204
+        assert verify(house, newer).status_code == 204
 
     def test_a_link_runs_out(self, time: ManualClock, house: House) -> None:
         house.user()
