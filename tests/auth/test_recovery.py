@@ -89,7 +89,7 @@ class TestVerification:
         house.client.post("/auth/request-verify", json={"email": ANN})
         older = token(house)
         house.client.post("/auth/request-verify", json={"email": ANN})
-        newer = token(house)  # made beside the request: what is asked before may still find the older
+        newer = token(house)  # only now it is made for sure
         assert code(verify(house, older)) == "invalid_link"
         assert verify(house, newer).status_code == 204
 
