@@ -11,6 +11,7 @@ from backoffice.auth.audit import AuditLog
 from backoffice.auth.catalogue import Catalogue
 from backoffice.auth.cookies import SessionCookie
 from backoffice.auth.csrf import Csrf
+from backoffice.auth.directory import Directory
 from backoffice.auth.effective import Effective
 from backoffice.auth.fields import FieldRules
 from backoffice.auth.grants import Grants
@@ -212,6 +213,11 @@ class Services:
     def exports(self) -> Exports:
         """Every account, as a file."""
         return Exports(self.database, self.events, self.users)
+
+    @cached_property
+    def directory(self) -> Directory:
+        """The accounts, by page."""
+        return Directory(self.database, self.clock, self.records)
 
     @cached_property
     def sign_in(self) -> SignIn:

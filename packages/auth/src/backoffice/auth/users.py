@@ -518,6 +518,18 @@ class Users:
             await self._roles.set_of(session, id, roles, actor=actor)
         return user
 
+    async def unlock(self, id: uuid.UUID, *, actor: str) -> bool:
+        """End the lock of an account before its time; False where there is none."""
+        async with self._database.session() as session:
+            user = await self._existing(session, id)
+            if user.locked_until is None or user.locked_until <= self._clock.now():
+                return False
+            await self.table(session).update(user, {"locked_until": None})
+            event = UserChanged(actor=actor, subject=audit.user(id), fields=("locked_until",))
+            await self._events.emit(event, session)
+            await self._revocations.commit(session, id)
+        return True
+
     async def delete(self, id: uuid.UUID, *, actor: str) -> None:
         """Delete an account with its sessions and keys; Conflict for the last superuser."""
         async with self._database.session() as session:
