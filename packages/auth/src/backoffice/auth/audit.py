@@ -8,18 +8,21 @@ from uuid import UUID
 
 from sqlalchemy import and_, delete, func, or_, true
 from sqlalchemy import event as sqlalchemy_events
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, SessionTransaction
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backoffice.auth.audit_chain import Chain, Verified
+from backoffice.auth.audit_chain import Chain, NewEntry, Verified
 from backoffice.auth.events import AuditPruned, AuthEvent
 from backoffice.auth.models import AuditEntry
 from backoffice.auth.row_locks import freeze
 from backoffice.core import Clock, Database, Events
+from backoffice.core.events import transactions_around
 from backoffice.core.request_ids import request_id
 from backoffice.ratelimit.events import LimitChanged
 
+#: The transactions that must all be committed for an entry to stay, and the entry.
+_Pending = tuple[set[SessionTransaction], NewEntry]
 #: Actor of what nobody signed in did.
 NOBODY = ""
 
@@ -58,7 +61,7 @@ class AuditLog:
         """Add the event to the log; it is there once the session commits."""
         # As it is read back: the digest is of what the database gives.
         data = json.loads(json.dumps(asdict(event)))
-        entry = AuditEntry(
+        entry = NewEntry(
             at=self._clock.now(),
             event=event.name,
             outcome=getattr(event, "outcome", "success"),
@@ -68,8 +71,8 @@ class AuditLog:
             request_id=request_id() or "",
             data=data,
         )
-        session.add(entry)
-        self._pending(session.sync_session).append(entry)
+        pending = self._pending(session.sync_session)
+        pending.append((transactions_around(session.sync_session), entry))
 
     async def entries(
         self, *, event: str = "", subject: str = "", actor: str = "", limit: int = 100
@@ -111,22 +114,25 @@ class AuditLog:
                 await session.commit()
         return gone.rowcount
 
-    def _pending(self, session: Session) -> list[AuditEntry]:
-        pending: list[AuditEntry] | None = session.info.get(self)
+    def _pending(self, session: Session) -> list[_Pending]:
+        pending: list[_Pending] | None = session.info.get(self)
         if pending is None:
             pending = session.info[self] = []
             sqlalchemy_events.listen(session, "before_commit", self._chained)
+            sqlalchemy_events.listen(session, "after_soft_rollback", self._rolled_back)
         return pending
 
     def _chained(self, session: Session) -> None:
         if session.in_nested_transaction():
             return  # a savepoint that is released may be rolled back still
-        # What a savepoint took back is not in the session any more.
-        entries = [each for each in session.info[self] if each in session]
-        if entries:
+        if entries := [entry for _, entry in session.info[self]]:
             session.flush()
             self._chain.append(session.connection(), entries)
         session.info[self].clear()
+
+    def _rolled_back(self, session: Session, ended: SessionTransaction) -> None:
+        pending: list[_Pending] = session.info[self]
+        pending[:] = [each for each in pending if ended not in each[0]]
 
 
 async def _last_before(session: AsyncSession, cutoff: datetime) -> tuple[int, str]:

@@ -258,7 +258,7 @@ class Events(Listeners):
             pending = session.info[self] = []
             sqlalchemy_events.listen(session, "after_commit", self._committed)
             sqlalchemy_events.listen(session, "after_soft_rollback", self._rolled_back)
-        pending.append((set(_around(session)), event))
+        pending.append((transactions_around(session), event))
 
     def _committed(self, session: Session) -> None:
         # A savepoint that is released is committed only with the transaction around it.
@@ -284,12 +284,13 @@ class Events(Listeners):
         pending[:] = [each for each in pending if ended not in each[0]]
 
 
-def _around(session: Session) -> Iterator[SessionTransaction]:
+def transactions_around(session: Session) -> set[SessionTransaction]:
     """The transactions that must all be committed for a change made now to stay."""
-    transaction = session.get_nested_transaction() or session.get_transaction()
+    found, transaction = set(), session.get_nested_transaction() or session.get_transaction()
     while transaction is not None:
-        yield transaction
+        found.add(transaction)
         transaction = transaction.parent
+    return found
 
 
 @singleton
