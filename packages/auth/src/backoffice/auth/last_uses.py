@@ -26,6 +26,11 @@ KNOWN = 50_000
 Used = type[UserSession] | type[ApiKey]
 
 
+def due(moment: datetime, written: datetime) -> bool:
+    """Whether a use at that moment is to be written, after the last one that was."""
+    return abs(moment - written) >= EVERY
+
+
 class LastUses:
     """Gathers uses and writes them; whoever holds the database keeps no caller waiting."""
 
@@ -35,16 +40,17 @@ class LastUses:
         self._pending: dict[uuid.UUID, tuple[Used, datetime]] = {}
         self._news = anyio.Event()
 
-    def note(self, kind: Used, id: uuid.UUID, moment: datetime) -> None:
-        """Note a use at that moment."""
+    def note(self, kind: Used, id: uuid.UUID, moment: datetime) -> datetime:
+        """Note a use at that moment, if one is due; gives when the last one noted was."""
         written = self._written.get(id)
-        if written is not None and abs(moment - written) < EVERY:
-            return
+        if written is not None and not due(moment, written):
+            return written
         self._written[id] = moment
         if len(self._written) > KNOWN:
             self._written.popitem(last=False)
         self._pending[id] = (kind, moment)
         self._news.set()
+        return moment
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[None]:
