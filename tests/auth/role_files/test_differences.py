@@ -221,7 +221,7 @@ def test_a_person_reads_it_by_role_and_user() -> None:
     assert presentation.text(found, {"editor": 1, "old": 1200}).splitlines() == [
         "~ role editor  (held by 1 account)",
         "    - held by ann",
-        "    ~ description 'Edits'",
+        "    + description 'Edits'",
         "    - books:read",
         "    + books:*",
         "    + includes reader",

@@ -6,7 +6,7 @@ from typing import TypeVar
 import typer
 
 from backoffice.auth.services import Services
-from backoffice.core import NotFound, Run
+from backoffice.core import NotFound, Run, database
 from backoffice.core.command import Command, operator
 
 __all__ = ["operator", "within_app"]
@@ -14,10 +14,17 @@ __all__ = ["operator", "within_app"]
 T = TypeVar("T")
 
 
-def within_app(context: typer.Context, work: Callable[[Services], Awaitable[T]]) -> T:
-    """Do `work` with the app's services; NotFound if the app includes no `auth.router`."""
+def within_app(
+    context: typer.Context, work: Callable[[Services], Awaitable[T]], *, reads: bool = False
+) -> T:
+    """Do `work` with the app's services; NotFound if the app includes no `auth.router`.
+
+    Where it only `reads`, leave to read the database is enough.
+    """
 
     async def run_it(run: Run) -> T:
+        if reads:
+            (await run.open(database)).only_read()
         services = await run.find(Services)
         if services is None:
             raise NotFound(

@@ -5,10 +5,12 @@ from typing import Annotated, Any
 import typer
 
 from backoffice.auth.commands.accounts import operator, within_app
+from backoffice.auth.commands.role_files import role_files
 from backoffice.auth.services import Services
 from backoffice.core.command import Command
 
 roles = typer.Typer(help="Roles: named sets of permissions.", no_args_is_help=True)
+roles.add_typer(role_files)
 
 Name = Annotated[str, typer.Argument(help="The role's name.")]
 Permissions = Annotated[list[str], typer.Argument(help="Such as books:read or 'books:*'.")]

@@ -1,9 +1,16 @@
 """A difference for people to read, and for programs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from backoffice.auth.role_files.differences import Change, Created, Deleted, Difference
+from backoffice.auth.role_files.differences import (
+    Change,
+    Created,
+    Deleted,
+    Described,
+    Difference,
+    Sign,
+)
 
 NOTHING = "no difference"
 
@@ -16,18 +23,14 @@ def text(difference: Difference, held_by: Mapping[str, int]) -> str:
         count = held_by.get(about.removeprefix("role "), 0) if about.startswith("role ") else 0
         lines.append(f"{sign} {about}{_holders(count)}")
         told = [each for each in changes if not isinstance(each, Created | Deleted)]
-        lines += [f"    {each.sign} {each}" for each in told]
+        lines += [f"    {_sign(each)} {each}" for each in told]
     return "\n".join([*lines, *([""] if lines else []), summary(difference)])
 
 
 def notes(difference: Difference) -> Iterator[str]:
     """What is not to be done, and may surprise."""
     if difference.unnamed:
-        several = len(difference.unnamed) > 1
-        yield (
-            f"not in the file, and left alone without --prune: role{'s' if several else ''} "
-            f"{', '.join(difference.unnamed)}"
-        )
+        yield f"not in the file, and left alone without --prune: {named(difference.unnamed)}"
     for each in difference.over:
         yield f"over, take it out of the file: {each}"
 
@@ -44,9 +47,9 @@ def summary(difference: Difference) -> str:
         "to change": roles - created - deleted,
         "to delete": deleted,
     }
-    parts = [f"{_counted(count, 'role')} {what}" for what, count in counts.items() if count]
+    parts = [f"{counted(count, 'role')} {what}" for what, count in counts.items() if count]
     users = len(by_subject) - roles
-    return ", ".join([*parts, *([f"{_counted(users, 'user')} to change"] if users else [])])
+    return ", ".join([*parts, *([f"{counted(users, 'user')} to change"] if users else [])])
 
 
 def data(difference: Difference, held_by: Mapping[str, int]) -> dict[str, Any]:
@@ -67,9 +70,20 @@ def _by_subject(difference: Difference) -> dict[str, list[Change]]:
     return found
 
 
+def _sign(change: Change) -> Sign:
+    new = isinstance(change, Described) and not change.before
+    return "+" if new else change.sign
+
+
 def _holders(count: int) -> str:
-    return "" if not count else f"  (held by {_counted(count, 'account')})"
+    return "" if not count else f"  (held by {counted(count, 'account')})"
 
 
-def _counted(count: int, what: str) -> str:
+def named(roles: Collection[str]) -> str:
+    """`the role a`, `the roles a, b`."""
+    return f"the role{'s' if len(roles) > 1 else ''} {', '.join(sorted(roles))}"
+
+
+def counted(count: int, what: str) -> str:
+    """`1 role`, `1,200 roles`."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"
