@@ -58,7 +58,8 @@ class EffectiveSet:
     roles: frozenset[str]
     #: When the first of the grants runs out; None where none does.
     changes_at: datetime | None
-    _paths: tuple[Path, ...] = field(default=(), repr=False)
+    #: How all of it came to the user, the shortest first.
+    ways: tuple[Path, ...] = field(default=(), repr=False)
 
     def can(self, *permissions: str) -> bool:
         """Whether the user may do all of these now."""
@@ -67,7 +68,7 @@ class EffectiveSet:
     def paths(self, permission: str) -> list[Path]:
         """How the permission, or pattern, is granted, the shortest first; none if it is not."""
         wanted = patterns_of(permission)
-        return [each for each in self._paths if each.granted in wanted]
+        return [each for each in self.ways if each.granted in wanted]
 
 
 class Effective:
@@ -97,7 +98,7 @@ class Effective:
             permissions=held.permissions,
             roles=held.roles,
             changes_at=held.changes_at,
-            _paths=tuple(paths),
+            ways=tuple(paths),
         )
 
     async def of_users(self, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, frozenset[str]]:

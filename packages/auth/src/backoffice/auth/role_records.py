@@ -28,7 +28,9 @@ def checked_name(name: str) -> str:
 
 def checked_description(text: str) -> str:
     """The same text; InvalidInput for one that cannot be kept."""
-    if "\0" in text or len(text) > _DESCRIPTION_LENGTH:
+    # Half of a surrogate pair cannot be written down.
+    lone = any("\ud800" <= each <= "\udfff" for each in text)
+    if "\0" in text or lone or len(text) > _DESCRIPTION_LENGTH:
         raise InvalidInput(f"a description is text of at most {_DESCRIPTION_LENGTH} characters")
     return text
 
@@ -141,10 +143,14 @@ async def reached(session: AsyncSession, id: uuid.UUID) -> set[uuid.UUID]:
     return set((await session.exec(select(found.c.id))).all())
 
 
-async def permissions_by_role(session: AsyncSession) -> Mapping[uuid.UUID, list[str]]:
-    """What each role allows by itself, in order."""
+async def permissions_by_role(
+    session: AsyncSession, of: Collection[uuid.UUID] | None = None
+) -> Mapping[uuid.UUID, list[str]]:
+    """What each role, or each of these, allows by itself, in order."""
     found: dict[uuid.UUID, list[str]] = defaultdict(list)
     query = select(RolePermission.role_id, RolePermission.permission)
+    if of is not None:
+        query = query.where(col(RolePermission.role_id).in_(of))
     for id, permission in sorted((await session.exec(query)).all()):
         found[id].append(permission)
     return found

@@ -105,11 +105,18 @@ class Roles:
         async with self._database.session() as session:
             return await existing(session, id)
 
-    async def all(self) -> list[tuple[Role, list[str]]]:
-        """Every role with the permissions that it has by itself, both in order."""
+    async def all(
+        self, *, limit: int | None = None, after: str = ""
+    ) -> list[tuple[Role, list[str]]]:
+        """Every role with the permissions that it has by itself, both in order.
+
+        With a limit, the first of those after that name.
+        """
+        query = select(Role).where(Role.name > after).order_by(col(Role.name)).limit(limit)
         async with self._database.session() as session:
-            roles = (await session.exec(select(Role).order_by(col(Role.name)))).all()
-            held = await role_records.permissions_by_role(session)
+            roles = (await session.exec(query)).all()
+            shown = None if limit is None else [each.id for each in roles]
+            held = await role_records.permissions_by_role(session, shown)
         return [(role, held.get(role.id, [])) for role in roles]
 
     async def permissions_of(self, id: uuid.UUID) -> list[str]:

@@ -6,10 +6,12 @@ from fastapi import APIRouter
 
 from backoffice.auth.routes import (
     api_keys,
+    grants,
     keys,
     me,
     own_session,
     recovery,
+    roles,
     sessions,
     sign_in,
     tickets,
@@ -29,6 +31,18 @@ def account_router(auth: "Auth") -> APIRouter:
     router = SelectiveRouter(
         tags=["auth"], lifespan=singletons(auth.services, mail_worker), route_class=PrivateRoute
     )
-    for feature in (sign_in, own_session, recovery, me, sessions, tokens, api_keys, tickets, keys):
+    for feature in (
+        sign_in,
+        own_session,
+        recovery,
+        me,
+        sessions,
+        tokens,
+        api_keys,
+        tickets,
+        keys,
+        roles,
+        grants,
+    ):
         feature.add(router, auth)
     return router

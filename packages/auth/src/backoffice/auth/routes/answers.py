@@ -1,5 +1,8 @@
 """What several routes of accounts say alike."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from starlette.requests import Request
 
 from backoffice.auth import refusals
@@ -15,3 +18,13 @@ def check_manages(request: Request, who: Principal) -> None:
         )
         refusals.note(request, refusal, who)
         raise refusal
+
+
+@contextmanager
+def noted(request: Request, who: Principal) -> Iterator[None]:
+    """Let the log know of what the caller is refused within, though their credential is good."""
+    try:
+        yield
+    except Forbidden as refusal:
+        refusals.note(request, refusal, who)
+        raise
