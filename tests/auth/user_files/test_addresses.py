@@ -11,7 +11,8 @@ from backoffice.auth.users import normal_email
 from backoffice.core import InvalidInput
 
 PIECES = [
-    *(
+    *("a", "Ann", "o'neil", "x" * 64, "x" * 65, "", ".", "a.b", "a..b", "+tag", "=1"),
+    *("ä", "\ufb01", "\u0130", "x.test", "1.2.3.4"),
         "a",
         "Ann",
         "o'neil",
