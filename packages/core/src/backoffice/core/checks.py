@@ -1,15 +1,19 @@
 """What `backoffice doctor` looks at: each package brings its own checks by an entry point."""
 
-from collections.abc import AsyncIterator, Callable
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Literal
 
 from backoffice.core.database import database
 from backoffice.core.errors import BackofficeError
+from backoffice.core.secret_strength import ENOUGH, bits, weakness
 from backoffice.core.settings import Settings, settings, urls
 from backoffice.core.settings.survey import survey
 from backoffice.core.singletons import Run
+
+log: logging.Logger = logging.getLogger(__name__)
 
 ENTRY_POINTS = "backoffice.checks"
 Level = Literal["ok", "warning", "error"]
@@ -41,6 +45,11 @@ async def examine(run: Run) -> AsyncIterator[Finding]:
                 yield finding
         except BackofficeError as error:
             yield Finding("core.check", "error", f"{entry.name}: {error.message}")
+        except Exception as error:
+            log.debug("%s could not be looked at", entry.name, exc_info=True)
+            # A driver's message may repeat a row: its type says enough.
+            told = f"{entry.name} could not be looked at: {type(error).__name__}"
+            yield Finding("core.check", "error", told, "tell whoever maintains it")
 
 
 async def core_checks(run: Run) -> AsyncIterator[Finding]:
@@ -48,7 +57,8 @@ async def core_checks(run: Run) -> AsyncIterator[Finding]:
     for finding in await _settings(run):
         yield finding
     found = await run.open(settings)
-    yield _secret(found)
+    for finding in (*_secret(found), *_previous(found)):
+        yield finding
     yield await _database(run)
 
 
@@ -61,15 +71,33 @@ async def _settings(run: Run) -> list[Finding]:
     return [*wrong, *odd] or [right]
 
 
-def _secret(found: Settings) -> Finding:
+def _secret(found: Settings) -> Iterator[Finding]:
+    id, fix = "core.secret-key", "set it to what `backoffice secrets generate` prints"
     if found.secret_key is None:
-        return Finding(
-            "core.secret-key",
-            "error",
-            "BACKOFFICE_SECRET_KEY is not set",
-            "set it to what `backoffice secrets generate` prints",
-        )
-    return Finding("core.secret-key", "ok", "set, and long enough")
+        yield Finding(id, "error", "BACKOFFICE_SECRET_KEY is not set", fix)
+        return
+    key = found.secret_key.get_secret_value()
+    fix = f"{fix}; BACKOFFICE_PREVIOUS_SECRET_KEYS keeps what the old one signed good for a while"
+    yield _judged(id, "BACKOFFICE_SECRET_KEY", key, fix) or Finding(
+        id, "ok", "set, and hard to guess"
+    )
+
+
+def _previous(found: Settings) -> Iterator[Finding]:
+    id, name = "core.previous-secret-keys", "a key of BACKOFFICE_PREVIOUS_SECRET_KEYS"
+    for each in found.previous_secret_keys or ():
+        key = each.get_secret_value()
+        if finding := _judged(id, name, key, "take it out: what it signed can be forged"):
+            yield finding
+
+
+def _judged(id: str, name: str, key: str, fix: str) -> Finding | None:
+    """What is wrong with a key; it is not repeated."""
+    if reason := weakness(key):
+        return Finding(id, "error", f"{name} {reason}", fix)
+    if (worth := bits(key)) < ENOUGH:
+        return Finding(id, "warning", f"{name} is worth {worth:.0f} bits, {ENOUGH} are enough", fix)
+    return None
 
 
 async def _database(run: Run) -> Finding:

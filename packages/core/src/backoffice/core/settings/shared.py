@@ -36,6 +36,21 @@ _Secrets = Annotated[
 ]
 
 
+def _reasons(value: object) -> object:
+    """`id=reason; id=reason`; a mapping as it is."""
+    if not isinstance(value, str):
+        return value
+    pairs = [each.partition("=") for each in value.split(";") if each.strip()]
+    if any(not id.strip() or not reason.strip() for id, _, reason in pairs):
+        raise ValueError("is not a list of findings with reasons; write auth.links=no mail here")
+    return {id.strip(): reason.strip() for id, _, reason in pairs}
+
+
+_Reasons = Annotated[
+    dict[str, str], NoDecode, BeforeValidator(_reasons), Unit("id=reason, separated by semicolons")
+]
+
+
 class Settings(PackageSettings):
     """What all packages share; from `BACKOFFICE_DATABASE_URL` and its sisters."""
 
@@ -61,6 +76,10 @@ class Settings(PackageSettings):
 
     database_pool_size: Annotated[int, Unit("connections")] = Field(default=10, ge=1, le=1000)
     """Connections kept open to PostgreSQL by each process."""
+
+    doctor_ignore: _Reasons = Field(default_factory=dict)
+    """Findings of `backoffice doctor` that are known and will stay: `auth.registration=a public
+    shop; auth.links=no mail here`. They are shown with the reason, and fail nothing."""
 
     @field_validator("database_url")
     @classmethod
