@@ -92,5 +92,5 @@ def test_an_escaped_cell_is_taken_as_it_was_but_for_a_password() -> None:
 
 @pytest.mark.parametrize("text", ["", "\n", '"never ends\n'])
 def test_a_file_without_a_header_is_none(text: str) -> None:
-    with pytest.raises(InvalidInput, match="header|names no column"):
+    with pytest.raises(InvalidInput, match=r"header|names no column"):
         read(text)
