@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, FastAPI, Request, params
 from fastapi.testclient import TestClient
 
 from backoffice.core import singletons
-from backoffice.ratelimit import Charge, Decision, MemoryStore, RateLimit, Verdict
+from backoffice.ratelimit import Charge, Decision, MemoryStore, RateLimit, Standing, Verdict
 from backoffice.ratelimit.charges import How
 
 APP = RateLimit("100/minute", name="app")
@@ -37,13 +37,20 @@ def shop(*dependencies: params.Depends) -> FastAPI:
 def charged(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many charges each call of the store in memory had."""
     calls: list[int] = []
-    charged = MemoryStore.charged
+    charged, alone = MemoryStore.charged, MemoryStore.alone
 
     def counted(store: MemoryStore, charges: Sequence[Charge], how: How = "spend") -> Verdict:
-        calls.append(len(charges))
-        return charged(store, charges, how)
+        before = len(calls)
+        verdict = charged(store, charges, how)
+        calls[before:] = [len(charges)]
+        return verdict
+
+    def counted_alone(store: MemoryStore, charge: Charge) -> Standing | None:
+        calls.append(1)
+        return alone(store, charge)
 
     monkeypatch.setattr(MemoryStore, "charged", counted)
+    monkeypatch.setattr(MemoryStore, "alone", counted_alone)
     return calls
 
 

@@ -15,7 +15,7 @@ LIMITS = limits("3/second", "5/10 seconds;burst=2", "20/minute;burst=30", "7/min
 class Roundabout(MemoryStore):
     """Takes no shorter way."""
 
-    def _alone(self, _: Charge) -> None:
+    def alone(self, _: Charge) -> None:
         return None
 
     def _several(self, _: Sequence[Charge]) -> None:
@@ -65,5 +65,5 @@ def decided(store: MemoryStore, charges: Sequence[Charge]) -> Decision:
 def test_what_most_have_takes_the_shorter_way() -> None:
     store = MemoryStore()
     plain: Limit = LIMITS[0]
-    assert store._alone(Charge("a", plain)) is not None
+    assert store.alone(Charge("a", plain)) is not None
     assert store._several([Charge("a", plain), Charge("b", plain)]) is not None

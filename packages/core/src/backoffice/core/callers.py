@@ -43,6 +43,11 @@ class Callers:
         if roles is not None:
             self._roles.append(roles)
 
+    @property
+    def nobody(self) -> bool:
+        """Whether no caller has a name, so that none need be asked for."""
+        return not self._identify
+
     async def name(self, connection: HTTPConnection) -> str | None:
         """The caller's name, or None for one that nobody knows."""
         for identify in self._identify:

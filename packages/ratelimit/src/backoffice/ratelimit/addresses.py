@@ -5,8 +5,9 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from starlette.requests import HTTPConnection
+from starlette.types import Scope
 
-from backoffice.ratelimit.settings import ratelimit_settings
+from backoffice.ratelimit.settings import RateLimitSettings, ratelimit_settings
 
 IPAddress = IPv4Address | IPv6Address
 IPNetwork = IPv4Network | IPv6Network
@@ -26,15 +27,19 @@ def client_address(connection: HTTPConnection) -> str:
 
     `unknown` where nothing tells, as on a Unix socket without trusted proxies.
     """
-    host, port = connection.scope.get("client") or (UNKNOWN, 0)
-    settings = ratelimit_settings.of(connection)
+    return address_in(connection.scope, ratelimit_settings.of(connection))
+
+
+def address_in(scope: Scope, settings: RateLimitSettings) -> str:
+    """The same, for who has the settings at hand."""
+    host, port = scope.get("client") or (UNKNOWN, 0)
     trusted, peer = settings.trusted_proxies, str(host)
     if not trusted:
         # A server that reads the header by itself has set the port to 0.
-        if port and _forwarded(connection) and not settings.forwarding_told:
+        if port and _forwarded(scope) and not settings.forwarding_told:
             settings.tell_forwarding(peer)
         return _shown(peer)
-    forwarded = _forwarded(connection)
+    forwarded = _forwarded(scope)
     if len(forwarded) > LONGEST_REMEMBERED:
         return _believed(peer, forwarded, trusted)
     return _remembered(peer, forwarded, trusted)
@@ -45,12 +50,15 @@ def client_network(connection: HTTPConnection) -> str:
     return network_of(client_address(connection))
 
 
-def _forwarded(connection: HTTPConnection) -> str:
+def _forwarded(scope: Scope) -> str:
     """All its lines as one."""
-    for name, _ in connection.scope["headers"]:  # at each request, and most have none
+    for name, _ in scope["headers"]:  # at each request, and most have none
         if name == FORWARDED_FOR:
-            return ",".join(connection.headers.getlist("x-forwarded-for"))
-    return ""
+            break
+    else:
+        return ""
+    lines = [line for name, line in scope["headers"] if name == FORWARDED_FOR]
+    return ",".join([line.decode("latin-1") for line in lines])
 
 
 def _believed(peer: str, forwarded: str, trusted: Sequence[IPNetwork]) -> str:

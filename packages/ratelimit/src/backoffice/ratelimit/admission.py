@@ -40,8 +40,7 @@ async def refusing(
         # What waits for nothing, as most do, is told at once.
         decision = limiter.at_once(bucket, key, gate.limits, cost)
         if decision is not None:
-            visit.found[gate] = decision
-            visit.decisions.append(decision)
+            visit.note((gate,), (decision,))
             return [] if decision.allowed else [decision]
         asked = [(gate, Check(bucket, key, gate.limits, cost, gate.on_error))]
     else:
@@ -76,11 +75,9 @@ def _hold(gate: Gate, number: int, judged: Judgement, limiter: Limiter, visit: V
     """Keep what one gate has taken until the connection ends."""
     reserved = Reservation(judged.decisions[number].cost) if gate.reserves else None
     if reserved is not None:
-        visit.reservations[gate] = reserved
+        visit.reserve(gate, reserved)
     on_failures = gate.on == "failures"
-    visit.holdings.append(
-        limiter.hold(judged, number, reservation=reserved, on_failures=on_failures)
-    )
+    visit.hold(limiter.hold(judged, number, reservation=reserved, on_failures=on_failures))
 
 
 def settle_afterwards(

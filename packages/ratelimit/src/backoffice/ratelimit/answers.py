@@ -33,25 +33,12 @@ class KeptAnswers:
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[object, ...], tuple[Raw, bytes]] = OrderedDict()
 
-    async def answer(
-        self,
-        scope: Scope,
-        receive: Receive,
-        send: Send,
-        refused: Sequence[Decision],
-        fields: Raw,
-    ) -> None:
-        """Answer as the app does when a route raises the refusal, with these fields on top."""
+    def of(self, scope: Scope, refused: Sequence[Decision]) -> tuple[Raw, bytes] | None:
+        """What the app answers when a route raises the refusal; None where that cannot be kept."""
         like = _like(refused) if scope["type"] == "http" else None
         if like is None or _handler(scope, TooManyRequests) not in (None, http_exception_handler):
-            await answer_refusal(scope, receive, send, refusal(refused))
-            return
-        headers, body = self._kept.get(like) or self._made(like, refusal(refused))
-        # A list of its own: layers around this one add to it.
-        told = [*fields, *headers]
-        status = TooManyRequests.status
-        await send({"type": "http.response.start", "status": status, "headers": told})
-        await send({"type": "http.response.body", "body": body})
+            return None
+        return self._kept.get(like) or self._made(like, refusal(refused))
 
     def _made(self, like: tuple[object, ...], refusal: Refusal) -> tuple[Raw, bytes]:
         response = _default(refusal)
@@ -75,6 +62,14 @@ def _like(refused: Sequence[Decision]) -> tuple[object, ...] | None:
             violated.append(each.limit.text)
             wait = max(wait, each.wait)
     return seconds(wait), *violated
+
+
+async def answer_kept(send: Send, headers: Raw, body: bytes) -> None:
+    """Answer by what was kept."""
+    # A list of its own: layers around this one add to it.
+    status, told = TooManyRequests.status, [*headers]
+    await send({"type": "http.response.start", "status": status, "headers": told})
+    await send({"type": "http.response.body", "body": body})
 
 
 async def answer_refusal(scope: Scope, receive: Receive, send: Send, refusal: Refusal) -> None:

@@ -34,13 +34,19 @@ class Charging:
         self._overrides = overrides
         self._ready: OrderedDict[tuple[str, str], Ready] = OrderedDict()
 
+    @property
+    def overridden(self) -> bool:
+        """Whether an operator's limits hold for anybody."""
+        return bool(self._overrides)
+
     def of(
         self, name: str, key: str, limits: Sequence[Limit], cost: int, shadow: bool = False
     ) -> Ready:
         """The charges of such a check; raises InvalidInput for a cost below 0."""
         ready = self._ready.get((name, key))
         caller = digest(key) if ready is None else ready.caller
-        limits = self._overrides.limits(name, caller) or limits
+        if self._overrides:
+            limits = self._overrides.limits(name, caller) or limits
         if (
             ready is not None
             and ready.limits is limits

@@ -14,7 +14,7 @@ from backoffice.ratelimit.gates import Cost, Key, On
 from backoffice.ratelimit.judgements import OnError
 from backoffice.ratelimit.limiter import limiter
 from backoffice.ratelimit.limits import Limit
-from backoffice.ratelimit.plans import Exempt, Plan, Written, terms
+from backoffice.ratelimit.plans import Exempt, Plan, Written
 from backoffice.ratelimit.reservations import Reservation
 from backoffice.ratelimit.route_gates import route_gates
 from backoffice.ratelimit.settings import ratelimit_settings
@@ -58,15 +58,14 @@ class RateLimit(params.Depends):
         exempt: Exempt | None = None,
         shadow: bool = False,
     ) -> None:
-        everybody, plans = terms(written, by_role)
-        gate = Gate(
-            everybody,
-            key,
-            cost,
-            name,
-            on_error,
+        gate = Gate.written(
+            written,
+            key=key,
+            cost=cost,
+            name=name,
             on=on,
-            plans=plans,
+            on_error=on_error,
+            by_role=by_role,
             exempt=exempt,
             shadow=shadow,
         )

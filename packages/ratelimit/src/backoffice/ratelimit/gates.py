@@ -2,16 +2,19 @@
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Literal, cast, get_args
+from functools import lru_cache
+from typing import Any, Literal, Self, cast, get_args
 
 from starlette.requests import HTTPConnection
+from starlette.types import Scope
 
-from backoffice.core import SetupError
-from backoffice.ratelimit.addresses import client_network
+from backoffice.core import Callers, SetupError
+from backoffice.ratelimit.addresses import address_in, client_address, network_of
 from backoffice.ratelimit.judgements import Check, OnError
 from backoffice.ratelimit.limits import Limit
-from backoffice.ratelimit.plans import Exempt, Plans
+from backoffice.ratelimit.plans import Exempt, Plan, Plans, Written, terms
 from backoffice.ratelimit.reservations import Reserve
+from backoffice.ratelimit.settings import RateLimitSettings
 from backoffice.ratelimit.visits import Visit
 
 # Any: whoever writes one says Request, WebSocket or HTTPConnection, as the route gives.
@@ -62,6 +65,34 @@ class Gate:
         )
         self._verify()
 
+    @classmethod
+    def written(
+        cls,
+        written: Sequence[str | Limit | Plan],
+        *,
+        key: Key | None,
+        cost: Cost,
+        name: str | None,
+        on: On,
+        on_error: OnError,
+        by_role: Mapping[str, Written | None] | None,
+        exempt: Exempt | None,
+        shadow: bool,
+    ) -> Self:
+        """The gate that these options of a RateLimit say; SetupError for what is wrong."""
+        everybody, plans = terms(written, by_role)
+        return cls(
+            everybody,
+            key,
+            cost,
+            name,
+            on_error,
+            on=on,
+            plans=plans,
+            exempt=exempt,
+            shadow=shadow,
+        )
+
     async def ask(self, connection: HTTPConnection, visit: Visit, bucket: str) -> Check | None:
         """What to check, counted as `bucket`; None for a caller who is exempt."""
         if self._exempt is not None and await _given(self._exempt(connection)):
@@ -85,7 +116,13 @@ class Gate:
             if chosen is not None:
                 return f"key:{chosen}"
         caller = await visit.name(connection)
-        return f"network:{client_network(connection)}" if caller is None else f"caller:{caller}"
+        return _stranger(client_address(connection)) if caller is None else f"caller:{caller}"
+
+    def stranger(self, scope: Scope, callers: Callers, settings: RateLimitSettings) -> str | None:
+        """The same, where it is known without waiting; else None."""
+        if self.key is not None or not callers.nobody:
+            return None
+        return _stranger(address_in(scope, settings))
 
     def _verify(self) -> None:
         most = min((limit.most for limit in self.limits), default=self.cost)
@@ -103,6 +140,11 @@ class Gate:
 
     def __repr__(self) -> str:
         return f"<rate limit {', '.join(map(str, self.limits)) or 'by plan'}>"
+
+
+@lru_cache(maxsize=4096)
+def _stranger(address: str) -> str:
+    return f"network:{network_of(address)}"
 
 
 async def _given(given: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 from backoffice.ratelimit.charges import Standing
 from backoffice.ratelimit.decisions import Decision, seconds
-from backoffice.ratelimit.limits import Limit
+from backoffice.ratelimit.limits import LONGEST, Limit
 
 Version = Literal["draft-11", "draft-7", "off"]
 #: Plans may give each caller limits of its own.
@@ -39,7 +39,8 @@ class Headers:
         self._write = _VERSIONS[version]
         self._legacy = legacy
         self._short = version == "draft-11" and not legacy
-        self._policies: dict[tuple[str, ...], tuple[bytes, bytes]] = {}
+        #: By the texts of their limits, as they are joined there.
+        self._policies: dict[str, tuple[bytes, bytes]] = {}
         self.off: bool = version == "off" and not legacy
 
     def fields(self, decisions: Sequence[Decision]) -> dict[str, str]:
@@ -55,11 +56,23 @@ class Headers:
     def raw(self, decisions: Sequence[Decision]) -> Raw:
         """The same, as an ASGI message has them."""
         if self._short:
-            found = self._spread(decisions)
+            if len(decisions) == 1 and len(decisions[0].standings) == 1:
+                found = self._alone(decisions[0].standings[0], decisions[0].cost)
+            else:
+                found = self._spread(decisions)
             if found is not None:
                 return found
         fields = self.fields(decisions)
         return [(name.lower().encode(), value.encode()) for name, value in fields.items()]
+
+    def _alone(self, standing: Standing, cost: int) -> Raw | None:
+        """The same for one limit by itself."""
+        quota = _quota_of(standing, cost)
+        if quota is None:
+            return None
+        text = standing.limit.text
+        policy = self._policies.get(text) or self._policies_of({text: standing.limit})
+        return [policy, (b"ratelimit", quota.encode())]
 
     def _spread(self, decisions: Sequence[Decision]) -> Raw | None:
         """Of spread limits with texts of their own, in a third of the time: most are such.
@@ -81,7 +94,7 @@ class Headers:
         return [self._policies_of(told), (b"ratelimit", ", ".join(quotas).encode())]
 
     def _policies_of(self, told: Mapping[str, Limit]) -> tuple[bytes, bytes]:
-        names = tuple(told)
+        names = ", ".join(told)
         kept = self._policies.get(names)
         if kept is None:
             policies = [_policy(Member(name, each, 0, 0, 0)) for name, each in told.items()]
@@ -100,6 +113,23 @@ def _quota_of(standing: Standing, cost: int) -> str | None:
         remaining = limit.count
     reset = -(-(wait or remaining * limit.emission or standing.next) // 1_000_000)
     return f'"{limit.text}";r={remaining};t={reset}'
+
+
+def steady(decision: Decision) -> int:
+    """Microseconds for which the fields of a refusal read the same; 0 where that is not known."""
+    return min((_steady(each) for each in decision.standings), default=0)
+
+
+def _steady(standing: Standing) -> int:
+    limit, remaining, wait, reset, shadow = standing
+    if shadow or limit.kind != "spread":
+        return 0
+    shown = wait or (0 if remaining else standing.next)
+    second = (shown - 1) % 1_000_000 + 1 if shown else LONGEST
+    if remaining >= limit.burst:
+        return second
+    # When one more unit can be spent, there is one more to tell.
+    return min(second, reset - limit.capacity + (remaining + 1) * limit.emission)
 
 
 def _members(decisions: Iterable[Decision]) -> list[Member]:

@@ -14,7 +14,7 @@ from backoffice.core import settings as app_settings
 from backoffice.ratelimit.charges import Charge, Store, Verdict
 from backoffice.ratelimit.charging import Charging
 from backoffice.ratelimit.decisions import Decision
-from backoffice.ratelimit.headers import Headers, Raw, Version
+from backoffice.ratelimit.headers import Headers, Version, steady
 from backoffice.ratelimit.holdings import Holding, end
 from backoffice.ratelimit.judgements import Check, Judgement, OnError, decide
 from backoffice.ratelimit.keys import Keys, digest
@@ -25,12 +25,15 @@ from backoffice.ratelimit.memory import MemoryStore
 from backoffice.ratelimit.overrides import Overrides
 from backoffice.ratelimit.overrides import overrides as run_overrides
 from backoffice.ratelimit.refusals import REDUCED_CAPACITY, refusal
-from backoffice.ratelimit.refused import Refused
+from backoffice.ratelimit.refused import Refusal, Refused
 from backoffice.ratelimit.reservations import Reservation
 from backoffice.ratelimit.settings import RateLimitSettings, ratelimit_settings
 from backoffice.ratelimit.watch import Watch
 from backoffice.ratelimit.watch import watch as run_watch
 from backoffice.ratelimit.workers import warn_of_several, workers
+
+#: Makes a named tuple without a call in Python.
+new = tuple.__new__
 
 
 class Limiter:
@@ -55,12 +58,16 @@ class Limiter:
         self._local = local
         self._keys = Keys(namespace)
         self._headers = Headers(headers, legacy=legacy_headers)
-        self._charging = Charging(self._keys, overrides or Overrides())
+        #: The header fields for these checks of one request, as an ASGI message has them.
+        self.raw_fields = self._headers.raw
+        self._charging = Charging(self._keys, Overrides() if overrides is None else overrides)
         self._watch = watch
         self._leases = Leases()
-        self._now = (clock or Clock()).monotonic
+        #: Seconds of a clock that never goes back.
+        self.now = (clock or Clock()).monotonic
+        self._refused = Refused(self.now)
         # A memory of one's own is asked as fast as a memory of what it said.
-        self._refused = Refused(self._now) if local is not None else None
+        self._remembers = local is not None
         # Not one that adds to it, which a shortcut would pass by.
         self._memory = store if type(store) is MemoryStore else None
 
@@ -147,16 +154,11 @@ class Limiter:
 
     def forget(self, keys: Sequence[str]) -> None:
         """Remember no refusal of these keys any more."""
-        if self._refused is not None:
-            self._refused.forget(keys)
+        self._refused.forget(keys)
 
     def fields(self, decisions: Sequence[Decision]) -> dict[str, str]:
         """The header fields for these checks of one request."""
         return self._headers.fields(decisions)
-
-    def raw_fields(self, decisions: Sequence[Decision]) -> Raw:
-        """The same, as an ASGI message has them."""
-        return self._headers.raw(decisions)
 
     async def ping(self) -> None:
         """Raise Unavailable when the store does not answer."""
@@ -172,7 +174,7 @@ class Limiter:
         ready = [self._charging.of(*each[:4], each.shadow) for each in checks]
         callers = [each.caller for each in ready]
         charges = [each.charges for each in ready]
-        store, at = self._store, self._now()
+        store, at = self._store, self.now()
         try:
             verdict = await self._verdict(list(chain.from_iterable(charges)))
         except Unavailable as error:
@@ -188,17 +190,50 @@ class Limiter:
         So it is in the memory of this process, and for a caller whom Redis has just refused.
         Most requests come this way: it is written for the time that it takes.
         """
-        if self._memory is None and not self._refused:
+        memory = self._memory
+        if memory is None and not self._refused:
             return None
         started = perf_counter()
         ready = self._charging.of(name, key, limits, cost)
-        verdict = self._known(ready.charges)
-        if verdict is None:
-            return None
-        decision = Decision(name, verdict.allowed, cost, verdict.standings)
+        charges = ready.charges
+        alone = memory.alone(charges[0]) if memory is not None and len(charges) == 1 else None
+        if alone is not None:
+            decision = new(Decision, (name, not alone.wait, cost, (alone,)))
+        else:
+            verdict = self._known(charges)
+            if verdict is None:
+                return None
+            decision = Decision(name, verdict.allowed, cost, verdict.standings)
         if self._watch is not None:
             self._watch.one(decision, ready.caller, perf_counter() - started)
         return decision
+
+    def remembered(
+        self, key: str, limits: Sequence[Limit], decision: Decision
+    ) -> tuple[Refusal, float] | None:
+        """What is known of a refusal that `at_once` gave, and until when it reads as it does.
+
+        None where something may end it that nobody here would hear of.
+        """
+        if self._charging.overridden:
+            return None
+        charges = self._charging.of(decision.name, key, limits, decision.cost).charges
+        if self._memory is not None:
+            self._refused.note(charges, decision.standings)
+        known = self._refused.of(charges)
+        if known is None:
+            return None
+        return known, min(known.until, self.now() + steady(decision) / 1_000_000)
+
+    def again(self, decision: Decision) -> None:
+        """Count that a caller was refused as a moment ago."""
+        if self._watch is not None:
+            self._watch.again(decision)
+
+    @property
+    def overridden(self) -> bool:
+        """Whether an operator's limits hold for anybody."""
+        return self._charging.overridden
 
     def hold(
         self,
@@ -216,10 +251,10 @@ class Limiter:
     async def end(self, holdings: Sequence[Holding], *, failed: bool) -> None:
         """Give back what a request that has ended did not use, and take what it used besides."""
         self.forget([charge.key for each in holdings for charge in each.charges])
-        await end(holdings, self._now(), failed=failed)
+        await end(holdings, self.now(), failed=failed)
 
     async def _verdict(self, charges: Sequence[Charge]) -> Verdict:
-        if self._refused is None:
+        if not self._remembers:
             return await self._store.charge(charges)
         known = self._refused.verdict(charges)
         if known is not None:
@@ -233,7 +268,7 @@ class Limiter:
         """The verdict that needs no waiting, where there is one."""
         if self._memory is not None:
             return self._memory.charged(charges)
-        return None if self._refused is None else self._refused.verdict(charges)
+        return self._refused.verdict(charges)
 
     async def _judge_without(
         self,
@@ -244,7 +279,7 @@ class Limiter:
         started: float,
     ) -> Judgement:
         """What each check says for when the store does not answer."""
-        store, at = self._local, self._now()
+        store, at = self._local, self.now()
         if store is None or any(each.on_error == "closed" for each in checks):
             if self._watch is not None:
                 self._watch.unavailable([each.name for each in checks], perf_counter() - started)

@@ -11,6 +11,8 @@ from backoffice.ratelimit.charges import Charge, How, Standing, Verdict
 from backoffice.ratelimit.kinds import KINDS, Kind
 from backoffice.ratelimit.limits import Limit
 
+#: Makes a named tuple without a call in Python.
+new = tuple.__new__
 #: How many of the longest unused counters are looked at to find one that can be forgotten.
 CANDIDATES = 8
 #: How many counters, for each limit, newcomers share when none can be forgotten.
@@ -61,7 +63,7 @@ class MemoryStore:
     def charged(self, charges: Sequence[Charge], how: How = "spend") -> Verdict:
         """The same. Nothing here awaits, so that no other comes in between."""
         if len(charges) == 1 and how == "spend":
-            alone = self._alone(charges[0])
+            alone = self.alone(charges[0])
             if alone is not None:
                 return Verdict(alone.shadow or not alone.wait, (alone,))
         elif how == "spend":
@@ -101,7 +103,7 @@ class MemoryStore:
         self._counters.clear()
         self._shared.clear()
 
-    def _alone(self, charge: Charge) -> Standing | None:
+    def alone(self, charge: Charge) -> Standing | None:
         """Where one charge on a spread limit ends: by far the most are such.
 
         The same as any kind comes to, in a quarter of the time; None where it is no such charge,
@@ -126,7 +128,7 @@ class MemoryStore:
         after = backlog + cost * emission
         if after > capacity:
             remaining = max((capacity - backlog) // emission, 0)
-            return Standing(limit, remaining, after - capacity, backlog, shadow)
+            return new(Standing, (limit, remaining, after - capacity, backlog, shadow))
         remaining, unspent = (capacity - after) // emission, now + after
         freed = 0 if remaining else unspent - capacity + emission
         if counter is None:
@@ -134,7 +136,7 @@ class MemoryStore:
         else:
             counter.state = counter.unspent = unspent
             counter.freed = freed
-        return Standing(limit, remaining, 0, after, shadow)
+        return new(Standing, (limit, remaining, 0, after, shadow))
 
     def _several(self, charges: Sequence[Charge]) -> Verdict | None:
         """The same for spread limits that are spent together; None for a shadow besides."""

@@ -63,10 +63,12 @@ class Overrides:
         self._wrong: set[str] = set()
         self._failing = False
 
+    def __bool__(self) -> bool:
+        """Whether there may be any."""
+        return bool(self._held)
+
     def limits(self, policy: str, caller: str) -> tuple[Limit, ...] | None:
         """What holds instead of the code's limits: one for the caller goes before one for all."""
-        if not self._held:
-            return None
         return self._of(policy, caller) or self._of(policy, EVERYBODY)
 
     def _of(self, policy: str, caller: str) -> tuple[Limit, ...] | None:

@@ -1,9 +1,11 @@
 """A visit: one request or websocket, and what its limits have found and taken so far."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, cast
 
 from starlette.requests import HTTPConnection
+from starlette.types import Scope
 
 from backoffice.core import SetupError, callers
 from backoffice.ratelimit.decisions import Decision
@@ -17,34 +19,24 @@ VISIT = "backoffice.ratelimit"
 
 
 class Visit:
-    """What is known of one connection's limits; who asks first makes it."""
+    """What is known of one connection's limits; who asks first makes it.
 
-    __slots__ = (
-        "caller",
-        "decisions",
-        "found",
-        "holdings",
-        "identified",
-        "lost",
-        "reservations",
-        "seen",
-        "status",
-    )
+    Each request has one, and few more than a decision in it: what begins empty stands here.
+    """
 
-    def __init__(self, *, seen: bool = False) -> None:
-        #: In the order of the checks: what the header fields tell.
-        self.decisions: list[Decision] = []
-        #: What each gate found. Any: a gate knows more than a visit may.
-        self.found: dict[Any, Decision] = {}
-        self.holdings: list[Holding] = []
-        self.reservations: dict[Any, Reservation] = {}
-        #: Whether a RateLimitMiddleware stands around it, which sees the answer's status.
-        self.seen = seen
-        self.status: int | None = None
-        #: Whether it ended before anything was answered.
-        self.lost = False
-        self.identified = False
-        self.caller: str | None = None
+    #: In the order of the checks: what the header fields tell.
+    decisions: Sequence[Decision] = ()
+    #: What each gate found. Any: a gate knows more than a visit may.
+    found: Mapping[Any, Decision] = MappingProxyType({})
+    holdings: Sequence[Holding] = ()
+    reservations: Mapping[Any, Reservation] = MappingProxyType({})
+    #: Whether a RateLimitMiddleware stands around it, which sees the answer's status.
+    seen: bool = False
+    status: int | None = None
+    #: Whether it ended before anything was answered.
+    lost: bool = False
+    identified: bool = False
+    caller: str | None = None
 
     @property
     def failed(self) -> bool:
@@ -54,9 +46,14 @@ class Visit:
     @classmethod
     def of(cls, connection: HTTPConnection) -> "Visit":
         """The connection's visit."""
-        visit = connection.scope.get(VISIT)
+        return cls.within(connection.scope)
+
+    @classmethod
+    def within(cls, scope: Scope) -> "Visit":
+        """The visit of the connection that has this scope."""
+        visit = scope.get(VISIT)
         if visit is None:
-            visit = connection.scope[VISIT] = cls()
+            visit = scope[VISIT] = cls()
         return cast(Visit, visit)
 
     async def name(self, connection: HTTPConnection) -> str | None:
@@ -72,13 +69,21 @@ class Visit:
 
     def note(self, gates: Iterable[Any], decisions: Sequence[Decision]) -> None:
         """Keep what was found for each of these gates."""
-        self.found.update(zip(gates, decisions, strict=True))
-        self.decisions += decisions
+        self.found = {**self.found, **dict(zip(gates, decisions, strict=True))}
+        self.decisions = (*self.decisions, *decisions)
 
     def exempt(self, gate: Any, decision: Decision) -> None:
         """Keep that the gate let this caller pass uncounted."""
-        self.found[gate] = decision
-        self.reservations[gate] = Reservation(0)
+        self.found = {**self.found, gate: decision}
+        self.reserve(gate, Reservation(0))
+
+    def reserve(self, gate: Any, reservation: Reservation) -> None:
+        """Keep what the gate has set aside."""
+        self.reservations = {**self.reservations, gate: reservation}
+
+    def hold(self, holding: Holding) -> None:
+        """Keep what is to be settled when the connection ends."""
+        self.holdings = (*self.holdings, holding)
 
     def fields(self, limiter: Limiter) -> dict[str, str]:
         """The header fields, unless a RateLimitMiddleware writes them."""

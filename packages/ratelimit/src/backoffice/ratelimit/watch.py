@@ -18,7 +18,7 @@ POLICY = "backoffice.ratelimit.policy"
 OUTCOME = "backoffice.ratelimit.outcome"
 REMAINING = "backoffice.ratelimit.remaining"
 
-_TRACE = "opentelemetry.trace"
+_TRACE, _CONTEXT = "opentelemetry.trace", "opentelemetry.context"
 #: From what a trace should show last to what it should show first.
 _PRESSING: tuple[Outcome, ...] = ("allowed", "near", "shadow", "local", "unavailable", "refused")
 
@@ -59,6 +59,12 @@ class Watch:
         if _TRACE in sys.modules:
             _trace([(outcome, decision)])
 
+    def again(self, decision: Decision) -> None:
+        """Note a refusal that repeats one of a moment ago: it took no time, and was told then."""
+        self._metrics.one(decision.name, "refused", 0)
+        if _TRACE in sys.modules:
+            _trace([("refused", decision)])
+
     def unavailable(self, policies: Sequence[str], seconds: float) -> None:
         """Note that these could not be checked, whatever became of the caller."""
         self._metrics.took(seconds)
@@ -94,9 +100,11 @@ def outcome_of(decision: Decision, local: bool = False) -> Outcome:
 
 
 def _trace(found: Sequence[tuple[Outcome, Decision]]) -> None:
-    trace: Any = sys.modules[_TRACE]
-    if not found:
+    # Any: nothing here needs OpenTelemetry to be installed.
+    context: Any = sys.modules[_CONTEXT]
+    if not found or not context.get_current():  # without a span, as where nothing is traced
         return
+    trace: Any = sys.modules[_TRACE]
     span = trace.get_current_span()
     if span is trace.INVALID_SPAN or not span.is_recording():
         return

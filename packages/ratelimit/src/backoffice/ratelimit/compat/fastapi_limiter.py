@@ -151,7 +151,7 @@ class RateLimiter(_Form, Gate):
         visit, running = Visit.of(request), limiter.of(request)
         check = await self._waits.ask(request, visit, route_name(request.scope))
         if check is not None:
-            visit.decisions.append(await in_turn(running, check))
+            visit.note([self._waits], [await in_turn(running, check)])
             response.headers.update(visit.fields(running))
 
     def _refusing(self, visit: Visit) -> "RateLimiter":
