@@ -147,8 +147,9 @@ def _without_hidden(value: Any, handler: SerializerFunctionWrapHandler, info: An
     reader = _reader.get()
     if reader is None:
         raise SetupError(
-            "Allowed[...] answers a caller: guard the route by auth.require(...), or by "
-            "auth.optional() if strangers may call it too"
+            "Allowed[...] answers a caller by rules: guard the route by auth.require(...), or by "
+            "auth.optional() if strangers may call it too, and name the schema in "
+            "auth.fields(Model, ..., schemas=[...])"
         )
     shown = handler(value)
     view = _View(*reader, by_alias=bool(info.by_alias))

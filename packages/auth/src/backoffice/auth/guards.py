@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket
 
 from backoffice.auth import refusals, schemes
+from backoffice.auth.allowed import begin_reading
 from backoffice.auth.channels import say_on_acceptance
 from backoffice.auth.permissions import parsed
 from backoffice.auth.principals import Method, Principal
@@ -70,7 +71,10 @@ class Guard(SecurityBase):
         resolution = resolver.at_once(connection) or await resolver.resolution(connection)
         if connection.scope["type"] == "websocket":
             return self._of_websocket(services, connection, resolution)
-        return self._judged(services, connection, resolution)
+        principal = self._judged(services, connection, resolution)
+        if services.fields.has_schemas:
+            begin_reading(connection, services.fields, principal)
+        return principal
 
     def _of_websocket(
         self, services: Services, connection: HTTPConnection, resolution: Resolution
