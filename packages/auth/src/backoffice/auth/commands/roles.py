@@ -3,58 +3,164 @@
 from typing import Annotated, Any
 
 import typer
+from anyio import to_thread
+from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backoffice.auth import role_records
+from backoffice.auth.administrators import changing_roles
 from backoffice.auth.commands.accounts import operator, within_app
 from backoffice.auth.commands.role_files import role_files
+from backoffice.auth.models import Role
+from backoffice.auth.permissions import grants
+from backoffice.auth.role_files.presentation import counted
+from backoffice.auth.role_files.standing import holder_counts
+from backoffice.auth.role_matrix import Matrix, matrix
 from backoffice.auth.services import Services
-from backoffice.core.command import Command
+from backoffice.core import NotFound
+from backoffice.core.command import Command, rehearsed, span_of
+from backoffice.core.tables import cell
 
 roles = typer.Typer(help="Roles: named sets of permissions.", no_args_is_help=True)
 roles.add_typer(role_files)
 
 Name = Annotated[str, typer.Argument(help="The role's name.")]
 Permissions = Annotated[list[str], typer.Argument(help="Such as books:read or 'books:*'.")]
+Others = Annotated[list[str], typer.Argument(help="The names of the other roles.")]
+Allow = Annotated[list[str] | None, typer.Option(help="A permission; repeatable.")]
+Include = Annotated[
+    list[str] | None, typer.Option(help="A role whose permissions it has as well; repeatable.")
+]
 
 
 @roles.command("create")
+@rehearsed
 def create(
     context: typer.Context,
     name: Name,
-    allow: Annotated[list[str] | None, typer.Option(help="A permission; repeatable.")] = None,
+    allow: Allow = None,
+    include: Include = None,
     description: Annotated[str, typer.Option(help="What the role is for.")] = "",
 ) -> None:
     """Create a role."""
 
     async def work(services: Services) -> dict[str, Any]:
-        role = await services.roles.create(
-            name, allow or (), description=description, actor=operator()
-        )
-        held = await services.roles.permissions_of(role.id)
-        return {"id": str(role.id), "name": role.name, "permissions": held}
+        async with services.database.session() as session:
+            role = await services.roles.create_in(
+                session,
+                name,
+                allow or (),
+                includes=include or (),
+                description=description,
+                actor=operator(),
+            )
+            shown = await _shown(session, role)
+            await session.commit()
+        return shown
 
     answer = within_app(context, work)
     Command.of(context).give(answer, f"{answer['id']}  {answer['name']}")
 
 
+@roles.command("ensure")
+@rehearsed
+def ensure(
+    context: typer.Context,
+    name: Name,
+    allow: Allow = None,
+    include: Include = None,
+    description: Annotated[
+        str | None, typer.Option(help="What the role is for; without it as it is.")
+    ] = None,
+) -> None:
+    """Create a role unless it is there, and add what it lacks; nothing is taken from it."""
+
+    async def work(services: Services) -> dict[str, Any]:
+        async with changing_roles(services) as session:
+            role, created = await _found_or_made(services, session, name)
+            held = await role_records.permissions(session, role.id)
+            included = await role_records.included(session, role.id)
+            changes = await services.roles.change_in(
+                session,
+                role,
+                description=description,
+                permissions=held.union(allow or ()),
+                includes=included.union(include or ()),
+                actor=operator(),
+            )
+            shown = await _shown(session, role)
+        return shown | {"created": created, "changed": created or bool(changes)}
+
+    answer = within_app(context, work)
+    command = Command.of(context)
+    told = "made" if answer["created"] else "changed" if answer["changed"] else "so already"
+    command.give(answer, f"{name} is {told}")
+    command.end(answer["changed"])
+
+
+@roles.command("show")
+def show(context: typer.Context, name: Name) -> None:
+    """Show a role: what it has by itself and in all, and how many hold it."""
+
+    async def work(services: Services) -> dict[str, Any]:
+        async with services.database.session() as session:
+            role = await role_records.named(session, name)
+            included = await role_records.inclusions_by_role(session)
+            names = {each.id: each.name for each, _ in await services.roles.all()}
+            counts = await holder_counts(session, [name], services.clock.now())
+            shown = await _shown(session, role)
+        allows = (await services.effective.of_roles([role.id]))[role.id]
+        return shown | {
+            "allows": sorted(allows),
+            "included_by": sorted(
+                names[id] for id, each in included.items() if name in each and id in names
+            ),
+            "held_by": counts.get(name, 0),
+        }
+
+    answer = within_app(context, work, reads=True)
+    width = max(map(len, answer))
+    lines = (f"{key.ljust(width)}  {cell(value)}".rstrip() for key, value in answer.items())
+    Command.of(context).give(answer, "\n".join(lines))
+
+
 @roles.command("list")
 def list_roles(context: typer.Context) -> None:
-    """List roles with their permissions."""
+    """List roles with the permissions and the roles that each has by itself."""
 
     async def work(services: Services) -> list[dict[str, Any]]:
+        included = await services.roles.inclusions()
         return [
-            {
-                "id": str(role.id),
-                "name": role.name,
-                "description": role.description,
-                "permissions": permissions,
-            }
+            _row(role, permissions, included.get(role.id, []))
             for role, permissions in await services.roles.all()
         ]
 
-    Command.of(context).give_rows(within_app(context, work), ("name", "description", "permissions"))
+    columns = ("name", "description", "permissions", "includes")
+    Command.of(context).give_rows(within_app(context, work, reads=True), columns)
+
+
+@roles.command("delete")
+@rehearsed
+def delete(context: typer.Context, name: Name) -> None:
+    """Delete a role; who held it loses what it allowed, on the next request."""
+    command = Command.of(context)
+
+    async def work(services: Services) -> dict[str, Any]:
+        async with services.database.session() as session:
+            await role_records.named(session, name)
+            count = (await holder_counts(session, [name], services.clock.now())).get(name, 0)
+        holders = counted(count, "account") if count else "nobody"
+        # Whoever is asked may take a while.
+        await to_thread.run_sync(command.confirm, f"Delete the role {name}, held by {holders}?")
+        async with changing_roles(services) as session:
+            role = await role_records.named(session, name)
+            await services.roles.delete_in(session, role, actor=operator())
+        return {"name": name, "deleted": True, "held_by": count}
+
+    command.give(within_app(context, work), f"{name} is deleted")
 
 
 @roles.command("allow")
+@rehearsed
 def allow(context: typer.Context, name: Name, permissions: Permissions) -> None:
     """Add permissions to a role; those that it has stay as they are."""
 
@@ -62,33 +168,108 @@ def allow(context: typer.Context, name: Name, permissions: Permissions) -> None:
         return await services.roles.allow(name, permissions, actor=operator())
 
     added = within_app(context, work)
-    answer = {"name": name, "added": added, "changed": bool(added)}
-    text = f"{name} may now {' '.join(added)}" if added else f"{name} had all of it"
-    Command.of(context).give(answer, text)
+    told = f"{name} may now {' '.join(added)}" if added else f"{name} had all of it"
+    _give(context, {"name": name, "added": added, "changed": bool(added)}, told)
+
+
+@roles.command("deny")
+@rehearsed
+def deny(context: typer.Context, name: Name, permissions: Permissions) -> None:
+    """Take permissions from a role; tells what it allows by others all the same."""
+    unwanted = role_records.all_parsed(permissions)
+
+    async def work(services: Services) -> tuple[list[str], list[str]]:
+        async with changing_roles(services) as session:
+            role = await role_records.named(session, name)
+            held = await role_records.permissions(session, role.id)
+            await services.roles.change_in(
+                session, role, permissions=held - unwanted, actor=operator()
+            )
+            left = await _allowed(session, role)
+        return sorted(held & unwanted), sorted(each for each in unwanted if grants(left, each))
+
+    gone, left = within_app(context, work)
+    told = f"{name} may no more {' '.join(gone)}" if gone else f"{name} had none of it"
+    if left:
+        Command.of(context).say(f"{name} still allows {' '.join(left)}: `roles show {name}`")
+    _give(context, {"name": name, "removed": gone, "left": left, "changed": bool(gone)}, told)
+
+
+@roles.command("include")
+@rehearsed
+def include(context: typer.Context, name: Name, others: Others) -> None:
+    """Let a role include others: who holds it may do all that those allow."""
+
+    async def work(services: Services) -> list[str]:
+        return await services.roles.include(name, others, actor=operator())
+
+    added = within_app(context, work)
+    told = f"{name} now includes {', '.join(added)}" if added else f"{name} included all of it"
+    _give(context, {"name": name, "added": added, "changed": bool(added)}, told)
+
+
+@roles.command("exclude")
+@rehearsed
+def exclude(context: typer.Context, name: Name, others: Others) -> None:
+    """Let a role include others no more."""
+
+    async def work(services: Services) -> list[str]:
+        async with changing_roles(services) as session:
+            role = await role_records.named(session, name)
+            unwanted = {each.name for each in await role_records.all_named(session, others)}
+            held = await role_records.included(session, role.id)
+            await services.roles.change_in(
+                session, role, includes=held - unwanted, actor=operator()
+            )
+        return sorted(held & unwanted)
+
+    gone = within_app(context, work)
+    told = f"{name} includes no more {', '.join(gone)}" if gone else f"{name} included none of it"
+    _give(context, {"name": name, "removed": gone, "changed": bool(gone)}, told)
+
+
+@roles.command("matrix")
+def show_matrix(
+    context: typer.Context,
+    role: Annotated[list[str] | None, typer.Option(help="Only that role; repeatable.")] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Answer in CSV.")] = False,
+) -> None:
+    """Show which role allows which permission: x by itself, i by a role that it includes."""
+
+    async def work(services: Services) -> Matrix:
+        return await matrix(services, role or ())
+
+    found = within_app(context, work, reads=True)
+    text = found.csv().rstrip("\n") if as_csv else found.text()
+    Command.of(context).give(found.data(), text)
 
 
 @roles.command("grant")
+@rehearsed
 def grant(
     context: typer.Context,
     name: Name,
     email: Annotated[str, typer.Argument(help="The account's address; in either order.")],
+    expires: Annotated[str | None, typer.Option(help="How long, such as 12h, 30d or 8w.")] = None,
 ) -> None:
     """Give a role to an account."""
     # No role's name has an @ in it, so that the two cannot be mistaken for each other.
     holder, role = (name, email) if "@" in name else (email, name)
-    give_role(context, holder, role)
+    give_role(context, holder, role, expires)
 
 
-def give_role(context: typer.Context, email: str, name: str) -> None:
-    """Give a role to an account, and say whether it was new."""
+def give_role(context: typer.Context, email: str, name: str, expires: str | None = None) -> None:
+    """Give a role to an account, for a while or for good, and say whether that was new."""
+    span = None if expires is None else span_of(expires)
 
     async def work(services: Services) -> bool:
         user = await services.users.find(email)
-        return await services.roles.grant(user.id, name, actor=operator())
+        until = None if span is None else services.clock.now() + span
+        return await services.roles.grant(user.id, name, until, actor=operator())
 
     changed = within_app(context, work)
     text = f"{email} holds {name}" if changed else f"{email} held {name} already"
-    Command.of(context).give({"role": name, "email": email, "changed": changed}, text)
+    _give(context, {"role": name, "email": email, "changed": changed}, text)
 
 
 def take_role(context: typer.Context, email: str, name: str) -> None:
@@ -100,4 +281,38 @@ def take_role(context: typer.Context, email: str, name: str) -> None:
 
     changed = within_app(context, work)
     text = f"{email} holds {name} no more" if changed else f"{email} did not hold {name}"
-    Command.of(context).give({"role": name, "email": email, "changed": changed}, text)
+    _give(context, {"role": name, "email": email, "changed": changed}, text)
+
+
+def _give(context: typer.Context, answer: dict[str, Any], text: str) -> None:
+    command = Command.of(context)
+    command.give(answer, text)
+    command.end(answer["changed"])
+
+
+async def _found_or_made(services: Services, session: AsyncSession, name: str) -> tuple[Role, bool]:
+    try:
+        return await role_records.named(session, name), False
+    except NotFound:
+        return await services.roles.create_in(session, name, actor=operator()), True
+
+
+async def _shown(session: AsyncSession, role: Role) -> dict[str, Any]:
+    permissions = sorted(await role_records.permissions(session, role.id))
+    return _row(role, permissions, sorted(await role_records.included(session, role.id)))
+
+
+async def _allowed(session: AsyncSession, role: Role) -> frozenset[str]:
+    reached = await role_records.reached(session, role.id)
+    held = await role_records.permissions_by_role(session)
+    return frozenset(each for id in reached for each in held.get(id, ()))
+
+
+def _row(role: Role, permissions: list[str], includes: list[str]) -> dict[str, Any]:
+    return {
+        "id": str(role.id),
+        "name": role.name,
+        "description": role.description,
+        "permissions": permissions,
+        "includes": includes,
+    }
