@@ -33,6 +33,7 @@ app.include_router(auth.router, prefix="/auth")
 app.include_router(admin.router, prefix="/admin")
 app.include_router(health_router)
 auth.openapi(app)
+auth.protect(app, public=["/docs", "/redoc", "/openapi.json"])
 
 
 @app.exception_handler(RequestValidationError)

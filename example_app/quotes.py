@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from fastapi import APIRouter
 
+from backoffice.auth import public
 from backoffice.ratelimit import RateLimit
 
 router = APIRouter(prefix="/api/quote", tags=["quotes"])
@@ -36,5 +37,6 @@ QUOTES = [
 
 
 @router.get("", dependencies=[RateLimit("5/minute")])
+@public
 async def quote() -> dict[str, str]:
     return random.choice(QUOTES)._asdict()

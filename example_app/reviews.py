@@ -7,7 +7,7 @@ from sqlalchemy import func
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
-from backoffice.auth import Principal
+from backoffice.auth import Principal, public
 from example_app.accounts import auth
 from example_app.database import SyncDatabase
 from example_app.models import Book, Review
@@ -17,6 +17,7 @@ router = APIRouter(prefix="/api/books/{book_id}/reviews", tags=["reviews"])
 
 
 @router.get("")
+@public
 def list_reviews(
     book_id: Id, paging: Annotated[Paging, Query()], session: SyncDatabase
 ) -> Page[ReviewShown]:

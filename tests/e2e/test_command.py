@@ -92,9 +92,11 @@ def test_a_password_is_set_for_somebody(backoffice: Backoffice, server: Server) 
     (listed,) = backoffice.does("users", "list")
     assert (listed["id"], listed["email"], listed["is_superuser"]) == (ann["id"], ANN, True)
     found = backoffice.does("doctor")
-    # Where links lead is not set here, and mail goes nowhere.
     assert {each["id"] for each in found if each["level"] != "ok"} == {
+        "auth.cookie-secure",
         "auth.links",
+        "auth.registration",
+        "core.secret-key",  # words of a sentence
         "mail.delivery",
     }
 
