@@ -14,6 +14,13 @@ from backoffice.core import Database, InvalidInput, Run, SetupError
 from backoffice.core.testing import RunningApp
 from tests.auth.conftest import House, create_tables
 from tests.auth.test_revocations import Copies
+from tests.services.databases import Databases
+
+
+@pytest.fixture
+def databases(sqlite_databases: Databases) -> Databases:
+    """What is asked of the database here is asked of both elsewhere."""
+    return sqlite_databases
 
 
 @pytest.fixture
