@@ -279,6 +279,7 @@ def _driver_errors(url: URL) -> Iterator[None]:
 _SQLITE_FAULTS = ("locked", "unable to open", "disk", "readonly", "busy")
 _UNDEFINED_TABLE = "42P01"
 _READ_ONLY = "25006"
+_NO_RIGHT = "42501"
 
 
 @contextmanager
@@ -290,6 +291,13 @@ def _unavailable() -> Iterator[None]:
             raise Unavailable(
                 "The database lacks tables of this version; run `backoffice migrate up`.",
                 code="not_migrated",
+            ) from error
+        if _lacks_rights(error):
+            log.exception("the database refused a statement")
+            raise Unavailable(
+                "The database refuses this to the account that it was opened with; GRANT it the "
+                "right, or open it with another account.",
+                code="database_refuses",
             ) from error
         if not _does_not_answer(error):
             raise
@@ -316,6 +324,10 @@ def _does_not_answer(error: DBAPIError | PoolTimeoutError) -> bool:
 def _takes_no_writes(error: DBAPIError) -> bool:
     """A standby, while it takes over."""
     return getattr(error.orig, "sqlstate", None) == _READ_ONLY
+
+
+def _lacks_rights(error: DBAPIError | PoolTimeoutError) -> bool:
+    return getattr(getattr(error, "orig", None), "sqlstate", None) == _NO_RIGHT
 
 
 def _lacks_table(error: DBAPIError | PoolTimeoutError) -> bool:
