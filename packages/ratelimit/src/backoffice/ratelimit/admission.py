@@ -36,15 +36,14 @@ async def refusing(
     """The decisions that refuse it, none where it may pass; raises Unavailable."""
     if len(gates) == 1 and gates[0].gate.plain:
         gate, bucket = gates[0]
-        key, cost = await gate.identity(connection, visit), gate.cost or 0
+        key = await gate.identity(connection, visit)
         # What waits for nothing, as most do, is told at once.
-        decision = limiter.at_once(bucket, key, gate.limits, cost)
-        if decision is not None:
-            visit.note((gate,), (decision,))
-            return [] if decision.allowed else [decision]
-        asked = [(gate, Check(bucket, key, gate.limits, cost, gate.on_error))]
-    else:
-        asked = await _asked(gates, connection, visit)
+        decision = limiter.at_once(bucket, key, gate.limits, gate.cost or 0)
+        if decision is None:
+            return await refusing_alone(gates[0], key, limiter, visit)
+        visit.note_one(gate, decision)
+        return [] if decision.allowed else [decision]
+    asked = await _asked(gates, connection, visit)
     if not asked:
         return []
     judged = await limiter.judge([check for _, check in asked])
@@ -56,6 +55,14 @@ async def refusing(
             if gate.settles or judged.has_places(number):
                 _hold(gate, number, judged, limiter, visit)
     return refused
+
+
+async def refusing_alone(named: Named, key: str, limiter: Limiter, visit: Visit) -> list[Decision]:
+    """The same for one plain gate, where `at_once` has not told."""
+    gate, bucket = named
+    decision = await limiter.one(bucket, key, gate.limits, gate.cost or 0, gate.on_error)
+    visit.note_one(gate, decision)
+    return [] if decision.allowed else [decision]
 
 
 async def _asked(

@@ -1,20 +1,25 @@
 """`RateLimit`, which routes, routers and apps take as a dependency."""
 
 from collections.abc import Mapping
+from typing import cast
 
 from fastapi import Response, params
 from starlette.exceptions import WebSocketException
 from starlette.requests import HTTPConnection
+from starlette.types import Scope
 
 from backoffice.core import Refusal, callers, reads
+from backoffice.core.singletons import untouched
 from backoffice.ratelimit import gates
 from backoffice.ratelimit.admission import admit, settle_afterwards
 from backoffice.ratelimit.decisions import Decision
 from backoffice.ratelimit.gates import Cost, Key, On
+from backoffice.ratelimit.headers import Raw
 from backoffice.ratelimit.judgements import OnError
-from backoffice.ratelimit.limiter import limiter
+from backoffice.ratelimit.limiter import Limiter, limiter
 from backoffice.ratelimit.limits import Limit
 from backoffice.ratelimit.plans import Exempt, Plan, Written
+from backoffice.ratelimit.refusals import refusal
 from backoffice.ratelimit.reservations import Reservation
 from backoffice.ratelimit.route_gates import route_gates
 from backoffice.ratelimit.settings import ratelimit_settings
@@ -85,12 +90,43 @@ class Gate(gates.Gate):
     ) -> Decision | Reservation:
         """Let the connection pass, or raise TooManyRequests or Unavailable."""
         try:
-            decision = await self.enter(connection, response)
-        except Refusal as refusal:
+            alone = self._alone(connection.scope) if self.plain else None
+            if alone is None:
+                decision = await self.enter(connection, response)
+            else:
+                running, visit, bucket, caller = alone
+                limits, cost = self.limits, cast(int, self.cost)
+                found = running.at_once(bucket, caller, limits, cost)
+                decision = found or await running.one(bucket, caller, limits, cost, self.on_error)
+                visit.note_one(self, decision)
+                if not decision.allowed:
+                    raise refusal([decision], visit.fields(running))
+                if not visit.seen:
+                    _tell(response, running.raw_fields(visit.decisions))
+        except Refusal as error:
             if cannot_be_told(connection):
-                raise WebSocketException(POLICY_VIOLATION, refusal.message) from None
+                raise WebSocketException(POLICY_VIOLATION, error.message) from None
             raise
         return Visit.of(connection).reservations[self] if self.reserves else decision
+
+    def _alone(self, scope: Scope) -> tuple[Limiter, Visit, str, str] | None:
+        """What a check takes, where this is the only gate and nobody has to be asked who calls.
+
+        So it is for most requests, for which this and what it calls are written.
+        """
+        values = untouched(scope)
+        if values is None:
+            return None
+        visit = Visit.within(scope)
+        try:
+            found = values[route_gates].of(scope, self, len(visit.decisions))
+            caller = self.stranger(scope, values[callers], values[ratelimit_settings])
+            running = values[limiter]
+        except KeyError:  # not open yet, or stopped: the longer way tells which
+            return None
+        if caller is None or len(found) > 1 or self in visit.found:
+            return None
+        return running, visit, found[0].bucket, caller
 
     async def enter(self, connection: HTTPConnection, response: Response) -> Decision:
         """Check, and put the fields on the response; raises TooManyRequests or Unavailable.
@@ -110,6 +146,15 @@ class Gate(gates.Gate):
             settle_afterwards(running, connection, visit, response)
         response.headers.update(visit.fields(running))
         return visit.found[self]
+
+
+def _tell(response: Response, fields: Raw) -> None:
+    """Put the fields on what FastAPI makes of the route's answer."""
+    told = response.raw_headers
+    if told:  # those of an earlier check are among them, and to be replaced
+        response.headers.update({name.decode(): value.decode() for name, value in fields})
+    else:
+        told += fields
 
 
 def cannot_be_told(connection: HTTPConnection) -> bool:

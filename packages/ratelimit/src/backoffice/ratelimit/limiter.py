@@ -208,6 +208,26 @@ class Limiter:
             self._watch.one(decision, ready.caller, perf_counter() - started)
         return decision
 
+    async def one(
+        self, name: str, key: str, limits: Sequence[Limit], cost: int, on_error: OnError = "local"
+    ) -> Decision:
+        """What `check` says, for who has asked `at_once` in vain: with less around the wait."""
+        started = perf_counter()
+        ready = self._charging.of(name, key, limits, cost)
+        charges = ready.charges
+        try:
+            verdict = await self._store.charge(charges)
+        except Unavailable as error:
+            check = Check(name, key, limits, cost, on_error)
+            judged = await self._judge_without([check], [ready.caller], [charges], error, started)
+            return judged.decisions[0]
+        if self._remembers and not verdict.allowed:
+            self._refused.note(charges, verdict.standings)
+        decision = new(Decision, (name, verdict.allowed, cost, verdict.standings))
+        if self._watch is not None:
+            self._watch.one(decision, ready.caller, perf_counter() - started)
+        return decision
+
     def remembered(
         self, key: str, limits: Sequence[Limit], decision: Decision
     ) -> tuple[Refusal, float] | None:

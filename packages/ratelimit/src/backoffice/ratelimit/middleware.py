@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backoffice.core import Callers, Refusal, SingletonError, callers
 from backoffice.core.singletons import untouched
-from backoffice.ratelimit.admission import refusing
+from backoffice.ratelimit.admission import refusing, refusing_alone
 from backoffice.ratelimit.answers import KeptAnswers, answer_error, answer_kept, answer_refusal
 from backoffice.ratelimit.decisions import Decision
 from backoffice.ratelimit.failures import is_refusing
@@ -109,7 +109,7 @@ class RateLimitMiddleware:
             if gate is not None and caller is not None:
                 decision = running.at_once(self._name, caller, gate.limits, cast(int, gate.cost))
             if decision is None:
-                await self._pass(running, scope, visit, receive, told)
+                await self._pass(running, scope, visit, receive, told, caller)
             else:
                 visit.decisions = (*visit.decisions, decision)
                 if decision.allowed:
@@ -129,12 +129,21 @@ class RateLimitMiddleware:
                 await running.end(visit.holdings, failed=visit.failed)
 
     async def _pass(
-        self, running: Limiter, scope: Scope, visit: Visit, receive: Receive, send: Send
+        self,
+        running: Limiter,
+        scope: Scope,
+        visit: Visit,
+        receive: Receive,
+        send: Send,
+        caller: str | None = None,
     ) -> None:
         """The longer way, which awaits what there is to know."""
         if self.gates:
             try:
-                refused = await refusing(self.gates, running, HTTPConnection(scope), visit)
+                if caller is None:
+                    refused = await refusing(self.gates, running, HTTPConnection(scope), visit)
+                else:
+                    refused = await refusing_alone(self.gates[0], caller, running, visit)
             except Refusal as error:
                 await answer_refusal(scope, receive, send, error)
                 return

@@ -2,13 +2,16 @@
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from importlib.resources import files
+from typing import Any
 
 from backoffice.ratelimit.charges import Charge, How, Standing, Verdict
 from backoffice.ratelimit.kinds import KINDS
 from backoffice.ratelimit.wire import Wire
 
+#: Makes a named tuple without a call in Python.
+new = tuple.__new__
 SCRIPT = files(__package__).joinpath("charge.lua").read_text("utf-8")
 
 
@@ -26,13 +29,14 @@ class RedisStore:
         """Connect ahead of the first check; where that fails, the log says why."""
         await self._wire.open()
 
-    async def charge(self, charges: Sequence[Charge], how: How = "spend") -> Verdict:
+    # One coroutine, not two: it is what a request waits in.
+    def charge(self, charges: Sequence[Charge], how: How = "spend") -> Coroutine[Any, Any, Verdict]:
         """Judge the charges together; raises Unavailable when Redis does not answer in time."""
         if self._wire.is_cluster:
             groups = _by_tag(charges)
             if len(groups) > 1:
-                return await self._charge_apart(groups, charges, how)
-        return await self._ask(charges, how)
+                return self._charge_apart(groups, charges, how)
+        return self._ask(charges, how)
 
     async def reset(self, keys: Sequence[str]) -> None:
         """Forget what was spent under these keys."""
@@ -48,7 +52,7 @@ class RedisStore:
 
     async def _ask(self, charges: Sequence[Charge], how: How) -> Verdict:
         keys = [each.key for each in charges]
-        return _verdict(charges, await self._wire.ask(keys, _arguments(charges, how)))
+        return _verdict(charges, await self._wire.asked(keys, _arguments(charges, how)))
 
     async def _charge_apart(
         self, groups: Sequence[Sequence[int]], charges: Sequence[Charge], how: How
@@ -112,6 +116,11 @@ def _arguments(charges: Sequence[Charge], how: How) -> list[str | int]:
 
 
 def _verdict(charges: Sequence[Charge], reply: Sequence[int]) -> Verdict:
+    if len(charges) == 1:
+        (charge,), (passes, *counts) = charges, reply
+        return new(
+            Verdict, (bool(passes), (new(Standing, (charge.limit, *counts, charge.shadow)),))
+        )
     standings = []
     for each, at in zip(charges, range(1, len(reply), 3), strict=True):
         remaining, wait, reset = reply[at : at + 3]

@@ -35,8 +35,9 @@ class RouteGates:
         many checks there were.
         """
         found = self._of(scope)
-        if any(each.gate is asking for each in found):
-            return found
+        for each in found:
+            if each.gate is asking:
+                return found
         return (Named(asking, asking.name or _numbered(route_name(scope), before + 1)),)
 
     def _of(self, scope: Scope) -> tuple[Named, ...]:

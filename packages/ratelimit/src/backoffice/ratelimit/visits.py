@@ -72,6 +72,11 @@ class Visit:
         self.found = {**self.found, **dict(zip(gates, decisions, strict=True))}
         self.decisions = (*self.decisions, *decisions)
 
+    def note_one(self, gate: Any, decision: Decision) -> None:
+        """The same for one, which most have."""
+        self.found = {**self.found, gate: decision} if self.found else {gate: decision}
+        self.decisions = (*self.decisions, decision)
+
     def exempt(self, gate: Any, decision: Decision) -> None:
         """Keep that the gate let this caller pass uncounted."""
         self.found = {**self.found, gate: decision}

@@ -43,10 +43,15 @@ class Wire:
 
         In a Cluster all keys have the same tag.
         """
-        reply = asyncio.get_running_loop().create_future()
+        return await self.asked(keys, arguments)
+
+    def asked(
+        self, keys: Sequence[str], arguments: Sequence[str | int]
+    ) -> asyncio.Future[list[int]]:
+        """The same, sent already: requests that wait by the hundred do so in one object less."""
+        reply: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
         self._way.send(Request(keys, arguments, reply))
-        entry: list[int] = await reply
-        return entry
+        return reply
 
     async def command(self, *words: str | bytes | int, key: str) -> Any:
         """The reply to any other command, from where `key` is; raises Unavailable as `ask` does."""
