@@ -330,7 +330,12 @@ class Auth:
         ) -> AsyncIterator[Services]:
             for each in self._object_guards:
                 each.check_policies()
-            known = Catalogue() if app is None else self.declarations.catalogue(app, self.services)
+            narrowed = self.policies.permissions()
+            known = (
+                Catalogue()
+                if app is None
+                else self.declarations.catalogue(app, self.services, narrowed)
+            )
             async with opened(
                 core,
                 own,

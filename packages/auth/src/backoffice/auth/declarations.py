@@ -43,12 +43,19 @@ class Declarations:
         self._asked.setdefault(name, Known(_formed(name), "", source))
         return name
 
-    def catalogue(self, app: Starlette, services: "Singleton[Services]") -> Catalogue:
-        """What this app knows; SetupError where it declares some, and asks for another."""
+    def catalogue(
+        self, app: Starlette, services: "Singleton[Services]", narrowed: Iterable[str] = ()
+    ) -> Catalogue:
+        """What this app knows; SetupError where it declares some, and asks for another.
+
+        What policies narrow it knows too, if it declares none.
+        """
         brought = [*_brought(app.routes), *OWN]
         asked = [*_asked(app, services), *self._asked.values()]
         if self._declared:
             _check(Catalogue([*self._declared.values(), *brought]), asked)
+        else:
+            asked += [Known(each, "", "auth.policy") for each in narrowed]
         named = (each for each in asked if not each.name.endswith("*"))
         return Catalogue([*self._declared.values(), *brought, *named])
 
