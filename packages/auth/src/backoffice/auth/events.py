@@ -224,3 +224,23 @@ class RegisteredAgain(AuthEvent):
 
     name: ClassVar[str] = "auth.registered_again"
     outcome = "failure"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Throttled(AuthEvent):
+    """Somebody was refused because they tried too often; told once an hour of each.
+
+    `limit` is one of those that `backoffice limits list` names.
+    """
+
+    name: ClassVar[str] = "auth.throttled"
+    outcome = "failure"
+    limit: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinkRefused(AuthEvent):
+    """Somebody came with a link that is not good; told once an hour of each network."""
+
+    name: ClassVar[str] = "auth.link_refused"
+    outcome = "failure"

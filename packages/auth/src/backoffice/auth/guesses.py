@@ -18,6 +18,7 @@ from sqlmodel import col, select
 from backoffice.auth.models import UserSession
 from backoffice.auth.sessions import Client
 from backoffice.auth.settings import AuthSettings
+from backoffice.auth.turned_away import TurnedAway
 from backoffice.auth.user_records import UserRecords
 from backoffice.core import Clock, Database, Unavailable
 from backoffice.ratelimit import Limiter, limits
@@ -40,7 +41,9 @@ class Guesses:
         clock: Clock,
         settings: AuthSettings,
         records: UserRecords,
+        turned_away: TurnedAway,
     ) -> None:
+        self._turned_away = turned_away
         self._records = records
         self._limiter = limiter
         self._database = database
@@ -79,7 +82,12 @@ class Guesses:
         # Asked only where it decides: nobody else costs a look at the database.
         if self._refused_as_a_stranger(judged) and await self._knows(email, client):
             judged = await self._limiter.judge(checks[:2])
-        if not all(each.allowed for each in judged.decisions):
+        refused = [
+            check for check, each in zip(checks, judged.decisions, strict=False) if not each.allowed
+        ]
+        if refused:
+            name, key = refused[0].name, refused[0].key
+            await self._turned_away.by_limit(name, key, client, email=email)
             raise refusal(judged.decisions, self._limiter.fields(judged.decisions))
         tries = range(1, len(judged.decisions))
         return [self._limiter.hold(judged, each, on_failures=True) for each in tries]

@@ -9,6 +9,8 @@ from backoffice.auth.key_terms import COUNTED_AS
 from backoffice.auth.links import InvalidLink
 from backoffice.auth.sessions import Client
 from backoffice.auth.settings import AuthSettings
+from backoffice.auth.turned_away import TurnedAway
+from backoffice.core import TooManyRequests
 from backoffice.ratelimit import Limit, Limiter, limits
 from backoffice.ratelimit.policies import BY_ADDRESS, By, Policy
 
@@ -21,8 +23,9 @@ _BY_KEY: Mapping[By, str] = MappingProxyType({"key": "{}"})
 class Limits:
     """The limits of registering, guessing and recovering; TooManyRequests when one is spent."""
 
-    def __init__(self, limiter: Limiter, settings: AuthSettings) -> None:
+    def __init__(self, limiter: Limiter, settings: AuthSettings, turned_away: TurnedAway) -> None:
         self._limiter = limiter
+        self._turned_away = turned_away
         self._register = limits(settings.register_limit)
         self._guess = limits(settings.guess_limit)
         self._recover = limits(settings.recovery_limit)
@@ -30,16 +33,16 @@ class Limits:
 
     async def register(self, client: Client) -> None:
         """Count an account created."""
-        await self._spend(_REGISTER, self._register, client)
+        await self._spend(_REGISTER, client.network, self._register, client)
 
     async def recover(self, client: Client, email: str) -> None:
         """Count a link asked for, by the client's network and by the address that it is for."""
-        await self._spend(_RECOVER, self._recover, client)
-        await self._limiter.enforce(_RECOVER_ACCOUNT, email, self._recover_account)
+        await self._spend(_RECOVER, client.network, self._recover, client)
+        await self._spend(_RECOVER_ACCOUNT, email, self._recover_account, client, email=email)
 
     async def may_guess(self, client: Client) -> None:
         """Refuse who has presented too many tokens that were not good; counts nothing."""
-        await self._limiter.enforce(_GUESS, client.network, self._guess, cost=0)
+        await self._spend(_GUESS, client.network, self._guess, client, cost=0)
 
     async def guessed(self, client: Client) -> None:
         """Count a token that was not good."""
@@ -54,10 +57,24 @@ class Limits:
         except InvalidLink:
             await self.may_guess(client)
             await self.guessed(client)
+            await self._turned_away.with_link(client)
             raise
 
-    async def _spend(self, name: str, wanted: Sequence[Limit], client: Client) -> None:
-        await self._limiter.enforce(name, client.network, wanted)
+    async def _spend(
+        self,
+        name: str,
+        key: str,
+        wanted: Sequence[Limit],
+        client: Client,
+        *,
+        cost: int = 1,
+        email: str = "",
+    ) -> None:
+        try:
+            await self._limiter.enforce(name, key, wanted, cost)
+        except TooManyRequests:
+            await self._turned_away.by_limit(name, key, client, email=email)
+            raise
 
 
 def policies(settings: AuthSettings) -> list[Policy]:

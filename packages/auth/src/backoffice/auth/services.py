@@ -38,6 +38,7 @@ from backoffice.auth.sign_in import SignIn
 from backoffice.auth.standing import Standing
 from backoffice.auth.tickets import Tickets
 from backoffice.auth.tokens import AccessTokens
+from backoffice.auth.turned_away import TurnedAway
 from backoffice.auth.user_files.exports import Exports
 from backoffice.auth.user_files.imports import Imports
 from backoffice.auth.user_records import UserRecords
@@ -173,9 +174,21 @@ class Services:
         )
 
     @cached_property
+    def turned_away(self) -> TurnedAway:
+        """Who was refused, for the audit log."""
+        return TurnedAway(self.database, self.events, self.clock, self.records)
+
+    @cached_property
     def guesses(self) -> Guesses:
         """How often a password may be tried."""
-        return Guesses(self.limiter, self.database, self.clock, self.settings, self.records)
+        return Guesses(
+            self.limiter,
+            self.database,
+            self.clock,
+            self.settings,
+            self.records,
+            self.turned_away,
+        )
 
     @cached_property
     def users(self) -> Users:
@@ -244,7 +257,7 @@ class Services:
     @cached_property
     def limits(self) -> Limits:
         """How often one address may do what strangers may."""
-        return Limits(self.limiter, self.settings)
+        return Limits(self.limiter, self.settings, self.turned_away)
 
     @cached_property
     def cookie(self) -> SessionCookie:
