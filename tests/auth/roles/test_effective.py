@@ -4,9 +4,8 @@ import uuid
 from datetime import timedelta
 
 import pytest
-from sqlmodel import SQLModel, col
+from sqlmodel import SQLModel
 
-from backoffice.auth import UserSession
 from backoffice.auth.effective import Path
 from backoffice.auth.models import RoleInclusion
 from backoffice.auth.sessions import TOKEN, Client
@@ -117,7 +116,7 @@ def test_a_row_comes_back_for_a_credential_however_much_its_owner_holds(library:
         library.call(services.roles.grant(user.id, name, actor="test"))
     session = services.sessions.opened(user, TOKEN, Client())
     library.call(added(library, session))
-    rows = library.call(services.principals._rows(UserSession, col(UserSession.id) == session.id))
+    rows = library.call(services.principals._rows(services.principals._of_session, id=session.id))
     assert len(rows) == 1
 
 

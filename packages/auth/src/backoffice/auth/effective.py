@@ -86,7 +86,9 @@ class Effective:
         """The effective set of a user, with its paths; NotFound if there is none."""
         moment = self._clock.now()
         async with self._database.session() as session:
-            found = (await session.exec(self._query([user_id], moment))).one_or_none()
+            found = (
+                await session.exec(self._query([user_id]), params={"moment": moment})
+            ).one_or_none()
             if found is None:
                 raise NotFound(f"there is no user {user_id}")
             user, held = found[0], Held(*found)
@@ -103,9 +105,9 @@ class Effective:
 
     async def of_users(self, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, frozenset[str]]:
         """The permissions of these users, active or not, in one query."""
-        query = self._query(set(ids), self._clock.now())
+        query, now = self._query(set(ids)), {"moment": self._clock.now()}
         async with self._database.session() as session:
-            rows = (await session.exec(query)).all()
+            rows = (await session.exec(query, params=now)).all()
         return {row[0].id: Held(*row).permissions for row in rows}
 
     async def of_roles(
@@ -160,12 +162,12 @@ class Effective:
         return [each for each in found if not self._catalogue.knows(each)][:limit]
 
     # Any: as the rows of `with_holdings`.
-    def _query(self, ids: Collection[uuid.UUID], moment: datetime) -> Any:
+    def _query(self, ids: Collection[uuid.UUID]) -> Any:
         user = self._records.user
         mine = col(user.id).in_(ids) if len(ids) <= _NAMED_AT_ONCE else true()
         owners = sqlalchemy.select(col(user.id).label("user_id")).where(mine).cte("owners")
         query = sqlalchemy.select(user).where(mine)
-        return with_holdings(query, user, owners, moment)
+        return with_holdings(query, user, owners)
 
 
 def patterns_of(permission: str) -> frozenset[str]:
@@ -224,7 +226,7 @@ def _order(path: Path) -> tuple[int, tuple[str, ...], str]:
 async def _by_roles(session: AsyncSession, user: User, moment: datetime) -> list[Path]:
     id = sqlalchemy.literal(user.id, UserKey())
     owner = sqlalchemy.select(id.label("user_id")).cte("owner")
-    reached = sqlalchemy.select(held_roles(owner, moment).c.role_id)
+    reached = sqlalchemy.select(held_roles(owner).c.role_id)
     names = select(Role.id, Role.name).where(col(Role.id).in_(reached))
     edges = select(RoleInclusion.role_id, RoleInclusion.included_id).where(
         col(RoleInclusion.role_id).in_(reached)
@@ -235,10 +237,11 @@ async def _by_roles(session: AsyncSession, user: User, moment: datetime) -> list
     given = select(UserRole.role_id, UserRole.expires_at).where(
         UserRole.user_id == user.id, in_force(UserRole, moment)
     )
+    now = {"moment": moment}
     graph = _Graph(
-        dict((await session.exec(names)).all()),
-        _grouped((await session.exec(edges)).all()),
-        _grouped((await session.exec(allowed)).all()),
+        dict((await session.exec(names, params=now)).all()),
+        _grouped((await session.exec(edges, params=now)).all()),
+        _grouped((await session.exec(allowed, params=now)).all()),
     )
     return [
         path

@@ -1,15 +1,27 @@
 """What users hold, as parts of a query: one row for each user, however much they hold.
 
-Roles bring along whatever they include, at any depth; what has run out counts for nothing.
+Roles bring along whatever they include, at any depth; what has run out counts for nothing. The time
+is a parameter, so that a query is built once: that takes as long as asking it.
 """
 
 import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Subquery, func, or_, select, union_all
+from sqlalchemy import (
+    CTE,
+    BindParameter,
+    ColumnElement,
+    Subquery,
+    bindparam,
+    func,
+    or_,
+    select,
+    union_all,
+)
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel.sql.sqltypes import UTCDateTime
 
 from backoffice.auth.models import (
     WHOLE_APP,
@@ -25,21 +37,26 @@ from backoffice.auth.permissions import EVERYTHING
 #: Between the names that a row holds: no name and no permission has one in it.
 _BETWEEN = "\n"
 
+#: When it is asked, for `params={"moment": ...}`.
+MOMENT = bindparam("moment", type_=UTCDateTime())
+
 Granted = type[UserRole] | type[UserPermission]
 
 
-def in_force(kind: Granted, moment: datetime) -> ColumnElement[bool]:
+def in_force(
+    kind: Granted, moment: datetime | BindParameter[datetime] = MOMENT
+) -> ColumnElement[bool]:
     """That a grant counts then, in the whole app."""
     expires_at = col(kind.expires_at)
     return (col(kind.scope) == WHOLE_APP) & or_(expires_at.is_(None), expires_at > moment)
 
 
-def held_roles(owners: CTE, moment: datetime) -> CTE:
+def held_roles(owners: CTE) -> CTE:
     """`user_id` and `role_id` of the roles of these users, with all that those include."""
     direct = (
         select(col(UserRole.user_id), col(UserRole.role_id))
         .join(owners, owners.c.user_id == col(UserRole.user_id))
-        .where(in_force(UserRole, moment))
+        .where(in_force(UserRole))
     )
     held = direct.cte("held", recursive=True)
     # UNION, which adds no role twice: a circle, made by hand, ends as well.
@@ -51,12 +68,12 @@ def held_roles(owners: CTE, moment: datetime) -> CTE:
 
 
 # Any: how a query is typed depends on what it was begun with.
-def with_holdings(query: Any, user: type[User], owners: CTE, moment: datetime) -> Any:
+def with_holdings(query: Any, user: type[User], owners: CTE) -> Any:
     """The query with three more columns for `held`; `owners` has the `user_id` of its users."""
-    held = held_roles(owners, moment)
+    held = held_roles(owners)
     names = _lines(select(held.c.user_id, col(Role.name)).join(held, held.c.role_id == Role.id))
-    permissions = _lines(_permissions(held, owners, moment))
-    ends = _ends(owners, moment)
+    permissions = _lines(_permissions(held, owners))
+    ends = _ends(owners)
     id = col(user.id)
     return (
         query.add_columns(names.c.lines, permissions.c.lines, ends.c.at)
@@ -72,7 +89,8 @@ async def held_by(
     """What a user may do, in the transaction given; nothing for a user that there is not."""
     mine = col(user.id) == id
     owners = select(col(user.id).label("user_id")).where(mine).cte("owners")
-    rows = await session.exec(with_holdings(select(user).where(mine), user, owners, moment))
+    query = with_holdings(select(user).where(mine), user, owners)
+    rows = await session.exec(query, params={"moment": moment})
     found = rows.one_or_none()
     return frozenset() if found is None else Held(*found).permissions
 
@@ -89,14 +107,14 @@ class Held:
         self.changes_at = changes_at
 
 
-def _permissions(held: CTE, owners: CTE, moment: datetime) -> Any:
+def _permissions(held: CTE, owners: CTE) -> Any:
     return union_all(
         select(held.c.user_id, col(RolePermission.permission)).join(
             held, held.c.role_id == col(RolePermission.role_id)
         ),
         select(col(UserPermission.user_id), col(UserPermission.permission))
         .join(owners, owners.c.user_id == col(UserPermission.user_id))
-        .where(in_force(UserPermission, moment)),
+        .where(in_force(UserPermission)),
     )
 
 
@@ -107,12 +125,12 @@ def _lines(rows: Any) -> Subquery:
     return select(user_id.label("user_id"), joined).group_by(user_id).subquery()
 
 
-def _ends(owners: CTE, moment: datetime) -> Subquery:
+def _ends(owners: CTE) -> Subquery:
     def of(kind: Granted) -> Any:
         return (
             select(col(kind.user_id).label("user_id"), col(kind.expires_at).label("at"))
             .join(owners, owners.c.user_id == col(kind.user_id))
-            .where(in_force(kind, moment), col(kind.expires_at).is_not(None))
+            .where(in_force(kind), col(kind.expires_at).is_not(None))
         )
 
     found = union_all(of(UserRole), of(UserPermission)).subquery()

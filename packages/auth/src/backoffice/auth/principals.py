@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Literal
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, bindparam, func, select
 from sqlmodel import col
 from typing_extensions import TypeVar
 
 from backoffice.auth import audit
 from backoffice.auth.credentials import digest
-from backoffice.auth.holdings import Held, with_holdings
+from backoffice.auth.holdings import MOMENT, Held, with_holdings
 from backoffice.auth.models import ApiKey, User, UserSession
 from backoffice.auth.permissions import grants, intersection
 from backoffice.auth.sessions import BROWSER
@@ -77,29 +77,32 @@ class Principals:
     """Reads principals; an owner who is not active, or is locked, is none."""
 
     def __init__(self, database: Database, clock: Clock, records: UserRecords) -> None:
-        self._records = records
-        self._user = records.user
         self._database = database
         self._clock = clock
+        ids: Any = bindparam("ids", expanding=True)
+        self._of_session = _query(records, UserSession, col(UserSession.id) == bindparam("id"))
+        self._of_sessions = _query(records, UserSession, col(UserSession.id).in_(ids))
+        # 32 bits of a digest tell nothing of a secret of 190, and let the database answer a wrong
+        # secret as it does an unknown key: by no row, which takes as long.
+        told = func.substr(col(ApiKey.digest), 1, _TOLD) == bindparam("told")
+        prefix = col(ApiKey.prefix) == bindparam("prefix")
+        self._of_key = _query(records, ApiKey, prefix & told)
+        self._of_keys = _query(records, ApiKey, col(ApiKey.id).in_(ids))
 
     async def of_session(
         self, id: uuid.UUID, method: Method
     ) -> tuple[Principal, UserSession] | None:
         """The owner of a session, and the session, whatever has become of it; None if none."""
-        mine = col(UserSession.id) == id
-        rows = await self._rows(UserSession, mine, col(self._user.is_service).is_(False))
-        return (_with_session(rows[0], method), rows[0][1]) if rows else None
+        found = await self._rows(self._of_session, id=id)
+        return (_with_session(found[0], method), found[0][1]) if found else None
 
     async def of_key(self, prefix: str, text: str) -> tuple[Principal, ApiKey] | None:
         """The owner of an API key, and the key, whatever has become of it; None if none."""
         wanted = digest(text)
-        # 32 bits of a digest tell nothing of a secret of 190, and let the database answer a wrong
-        # secret as it does an unknown key: by no row, which takes as long.
-        told = func.substr(col(ApiKey.digest), 1, _TOLD) == wanted[:_TOLD]
-        rows = await self._rows(ApiKey, (col(ApiKey.prefix) == prefix) & told)
-        if not rows or not hmac.compare_digest(wanted, rows[0][1].digest):
+        found = await self._rows(self._of_key, prefix=prefix, told=wanted[:_TOLD])
+        if not found or not hmac.compare_digest(wanted, found[0][1].digest):
             return None
-        return _with_key(rows[0]), rows[0][1]
+        return _with_key(found[0]), found[0][1]
 
     async def standing(
         self, sessions: Collection[uuid.UUID], keys: Collection[uuid.UUID]
@@ -107,34 +110,38 @@ class Principals:
         """The owners of these sessions and keys by the id of each, as the database has them now."""
         found: dict[uuid.UUID, tuple[Principal, UserSession | ApiKey]] = {}
         if sessions:
-            for row in await self._rows(UserSession, col(UserSession.id).in_(sessions)):
-                user, session, *_ = row
-                if not user.is_service:
-                    method: Method = "session" if session.kind == BROWSER else "jwt"
-                    found[session.id] = _with_session(row, method), session
+            for row in await self._rows(self._of_sessions, ids=list(sessions)):
+                session = row[1]
+                method: Method = "session" if session.kind == BROWSER else "jwt"
+                found[session.id] = _with_session(row, method), session
         if keys:
-            for row in await self._rows(ApiKey, col(ApiKey.id).in_(keys)):
+            for row in await self._rows(self._of_keys, ids=list(keys)):
                 found[row[1].id] = _with_key(row), row[1]
         return found
 
-    async def _rows(
-        self,
-        kind: type[UserSession] | type[ApiKey],
-        which: ColumnElement[bool],
-        *conditions: ColumnElement[bool],
-    ) -> list[Any]:
+    # Any: as the rows of `with_holdings`.
+    async def _rows(self, query: Any, **values: Any) -> list[Any]:
         """One of each credential, with its owner and all that the owner holds."""
-        moment = self._clock.now()
-        owners = select(col(kind.user_id)).where(which).distinct().cte("owners")
-        query = (
-            select(self._user, kind)
-            .join(kind, col(kind.user_id) == col(self._user.id))
-            .where(which, *conditions)
-            .where(col(self._user.is_active), self._records.unlocked(moment))
-        )
+        values["moment"] = self._clock.now()
         async with self._database.session() as opened:
-            held = with_holdings(query, self._user, owners, moment)
-            return list((await opened.exec(held)).all())
+            return list((await opened.exec(query, params=values)).all())
+
+
+def _query(
+    records: UserRecords,
+    kind: type[UserSession] | type[ApiKey],
+    which: ColumnElement[bool],
+) -> Any:
+    user = records.user
+    owners = select(col(kind.user_id)).where(which).distinct().cte("owners")
+    query = (
+        select(user, kind)
+        .join(kind, col(kind.user_id) == col(user.id))
+        .where(which, col(user.is_active), records.unlocked(MOMENT))
+    )
+    if kind is UserSession:
+        query = query.where(col(user.is_service).is_(False))
+    return with_holdings(query, user, owners)
 
 
 def _with_session(row: Any, method: Method) -> Principal:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, ColumnExpressionArgument, or_
+from sqlalchemy import BindParameter, ColumnElement, ColumnExpressionArgument, or_
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -34,7 +34,7 @@ class UserRecords:
         """That it is the user with that (normalised) address."""
         return col(self.user.email) == address
 
-    def unlocked(self, moment: datetime) -> ColumnElement[bool]:
+    def unlocked(self, moment: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
         """What holds of a user whose credentials are good then, but for being active."""
         locked_until = col(self.user.locked_until)
         return or_(locked_until.is_(None), locked_until <= moment)
