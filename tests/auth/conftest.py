@@ -33,6 +33,13 @@ from backoffice.auth import Auth
 auth = Auth()
 app = FastAPI()
 app.include_router(auth.router, prefix="/auth")
+
+@app.get("/books", dependencies=[auth.require("books:read")])
+async def books() -> None: ...
+
+@app.post("/books", dependencies=[auth.require("books:write")])
+async def add() -> None: ...
+
 bare = FastAPI()
 """
 

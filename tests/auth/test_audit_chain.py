@@ -302,5 +302,6 @@ def test_the_command_lists_and_verifies(command: Command) -> None:
     code, _, err = command("audit", "verify", "--expect", f"1:{'0' * 64}")
     assert (code, json.loads(err)["error"]["code"]) == (1, "audit_log_broken")
     assert command("audit", "verify", "--expect", "x")[0] == 2
-    assert command("audit", "prune", "--older-than", "400d")[1] == {"deleted": 0}
+    assert command("audit", "prune", "--older-than", "400d")[0] == 2
+    assert command("audit", "prune", "--older-than", "400d", "--yes")[1] == {"deleted": 0}
     assert command("audit", "prune", "--older-than", "never")[0] == 2

@@ -299,6 +299,8 @@ class Users:
         password: str,
         *,
         superuser: bool = False,
+        active: bool = True,
+        verified: bool = False,
         roles: Iterable[str] = (),
         actor: str,
     ) -> User:
@@ -307,14 +309,28 @@ class Users:
         async with self._database.session() as session:
             try:
                 user = await self.manager(session).create(
-                    NewUser(email=address, password=password, is_superuser=superuser)
+                    NewUser(
+                        email=address,
+                        password=password,
+                        is_superuser=superuser,
+                        is_active=active,
+                        is_verified=verified,
+                    )
                 )
             except exceptions.UserAlreadyExists:
                 raise _taken(address) from None
             await self._created(session, user, roles, actor)
         return user
 
-    async def create_service(self, email: str, *, roles: Iterable[str] = (), actor: str) -> User:
+    async def create_service(
+        self,
+        email: str,
+        *,
+        active: bool = True,
+        verified: bool = False,
+        roles: Iterable[str] = (),
+        actor: str,
+    ) -> User:
         """Create a program's account: it holds roles and API keys, and cannot sign in.
 
         The address only names it. Conflict if it is taken.
@@ -324,6 +340,8 @@ class Users:
             "email": address,
             "hashed_password": NO_PASSWORD,
             "is_service": True,
+            "is_active": active,
+            "is_verified": verified,
             "created_at": moment,
             "password_changed_at": moment,
         }

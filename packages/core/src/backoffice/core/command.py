@@ -202,10 +202,17 @@ def _joined(groups: Sequence[typer.Typer]) -> typer.Typer:
     joined = typer.Typer(no_args_is_help=True)
     for each in groups:
         joined.info.help = joined.info.help or each.info.help
-        for verb in each.registered_commands:
-            verb.epilog = EVERYWHERE
+        _tell_everywhere(each)
         joined.add_typer(each)
     return joined
+
+
+def _tell_everywhere(group: typer.Typer) -> None:
+    for verb in group.registered_commands:
+        verb.epilog = EVERYWHERE
+    for part in group.registered_groups:
+        if part.typer_instance is not None:
+            _tell_everywhere(part.typer_instance)
 
 
 def hoisted(arguments: Sequence[str]) -> list[str]:

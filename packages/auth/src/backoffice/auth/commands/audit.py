@@ -10,7 +10,7 @@ from backoffice.auth.commands.accounts import operator, within_app
 from backoffice.auth.models import AuditEntry
 from backoffice.auth.services import Services
 from backoffice.core import InvalidInput, Refusal
-from backoffice.core.command import Command, span_of
+from backoffice.core.command import Command, rehearsed, span_of
 
 audit = typer.Typer(help="The audit log: what happened, and who did it.", no_args_is_help=True)
 
@@ -36,7 +36,7 @@ def list_entries(
         return [_shown(each) for each in found]
 
     columns = ("number", "at", "event", "outcome", "actor", "subject", "address")
-    Command.of(context).give_rows(within_app(context, work), columns)
+    Command.of(context).give_rows(within_app(context, work, reads=True), columns)
 
 
 @audit.command("verify")
@@ -56,7 +56,7 @@ def verify(
             found.fault(f"entry {expected[0]} is not the one that was expected")
         return asdict(found)
 
-    answer = within_app(context, work)
+    answer = within_app(context, work, reads=True)
     if answer["faults"]:
         raise Tampered("the audit log is not as it was written: " + "; ".join(answer["faults"]))
     command = Command.of(context)
@@ -67,6 +67,7 @@ def verify(
 
 
 @audit.command("prune")
+@rehearsed
 def prune(
     context: typer.Context,
     older_than: Annotated[str, typer.Option(help="How old, as 400d.")],
@@ -77,8 +78,10 @@ def prune(
     async def work(services: Services) -> int:
         return await services.audit.prune(span, actor=operator())
 
+    command = Command.of(context)
+    command.confirm(f"Delete all entries that are older than {older_than}, for good?")
     count = within_app(context, work)
-    Command.of(context).give({"deleted": count}, f"{count} deleted")
+    command.give({"deleted": count}, f"{count} deleted")
 
 
 def _shown(entry: AuditEntry) -> dict[str, Any]:

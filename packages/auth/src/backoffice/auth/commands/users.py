@@ -1,134 +1,92 @@
 """`backoffice users`: accounts from a shell."""
 
-from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 
-from backoffice.auth.commands.accounts import operator, within_app
-from backoffice.auth.commands.passwords import FromFile, FromStdin, Generate, chosen_password
-from backoffice.auth.commands.roles import give_role, take_role
+from backoffice.auth.commands.accounts import within_app
+from backoffice.auth.commands.holdings import holdings
+from backoffice.auth.commands.people import Whom, account, moment, shown
+from backoffice.auth.commands.user_changes import changes
 from backoffice.auth.commands.user_files import export_users, import_users
+from backoffice.auth.directory import Wanted
 from backoffice.auth.models import User
 from backoffice.auth.services import Services
-from backoffice.core import InvalidInput
 from backoffice.core.command import Command
 
 users = typer.Typer(help="Accounts: who can sign in.", no_args_is_help=True)
-
-Email = Annotated[str, typer.Argument(help="The account's address.")]
-RoleName = Annotated[str, typer.Argument(help="The role's name.")]
-
-
-def shown(user: User, roles: list[str]) -> dict[str, Any]:
-    """A user as the command prints it: never the hash."""
-    return {
-        "id": str(user.id),
-        "email": user.email,
-        "is_active": user.is_active,
-        "is_superuser": user.is_superuser,
-        "is_verified": user.is_verified,
-        "is_service": user.is_service,
-        "roles": roles,
-        "created_at": _moment(user.created_at),
-    }
-
-
-def _moment(moment: datetime | None) -> str | None:
-    """None for a user of an adopted table who was there before."""
-    return None if moment is None else moment.isoformat(timespec="seconds")
-
-
-@users.command("create")
-def create(
-    context: typer.Context,
-    email: Email,
-    superuser: Annotated[bool, typer.Option("--superuser", help="May do everything.")] = False,
-    service: Annotated[
-        bool, typer.Option("--service", help="A program's: it has keys, and cannot sign in.")
-    ] = False,
-    role: Annotated[list[str] | None, typer.Option(help="A role to hold; repeatable.")] = None,
-    password_stdin: FromStdin = False,
-    password_file: FromFile = None,
-    generate: Generate = False,
-) -> None:
-    """Create an account."""
-    sources = password_stdin or generate or password_file is not None
-    if service and (superuser or sources):
-        raise InvalidInput("a service has no password and is no superuser; give it a --role")
-    password, made = (
-        ("", False) if service else chosen_password(password_stdin, password_file, generate)
-    )
-
-    async def work(services: Services) -> dict[str, Any]:
-        # Looked up first: a role that does not exist must not leave half an account.
-        names = [(await services.roles.find(name)).name for name in role or ()]
-        if service:
-            user = await services.users.create_service(email, roles=names, actor=operator())
-        else:
-            user = await services.users.create(
-                email, password, superuser=superuser, roles=names, actor=operator()
-            )
-        return shown(user, sorted(names))
-
-    answer = within_app(context, work) | ({"password": password} if made else {})
-    text = f"{answer['id']}  {answer['email']}" + (f"\npassword: {password}" if made else "")
-    Command.of(context).give(answer, text)
 
 
 @users.command("list")
 def list_users(
     context: typer.Context,
+    role: Annotated[str | None, typer.Option(help="Only who was given this role.")] = None,
+    active: Annotated[
+        bool | None, typer.Option("--active/--inactive", help="Only who may, or may not, sign in.")
+    ] = None,
+    superuser: Annotated[
+        bool | None, typer.Option("--superuser/--no-superuser", help="Only who may do everything.")
+    ] = None,
+    search: Annotated[str | None, typer.Option(help="Only addresses with this in them.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many at most.")] = 1000,
-    offset: Annotated[int, typer.Option(min=0, help="How many to pass over.")] = 0,
+    after: Annotated[str, typer.Option(help="The last address of the page before.")] = "",
 ) -> None:
     """List accounts in the order of their addresses."""
+    wanted = Wanted(role=role, is_active=active, is_superuser=superuser, search=search)
 
     async def work(services: Services) -> list[dict[str, Any]]:
-        found = await services.users.all(limit=limit, offset=offset)
+        # One more than is shown tells whether there is another page.
+        found = await services.directory.page(wanted, limit=limit + 1, after=after)
         roles = await services.roles.of_users([each.id for each in found])
         return [shown(each, roles.get(each.id, [])) for each in found]
 
-    rows = within_app(context, work)
+    rows = within_app(context, work, reads=True)
     columns = ("id", "email", "is_active", "is_superuser", "is_service", "roles", "created_at")
-    Command.of(context).give_rows(rows, columns)
+    command = Command.of(context)
+    command.give_rows(rows[:limit], columns)
+    if len(rows) > limit:
+        command.say(f"there are more: --after {rows[limit - 1]['email']}")
 
 
-@users.command("set-password")
-def set_password(
-    context: typer.Context,
-    email: Email,
-    password_stdin: FromStdin = False,
-    password_file: FromFile = None,
-    generate: Generate = False,
-) -> None:
-    """Set an account's password; all its sessions end."""
-    password, made = chosen_password(password_stdin, password_file, generate)
+@users.command("show")
+def show(context: typer.Context, email: Whom) -> None:
+    """Show an account: what it may do, and what it was given."""
 
-    async def work(services: Services) -> User:
-        user = await services.users.find(email)
-        await services.users.set_password(user.id, password, actor=operator())
-        return user
+    async def work(services: Services) -> dict[str, Any]:
+        return await _detail(services, await account(services, email))
 
-    user = within_app(context, work)
-    answer = {"id": str(user.id), "email": user.email}
-    if made:
-        answer["password"] = password
-    text = f"the password of {user.email} is set" + (f"\npassword: {password}" if made else "")
-    Command.of(context).give(answer, text)
+    answer = within_app(context, work, reads=True)
+    command = Command.of(context)
+    if command.as_json:
+        command.give(answer)
+    else:
+        rows = [{"field": name, "value": _told(value)} for name, value in answer.items()]
+        command.give_rows(rows, ("field", "value"))
 
 
-@users.command("grant")
-def grant(context: typer.Context, email: Email, role: RoleName) -> None:
-    """Give a role to an account."""
-    give_role(context, email, role)
+async def _detail(services: Services, user: User) -> dict[str, Any]:
+    effective = await services.effective.of_user(user.id)
+    roles = await services.roles.held_by(user.id)
+    grants = await services.grants.of_user(user.id)
+    return shown(user, [name for name, _ in roles]) | {
+        "locked_until": moment(user.locked_until),
+        "password_changed_at": moment(user.password_changed_at),
+        "roles_until": {name: moment(until) for name, until in roles if until is not None},
+        "grants": {each.permission: moment(each.expires_at) for each in grants},
+        "permissions": sorted(effective.permissions),
+        "sessions": len(await services.sessions.of_user(user.id)),
+        "keys": len(await services.keys.of_user(user.id)),
+    }
 
 
-@users.command("revoke")
-def revoke(context: typer.Context, email: Email, role: RoleName) -> None:
-    """Take a role from an account."""
-    take_role(context, email, role)
+def _told(value: Any) -> Any:
+    """What a table has no cell for, as text."""
+    if not isinstance(value, dict):
+        return value
+    return [name if until is None else f"{name} until {until}" for name, until in value.items()]
 
 
+users.add_typer(changes)
+users.add_typer(holdings)
 users.command("import")(import_users)
 users.command("export")(export_users)

@@ -9,7 +9,7 @@ import anyio
 import typer
 
 from backoffice.core.clock import clock
-from backoffice.core.command import Command
+from backoffice.core.command import Command, rehearsed
 from backoffice.core.database import database
 from backoffice.core.errors import NotFound, Unavailable
 from backoffice.core.mail.claims import Claims
@@ -50,6 +50,7 @@ def show(
 
 
 @mail.command("retry")
+@rehearsed
 def retry(
     context: typer.Context,
     id: Annotated[str | None, typer.Argument(help="The message's id.")] = None,
