@@ -8,16 +8,30 @@ from pathlib import Path
 import pytest
 from fastapi import APIRouter, FastAPI, WebSocket
 from fastapi.testclient import TestClient
-from starlette.routing import Mount, Route
+from starlette.convertors import Convertor, register_url_convertor
+from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 from starlette.websockets import WebSocketDisconnect
 
-from backoffice.auth import Auth, public
+from backoffice.auth import Auth, protection, public
 from backoffice.core import SetupError, problem_details
 from backoffice.core.testing import RunningApp
 from tests.auth.conftest import built
 
 auth: Auth = Auth()
+
+
+class Several(Convertor[str]):
+    """A parameter that holds slashes."""
+
+    regex = "[0-9/]+"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
 
 
 @public
@@ -102,8 +116,11 @@ class TestWhatIsAddedWhileItRuns:
         (told,) = [each for each in caplog.records if each.name == "backoffice.auth.protection"]
         assert "GET /secret/{id}" in told.getMessage()
 
-    def test_a_route_that_takes_the_place_of_another(self) -> None:
-        """Even one with the same path, methods and endpoint."""
+    def test_a_route_that_takes_the_place_of_its_twin(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """With the same path, methods and endpoint, and without the guard."""
+        monkeypatch.setattr(protection, "CLOSELY", 0.0)
         app = shop()
         app.add_api_route("/secret", secret, dependencies=[auth.require()])
         auth.protect(app)
@@ -111,6 +128,14 @@ class TestWhatIsAddedWhileItRuns:
             place = [getattr(each, "path", "") for each in app.routes].index("/secret")
             app.router.routes[place] = _bare("/secret")
             assert self.refused(client, "/secret")
+
+    def test_a_list_of_routes_that_takes_the_place_of_another(self) -> None:
+        app = shop()
+        auth.protect(app)
+        with TestClient(app) as client:
+            app.router.routes = [*app.router.routes, _bare("/secret")]
+            assert self.refused(client, "/secret")
+            assert client.get("/").json() == "a page"
 
     def test_in_a_router_that_is_included(self) -> None:
         app, outer, inner = shop(), APIRouter(), APIRouter()
@@ -143,6 +168,29 @@ class TestWhatIsAddedWhileItRuns:
             assert self.refused(client, "/files/secret.txt")
             assert self.refused(client, "/web/secret.txt")
             assert self.refused(client, "http://api.example.com/secret")
+
+    @pytest.mark.parametrize("path", ["/secret%0A", "/apisecret", "/1/2/x"])
+    def test_whatever_way_its_path_is_written(self, path: str) -> None:
+        """A line break at the end, the root path as part of a word, a parameter with a slash."""
+        app = shop()
+        auth.protect(app)
+        register_url_convertor("several", Several())
+        with TestClient(app, root_path="/api") as client:
+            for each in ("/secret", "/apisecret", "/{ids:several}/x"):
+                app.add_api_route(each, secret)
+            assert self.refused(client, path)
+            assert client.get("/").json() == "a page"
+
+    def test_a_route_of_a_kind_of_its_own(self) -> None:
+        class Anything(BaseRoute):
+            def matches(self, scope: Scope) -> tuple[Match, Scope]:
+                return Match.FULL, scope
+
+        app = shop()
+        auth.protect(app)
+        with TestClient(app) as client:
+            app.router.routes.append(Anything())
+            assert self.refused(client, "/secret")
 
     def test_a_websocket(self) -> None:
         app = shop()

@@ -15,7 +15,7 @@ for tests.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi.routing import iter_route_contexts
 from fastapi.security.base import SecurityBase
@@ -126,19 +126,26 @@ def entrances(app: Starlette) -> Iterator[Entrance]:
     yield from _of_app(app, _Place(public=is_public(app)))
 
 
-def route_lists(app: Any) -> Iterator[list[Any]]:
-    """Every list of routes that the app looks into, as it is kept: what is added gets into one."""
+class LowPriority(NamedTuple):
+    """What FastAPI keeps beside a router's routes, and tries after them: frontends."""
+
+    routes: list[Any]
+
+
+def route_holders(app: Any) -> Iterator[Any]:
+    """Whatever has a list of routes that the app looks into, as `.routes`: what is added gets
+    into one of them."""
     router = getattr(app, "router", app)
-    low = getattr(router, "_low_priority_routes", [])
-    yield from (router.routes, low)
-    yield from (group.routes for group in low if isinstance(getattr(group, "routes", None), list))
+    low = LowPriority(getattr(router, "_low_priority_routes", []))
+    yield from (router, low)
+    yield from (group for group in low.routes if isinstance(getattr(group, "routes", None), list))
     for each in router.routes:
         # FastAPI's route that stands for an included router.
         inner = getattr(each, "original_router", None)
         if isinstance(each, Mount | Host):
             inner = getattr(each, "_base_app", each.app)
         if isinstance(getattr(inner, "routes", None), list):
-            yield from route_lists(inner)
+            yield from route_holders(inner)
 
 
 def _of_app(app: Any, place: _Place) -> Iterator[Entrance]:
@@ -168,9 +175,10 @@ def _of_mount(context: Any, place: _Place) -> Iterator[Entrance]:
 
 
 def _of_route(context: Any, place: _Place) -> Entrance:
-    path, endpoint = str(context.path), context.endpoint
+    endpoint = context.endpoint
     if endpoint is None:  # a kind of route that is neither FastAPI's nor Starlette's
-        return _other(path, (MOUNT,), context.original_route, place)
+        return _other(context.path or "/{path:path}", (MOUNT,), context.original_route, place)
+    path = str(context.path)
     is_websocket = isinstance(context.original_route, WebSocketRoute)
     methods = (WEBSOCKET,) if is_websocket else tuple(sorted(context.methods or ())) or (MOUNT,)
     dependant = getattr(context, "dependant", None)
