@@ -191,10 +191,11 @@ class RecordView(ReadableView):
         for each in fields:
             if isinstance(each, Reference | References) and values.get(each.name):
                 await self._resolve(request, each, values, errors)
-            if isinstance(each, References) and each.name in values and current is not None:
-                await self._keep_unseen(request, each, values, current)
         if errors:
             raise FormValidationError(errors)
+        for each in fields:
+            if isinstance(each, References) and each.name in values and current is not None:
+                await self._keep_unseen(request, each, values, current)
         return values
 
     async def _resolve(
