@@ -20,7 +20,6 @@ from backoffice.ratelimit.judgements import Check, Judgement, OnError, decide
 from backoffice.ratelimit.keys import Keys, digest
 from backoffice.ratelimit.leases import Leases
 from backoffice.ratelimit.limits import Limit
-from backoffice.ratelimit.local import LocalStore
 from backoffice.ratelimit.memory import MemoryStore
 from backoffice.ratelimit.overrides import Overrides
 from backoffice.ratelimit.overrides import overrides as run_overrides
@@ -28,9 +27,9 @@ from backoffice.ratelimit.refusals import REDUCED_CAPACITY, refusal
 from backoffice.ratelimit.refused import Refusal, Refused
 from backoffice.ratelimit.reservations import Reservation
 from backoffice.ratelimit.settings import RateLimitSettings, ratelimit_settings
+from backoffice.ratelimit.stores import stores
 from backoffice.ratelimit.watch import Watch
 from backoffice.ratelimit.watch import watch as run_watch
-from backoffice.ratelimit.workers import warn_of_several, workers
 
 #: Makes a named tuple without a call in Python.
 new = tuple.__new__
@@ -325,7 +324,7 @@ async def limiter(
     watch: Annotated[Watch, Depends(run_watch)],
 ) -> AsyncIterator[Limiter]:
     """The app's limiter: in Redis where BACKOFFICE_REDIS_URL is set, else in this process."""
-    store, local = await _stores(settings, own, clock)
+    store, local = await stores(settings, own, clock)
     limiter = Limiter(
         store,
         namespace=own.namespace,
@@ -347,22 +346,3 @@ async def limiter(
 @limiter.health(timeout=2, required=False)
 async def _answers(limiter: Limiter) -> None:
     await limiter.ping()
-
-
-async def _stores(
-    settings: Settings, own: RateLimitSettings, clock: Clock
-) -> tuple[Store, LocalStore | None]:
-    """Where limits are counted, and where while that does not answer."""
-    if settings.redis_url is None:
-        warn_of_several(own.workers or workers())
-        return MemoryStore(own.memory_size, clock), None
-    try:
-        from backoffice.ratelimit.redis import RedisStore
-    except ModuleNotFoundError:
-        raise SetupError(
-            "BACKOFFICE_REDIS_URL is set, but redis is not installed; "
-            "install fastapi-backoffice-ratelimit[redis]"
-        ) from None
-    store = RedisStore(settings.redis_url.get_secret_value(), timeout=own.redis_timeout)
-    await store.open()
-    return store, LocalStore(own.memory_size, own.workers or workers(), clock)

@@ -46,8 +46,7 @@ class Watch:
             self._metrics.count(decision.name, outcome)
             if outcome == "refused" or outcome == "shadow":
                 self._tell(decision, caller)
-        # Where nothing has imported OpenTelemetry, no span records.
-        if _TRACE in sys.modules:
+        if _is_traced():
             _trace([(outcome_of(each, local), each) for each in decisions])
 
     def one(self, decision: Decision, caller: str, seconds: float) -> None:
@@ -56,13 +55,13 @@ class Watch:
         self._metrics.one(decision.name, outcome, seconds)
         if outcome == "refused" or outcome == "shadow":
             self._tell(decision, caller)
-        if _TRACE in sys.modules:
+        if _is_traced():
             _trace([(outcome, decision)])
 
     def again(self, decision: Decision) -> None:
         """Note a refusal that repeats one of a moment ago: it took no time, and was told then."""
         self._metrics.one(decision.name, "refused", 0)
-        if _TRACE in sys.modules:
+        if _is_traced():
             _trace([("refused", decision)])
 
     def unavailable(self, policies: Sequence[str], seconds: float) -> None:
@@ -70,7 +69,7 @@ class Watch:
         self._metrics.took(seconds)
         for each in policies:
             self._metrics.count(each, "unavailable")
-        if _TRACE in sys.modules:
+        if _is_traced():
             _trace([("unavailable", Decision(each, True, 0, ())) for each in policies])
 
     def _tell(self, decision: Decision, caller: str) -> None:
@@ -99,10 +98,15 @@ def outcome_of(decision: Decision, local: bool = False) -> Outcome:
     return "local" if local else found
 
 
+def _is_traced() -> bool:
+    """Whether there may be a span: none is where nothing has imported OpenTelemetry."""
+    # Any: nothing here needs it to be installed.
+    context: Any = sys.modules.get(_CONTEXT)
+    return context is not None and bool(context.get_current())
+
+
 def _trace(found: Sequence[tuple[Outcome, Decision]]) -> None:
-    # Any: nothing here needs OpenTelemetry to be installed.
-    context: Any = sys.modules[_CONTEXT]
-    if not found or not context.get_current():  # without a span, as where nothing is traced
+    if not found:
         return
     trace: Any = sys.modules[_TRACE]
     span = trace.get_current_span()
