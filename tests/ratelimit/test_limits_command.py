@@ -87,6 +87,24 @@ def test_resetting_a_caller_lets_them_in_again_at_once(
     assert data == {"caller": found["caller"]}
 
 
+def test_resetting_everybody_leaves_other_policies_as_they_are(
+    command: Command, shared: redis.Redis, client: TestClient, database: Path
+) -> None:
+    assert [client.get("/shop/books/1").status_code for _ in range(6)] == [*[200] * 5, 429]
+    again = ("limits", "reset", f"{BOOK}#2", "--everybody")
+    assert command(*again, "--dry-run")[0] == 0
+    assert client.get("/shop/books/1").status_code == 429
+    code, found, _ = command(*again)
+    assert (code, found["changed"], found["caller"]) == (0, True, "*")
+    caller = ("--address", "203.0.113.9")
+    standings = command("limits", "show", f"{BOOK}#2", *caller)[1]["standings"]
+    assert [each["remaining"] for each in standings] == [5, 500]
+    other = command("limits", "show", "everything", *caller)[1]["standings"]
+    assert other[0]["remaining"] == 995
+    [(event, subject, data)] = audited(database)
+    assert (event, subject, data) == ("ratelimit.reset", f"limit:{BOOK}#2", {"caller": "*"})
+
+
 def test_a_caller_is_named_by_what_the_policy_counts(
     command: Command, shared: redis.Redis, client: TestClient
 ) -> None:
@@ -127,6 +145,9 @@ def test_limits_that_each_caller_has_are_named_by_the_operator(
         (("lift", "nonsense"), 4),
         (("lift", "everything"), 4),
         (("reset", "everything"), 2),
+        (("reset", "everything", "--everybody", "--address", "203.0.113.9"), 2),
+        (("reset", "nonsense", "--everybody"), 4),
+        (("reset", "api-key", "--everybody"), 2),
         (("reset", "everything", "--address", "nowhere"), 2),
         (("reset", "everything", "--address", "203.0.113.9", "--key", "x"), 2),
         (("override", "everything"), 2),

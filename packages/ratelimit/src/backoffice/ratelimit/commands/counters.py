@@ -1,4 +1,4 @@
-"""How many callers are counted in Redis at the moment."""
+"""The counters of all callers in Redis: how many there are, and what forgets them."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from backoffice.core import BackofficeError
 from backoffice.ratelimit.keys import Keys
-from backoffice.ratelimit.limits import limits
+from backoffice.ratelimit.limits import Limit, limits
 from backoffice.ratelimit.overrides import DIGEST, SCRIPT
 from backoffice.ratelimit.policies import Policy
 from backoffice.ratelimit.wire import Wire
@@ -23,8 +23,10 @@ async def callers(url: str, namespace: str, policies: Iterable[Policy]) -> Mappi
     It reads the name of every key in that Redis. Raises BackofficeError for a Cluster, whose keys
     are in several, and Unavailable.
     """
+    found: Counter[str] = Counter()
     async with _wire(url) as wire:
-        found = await _counters(wire, namespace)
+        async for some in _scanned(wire, namespace):
+            found.update(map(_last, some))
     keys = Keys(namespace)
     return {
         each.name: max((found[_end(keys, each.name, one)] for one in each.written), default=0)
@@ -32,17 +34,31 @@ async def callers(url: str, namespace: str, policies: Iterable[Policy]) -> Mappi
     }
 
 
-async def _counters(wire: Wire, namespace: str) -> Counter[str]:
-    """How many keys have the same end: that of one name and one limit."""
-    found: Counter[str] = Counter()
+async def forget(url: str, namespace: str, name: str, wanted: Iterable[Limit]) -> None:
+    """Forget what anybody has spent of these limits of a policy; raises as `callers` does."""
+    keys = Keys(namespace)
+    ends = {_end(keys, name, each.text) for each in wanted}
+    async with _wire(url) as wire:
+        async for some in _scanned(wire, namespace):
+            if counters := [each for each in some if _last(each) in ends]:
+                await wire.command("UNLINK", *counters, key=namespace)
+
+
+async def _scanned(wire: Wire, namespace: str) -> AsyncIterator[list[bytes]]:
+    """The names of all counters, some at a time."""
     cursor, match = b"0", f"{namespace}:{{*"
     while True:
         cursor, keys = await wire.command(
             "SCAN", cursor, "MATCH", match, "COUNT", AT_ONCE, key=namespace
         )
-        found.update(bytes(each).decode("utf-8", "replace").rpartition(":")[2] for each in keys)
+        yield keys
         if cursor == b"0":
-            return found
+            return
+
+
+def _last(key: bytes) -> str:
+    """The end of a key, which is that of one name and one limit."""
+    return key.decode("utf-8", "replace").rpartition(":")[2]
 
 
 @asynccontextmanager
@@ -50,7 +66,10 @@ async def _wire(url: str) -> AsyncIterator[Wire]:
     wire = Wire(url, SCRIPT, DIGEST, timeout=PATIENCE)
     try:
         if wire.is_cluster:
-            raise BackofficeError("callers are not counted in a Cluster; leave out --callers")
+            raise BackofficeError(
+                "the keys of a Cluster are on several servers, and are not all read; leave out "
+                "--callers or --everybody"
+            )
         yield wire
     finally:
         await wire.close()

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
+from itertools import chain
 from typing import Any
 
 from backoffice.core import (
@@ -144,9 +145,7 @@ class Desk:
         overridden = self.overrides.limits(policy.name, counted.digest)
         found = overridden or given or (limits(*policy.limits) if policy.limits else ())
         if not found:
-            raise InvalidInput(
-                f"the limits of {policy.name} are each caller's own; name them by --limit"
-            )
+            raise _each_callers_own(policy)
         return found
 
     async def standing(
@@ -183,6 +182,17 @@ class Desk:
         of_code = [limits(each)[0] for each in policy.written]
         return list(dict.fromkeys((*self.limits(policy, counted, given), *given, *of_code)))
 
+    async def reset_all(self, policy: Policy, given: Sequence[Limit]) -> None:
+        """Forget what everybody has spent; InvalidInput where only the app knows the limits."""
+        from backoffice.ratelimit.commands.counters import forget
+
+        overridden = [each.limits for each in self.in_force if each.policy == policy.name]
+        of_code = [limits(each)[0] for each in policy.written]
+        wanted = list(dict.fromkeys((*of_code, *given, *chain.from_iterable(overridden))))
+        if not wanted:
+            raise _each_callers_own(policy)
+        await forget(self._shared(), self.namespace, policy.name, wanted)
+
     async def change(self, event: LimitChanged, work: Callable[[], Awaitable[object]]) -> None:
         """Do it, with its event: what the audit log cannot take is not done."""
         async with self.database.session() as session:
@@ -203,6 +213,10 @@ class Desk:
         if self.url is None:
             raise in_process()
         return self.url
+
+
+def _each_callers_own(policy: Policy) -> InvalidInput:
+    return InvalidInput(f"the limits of {policy.name} are each caller's own; name them by --limit")
 
 
 def _written(policy: Policy) -> list[str]:

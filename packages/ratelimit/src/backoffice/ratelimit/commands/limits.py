@@ -11,6 +11,7 @@ from backoffice.core.settings import load
 from backoffice.ratelimit.commands.desk import Desk, Whom
 from backoffice.ratelimit.events import LimitOverridden, LimitReset, OverrideLifted
 from backoffice.ratelimit.limits import Limit, limits
+from backoffice.ratelimit.overrides import EVERYBODY
 from backoffice.ratelimit.settings import RateLimitSettings, ratelimit_settings
 
 group: typer.Typer = typer.Typer(help="Rate limits: who may do how much.", no_args_is_help=True)
@@ -83,12 +84,20 @@ def reset(
     address: Address = None,
     key: Key = None,
     limit: Written = None,
+    everybody: Annotated[
+        bool, typer.Option("--everybody", help="All callers: reads all keys of that Redis.")
+    ] = False,
 ) -> None:
-    """Forget what a caller has spent of a policy."""
-    whom, command = _somebody(Whom(user, address, key)), Command.of(context)
+    """Forget what a caller has spent of a policy, or all of them."""
+    whom, command = _whom(Whom(user, address, key), everybody=everybody), Command.of(context)
 
     async def work(desk: Desk) -> dict[str, Any]:
         policy = desk.policy(name)
+        if not whom.named:
+            event = LimitReset(actor=operator(), subject=policy.subject, caller=EVERYBODY)
+            if not command.dry_run:
+                await desk.change(event, lambda: desk.reset_all(policy, _limits(limit)))
+            return {"policy": name, "caller": EVERYBODY, "reset": True}
         counted = await desk.key(policy, whom)
         wanted = desk.counters(policy, counted, _limits(limit))
         event = LimitReset(actor=operator(), subject=policy.subject, caller=counted.digest)
@@ -176,9 +185,9 @@ def _give(context: typer.Context, answer: dict[str, Any], text: str) -> None:
     Command.of(context).give({**answer, "changed": True}, text)
 
 
-def _somebody(whom: Whom) -> Whom:
-    if not whom.named:
-        raise InvalidInput("say who: --user, --address or --key")
+def _whom(whom: Whom, *, everybody: bool) -> Whom:
+    if whom.named is everybody:
+        raise InvalidInput("say who: --user, --address or --key, or else --everybody")
     return whom
 
 
