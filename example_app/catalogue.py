@@ -9,12 +9,16 @@ from sqlalchemy.orm.exc import StaleDataError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backoffice.auth import Allowed
 from example_app.accounts import auth
 from example_app.database import AsyncDatabase
 from example_app.models import Author, Book
 from example_app.schemas import BookChanges, BookSearch, BookShown, Id, NewBook, Page
 
 router = APIRouter(prefix="/api/books", tags=["catalogue"])
+
+# Who keeps the catalogue does not set prices, here or in the admin.
+auth.fields(Book, write={"price": "books:price"}, schemas=[BookChanges])
 
 
 @router.get("", dependencies=[auth.require("books:read")])
@@ -47,7 +51,9 @@ async def add_book(new: NewBook, session: AsyncDatabase) -> BookShown:
 
 
 @router.patch("/{book_id}", dependencies=[auth.require("books:write")])
-async def change_book(book_id: Id, changes: BookChanges, session: AsyncDatabase) -> BookShown:
+async def change_book(
+    book_id: Id, changes: Allowed[BookChanges], session: AsyncDatabase
+) -> BookShown:
     book = await existing(session, book_id)
     if changes.author_id is not None:
         await require_author(session, changes.author_id)

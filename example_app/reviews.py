@@ -2,8 +2,8 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Query
-from sqlalchemy import func
+from fastapi import APIRouter, Depends, HTTPException, Query
+from sqlalchemy import ColumnElement, func
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
@@ -14,6 +14,17 @@ from example_app.models import Book, Review
 from example_app.schemas import Id, NewReview, Page, Paging, ReviewShown
 
 router = APIRouter(prefix="/api/books/{book_id}/reviews", tags=["reviews"])
+
+
+@auth.policy(Review, "delete")
+def own_reviews(who: Principal, review: type[Review]) -> ColumnElement[bool] | bool:
+    """One's own; anybody's for those who could rewrite it anyway."""
+    return who.can("reviews:change") or col(review.account_id) == who.id
+
+
+def review_of(book_id: Id, review_id: Id, session: SyncDatabase) -> Review | None:
+    review = session.get(Review, review_id)
+    return review if review is not None and review.book_id == book_id else None
 
 
 @router.get("")
@@ -44,6 +55,14 @@ def write_review(
     except IntegrityError:
         raise HTTPException(409, f"{new.reviewer} has reviewed this book, or it is gone.") from None
     return ReviewShown.model_validate(review)
+
+
+@router.delete(
+    "/{review_id}", status_code=204, dependencies=[auth.require("reviews:delete", on=review_of)]
+)
+def delete_review(review: Annotated[Review, Depends(review_of)], session: SyncDatabase) -> None:
+    session.delete(review)
+    session.commit()
 
 
 def require_book(session: Session, book_id: int) -> None:

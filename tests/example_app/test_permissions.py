@@ -32,14 +32,15 @@ GUARDED: list[tuple[str, str, Any, str]] = [
     ("GET", "/api/books", None, "books:read"),
     ("GET", "/api/books/1", None, "books:read"),
     ("POST", "/api/books", BOOK, "books:write"),
-    ("PATCH", "/api/books/1", {"price": 1}, "books:write"),
+    ("PATCH", "/api/books/1", {"stock": 1}, "books:write"),
     ("GET", "/api/orders", None, "orders:read"),
     ("GET", "/api/orders/1", None, "orders:read"),
     ("POST", "/api/orders", ORDER, "orders:write"),
     ("PATCH", "/api/orders/1", {"status": "paid"}, "orders:write"),
+    ("DELETE", "/api/books/1/reviews/1", None, "reviews:delete"),
 ]
 OPEN = {"/health/live", "/health/ready", "/api/feed", "/api/quote", "/api/books/{book_id}/reviews"}
-ALL = {"books:read", "books:write", "orders:read", "orders:write"}
+ALL = {"books:read", "books:write", "orders:read", "orders:write", "reviews:delete"}
 
 
 @pytest.mark.parametrize(("method", "path", "body", "permission"), GUARDED)
@@ -56,6 +57,44 @@ def test_a_route_needs_its_permission(
     assert status() == 401
     assert status(**{"X-API-Key": others}) == 403
     assert status(**{"X-API-Key": holder}) not in {401, 403}
+
+
+def test_prices_are_for_those_who_set_them(stranger: TestClient, add_book: AddBook) -> None:
+    """Whoever writes the catalogue is told which field is not theirs."""
+    book = add_book()
+
+    def changed(key: str) -> Any:
+        change = {"price": "7.00", "stock": 2}
+        return stranger.patch(f"/api/books/{book}", json=change, headers={"X-API-Key": key})
+
+    refused = changed(somebody(stranger, "books:write")[1])
+    assert refused.status_code == 403
+    assert refused.json()["detail"]["fields"] == ["price"]
+    assert changed(somebody(stranger, "books:write", "books:price")[1]).status_code == 200
+
+
+def test_a_reader_takes_back_their_own_review_and_no_other(
+    stranger: TestClient, add_book: AddBook
+) -> None:
+    """An editor takes back any; of another book it is not there."""
+    book, other = add_book(), add_book()
+    reader, rival, editor = (
+        {"X-API-Key": somebody(stranger, *permissions)[1]}
+        for permissions in (["reviews:delete"], ["reviews:delete"], ["reviews:*"])
+    )
+    written = stranger.post(f"/api/books/{book}/reviews", json=REVIEW, headers=reader).json()
+    again = REVIEW | {"reviewer": "Imogen"}
+    more = stranger.post(f"/api/books/{book}/reviews", json=again, headers=reader).json()
+
+    def deleted(of: int, review: Any, headers: dict[str, str]) -> int:
+        path = f"/api/books/{of}/reviews/{review['id']}"
+        return stranger.delete(path, headers=headers).status_code
+
+    assert deleted(book, written, rival) == 404
+    assert deleted(other, written, reader) == 404
+    assert deleted(book, written, reader) == 204
+    assert deleted(book, more, editor) == 204
+    assert stranger.get(f"/api/books/{book}/reviews").json()["total"] == 0
 
 
 def test_no_route_of_the_shop_is_open_by_accident(stranger: TestClient) -> None:
