@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any
 
+from backoffice.auth.sessions import Client
 from backoffice.auth.testing import PASSWORD
+from backoffice.core import BackofficeError
 from tests.adopted.test_user_models import Made, app, members  # noqa: F401
 
 
@@ -38,3 +40,12 @@ def test_what_is_kept_beside_is_made_once(app: Made) -> None:  # noqa: F811
     work = [users.change(bob.id, {"is_verified": n % 2 == 0}, actor="test") for n in range(6)]
     done = running.call(at_once(*work))
     assert not [each for each in done if isinstance(each, Exception)]
+
+
+def test_of_superusers_who_leave_at_once_one_stays(app: Made) -> None:  # noqa: F811
+    running = app(members())
+    users = running.services.users
+    made = [running.accounts.user(f"u{n}@example.com", superuser=True) for n in range(6)]
+    done = running.call(at_once(*(users.leave(each.id, PASSWORD, Client()) for each in made)))
+    assert [each.code for each in done if isinstance(each, BackofficeError)] == ["last_superuser"]
+    assert running.call(users.superusers()) == 1

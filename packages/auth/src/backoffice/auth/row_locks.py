@@ -25,6 +25,14 @@ async def held_user(session: AsyncSession, records: UserRecords, id: uuid.UUID) 
     return await session.get(records.user, id, populate_existing=True)
 
 
+async def hold_superusers(session: AsyncSession, records: UserRecords) -> None:
+    """Hold all who are active, before any one of them is: of two who take each other's place, or
+    leave at once, none waits for ever, and the second sees what the first has done."""
+    user = records.user
+    active = (col(user.is_superuser), col(user.is_active))
+    await hold_users(session, records, *active, for_deletion=True)
+
+
 async def hold_users(
     session: AsyncSession,
     records: UserRecords,

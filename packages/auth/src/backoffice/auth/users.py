@@ -39,7 +39,7 @@ from backoffice.auth.password_policy import personal
 from backoffice.auth.passwords import Passwords
 from backoffice.auth.revocations import Revocations
 from backoffice.auth.roles import Roles
-from backoffice.auth.row_locks import hold_users
+from backoffice.auth.row_locks import held_user, hold_superusers, hold_users
 from backoffice.auth.sessions import Client, Sessions
 from backoffice.auth.user_records import UserRecords
 from backoffice.core import Clock, Conflict, Database, Events, InvalidInput, NotFound
@@ -194,11 +194,14 @@ class UserManager(UUIDIDMixin, BaseUserManager[User, uuid.UUID]):
         right = await self.right_password(user, credentials.password)
         return user if user is not None and right and user.is_active else None
 
-    async def right_password(self, user: User | None, password: str) -> bool:
+    async def right_password(
+        self, user: User | None, password: str, *, leaving: bool = False
+    ) -> bool:
         """Whether it is the active user's password; upgrades an outdated hash.
 
         None costs the same. True holds the user's row until the transaction ends: neither a new
-        password nor a deactivation can come between the proof and what is done upon it.
+        password nor a deactivation can come between the proof and what is done upon it. Of a
+        superuser who is `leaving` the others are held too.
         """
         session, records = self.user_db.session, self.user_db.records
         stored = user.hashed_password if user else None
@@ -207,6 +210,8 @@ class UserManager(UUIDIDMixin, BaseUserManager[User, uuid.UUID]):
         right, better = await self.password_helper.verified(password, stored)
         if user is None or not right:
             return False
+        if leaving:
+            await _hold_peers(session, records, user.id)
         good = (
             col(records.user.is_active),
             col(records.user.is_service).is_(False),
@@ -420,15 +425,22 @@ class Users:
             )
 
     async def prove(
-        self, session: AsyncSession, id: uuid.UUID, password: str, client: Client
+        self,
+        session: AsyncSession,
+        id: uuid.UUID,
+        password: str,
+        client: Client,
+        *,
+        leaving: bool = False,
     ) -> None:
         """Hold the account's row until the transaction ends, if that is its password.
 
         InvalidInput otherwise, and then that is in the audit log; TooManyRequests after too many.
+        Who is `leaving` may be one of the last superusers, and holds the others as well.
         """
         user = await self.table(session).get(id)
         async with self._guesses.counted(user.email if user is not None else "", client):
-            if await self.manager(session).right_password(user, password):
+            if await self.manager(session).right_password(user, password, leaving=leaving):
                 return
             subject = audit.user(id)
             failed = SignInFailed(
@@ -556,8 +568,11 @@ class Users:
     async def leave(self, id: uuid.UUID, password: str, client: Client) -> None:
         """Delete one's own account, knowing the password; Conflict for the last superuser."""
         async with self._database.session() as session:
-            await self.prove(session, id, password, client)
-            user = await self._existing(session, id)
+            await self.prove(session, id, password, client, leaving=True)
+            # As of now: while the password was looked at, a superuser may have become of them.
+            user = await held_user(session, self.records, id)
+            if user is None:
+                raise NotFound(f"there is no user {id}")
             await self._delete(session, user, audit.user(id), client.address)
 
     async def _existing(self, session: AsyncSession, id: uuid.UUID) -> User:
@@ -596,19 +611,22 @@ def _fields(user_create: BaseUserCreate, safe: bool) -> dict[str, Any]:
 async def _superuser_left(
     session: AsyncSession, records: UserRecords, user: User
 ) -> AsyncIterator[None]:
-    """Conflict if what is done within leaves no active superuser.
-
-    All of them are held before: two may take each other's place at once.
-    """
+    """Conflict if what is done within leaves no active superuser."""
     matters = user.is_superuser and user.is_active
     if matters:
-        held = (col(records.user.is_superuser), col(records.user.is_active))
-        await hold_users(session, records, *held, for_deletion=True)
+        await hold_superusers(session, records)
     yield
     if matters and await _active_superusers(session, records) == 0:
         raise Conflict(
             "This is the last active superuser; make another one first.", code="last_superuser"
         )
+
+
+async def _hold_peers(session: AsyncSession, records: UserRecords, id: uuid.UUID) -> None:
+    """The superusers, if it is one: before it is held by itself, which would be out of order."""
+    found = select(records.user.is_superuser).where(col(records.user.id) == id)
+    if (await session.exec(found)).one_or_none():
+        await hold_superusers(session, records)
 
 
 async def _active_superusers(session: AsyncSession, records: UserRecords) -> int:

@@ -1,0 +1,88 @@
+"""Superusers who go at the same moment, by whatever way: one stays, and nobody waits for ever."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any
+
+import pytest
+
+from backoffice.auth import User
+from backoffice.auth.passwords import Passwords
+from backoffice.auth.sessions import Client
+from tests.auth.conftest import PASSWORD, House
+
+MANY = 6
+
+
+@pytest.fixture
+def superusers(house: House) -> list[User]:
+    return [house.user(f"root{number}@example.com", superuser=True) for number in range(MANY)]
+
+
+@pytest.fixture
+def together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever's password was found right goes on when everybody's was."""
+    real, waiting, all_are = Passwords.verified, [0], asyncio.Event()
+
+    async def verified(self: Passwords, password: str, stored: str | None) -> Any:
+        found = await real(self, password, stored)
+        waiting[0] += 1
+        if waiting[0] == MANY:
+            all_are.set()
+        await all_are.wait()
+        return found
+
+    monkeypatch.setattr(Passwords, "verified", verified)
+
+
+def outcomes(house: House, work: list[Awaitable[object]]) -> list[str]:
+    async def all_of_them() -> list[Any]:
+        return await asyncio.gather(*work, return_exceptions=True)
+
+    return sorted(getattr(each, "code", "gone") for each in house.call(all_of_them()))
+
+
+def leaving(house: House, user: User) -> Awaitable[None]:
+    return house.services.users.leave(user.id, PASSWORD, Client())
+
+
+@pytest.mark.usefixtures("together")
+def test_of_all_who_leave_at_once_one_stays(house: House, superusers: list[User]) -> None:
+    work = [leaving(house, each) for each in superusers]
+    assert outcomes(house, list(work)) == ["gone"] * (MANY - 1) + ["last_superuser"]
+    assert house.call(house.services.users.superusers()) == 1
+
+
+def test_who_becomes_the_only_one_while_leaving_stays(
+    house: House, superusers: list[User], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = house.user("ann@example.com")
+    users, real = house.services.users, Passwords.verified
+
+    async def verified(self: Passwords, password: str, stored: str | None) -> Any:
+        monkeypatch.setattr(Passwords, "verified", real)
+        await users.change(ann.id, {"is_superuser": True}, actor="test")
+        for each in superusers:
+            await users.change(each.id, {"is_superuser": False}, actor="test")
+        return True, None
+
+    monkeypatch.setattr(Passwords, "verified", verified)
+    assert outcomes(house, [leaving(house, ann)]) == ["last_superuser"]
+
+
+@pytest.mark.parametrize("turn", range(3))
+def test_leaving_and_being_sent_away_do_not_wait_for_each_other(
+    house: House, superusers: list[User], turn: int
+) -> None:
+    users = house.services.users
+    work: list[Awaitable[object]] = []
+    for number, each in enumerate(superusers):
+        way = (number + turn) % 3
+        if way == 0:
+            work.append(leaving(house, each))
+        elif way == 1:
+            work.append(users.change(each.id, {"is_active": False}, actor="test"))
+        else:
+            work.append(users.delete(each.id, actor="test"))
+    assert outcomes(house, work) == ["gone"] * (MANY - 1) + ["last_superuser"]
+    assert house.call(users.superusers()) == 1
