@@ -9,6 +9,8 @@ from backoffice.auth.role_files.documents import Document, Fault, meant
 from backoffice.auth.role_files.terms import Grants, RoleTerms, Terms
 from backoffice.auth.role_files.toml_lines import Path
 from backoffice.auth.role_records import checked_description, checked_name
+from backoffice.auth.user_files.addresses import normal_address
+from backoffice.auth.user_files.faults import Refused
 from backoffice.auth.users import normal_email
 from backoffice.core import InvalidInput
 
@@ -56,13 +58,13 @@ class _Reader:
         includes = self.texts(table.get("includes", []), (*path, "includes"), checked_name)
         holders = None
         if "holders" in table:
-            listed = self.grants(table["holders"], (*path, "holders"), "user", normal_email)
+            listed = self.grants(table["holders"], (*path, "holders"), "user", _address)
             holders = dict(listed)
         return RoleTerms(str(description), frozenset(permissions), frozenset(includes), holders)
 
     def user(self, data: Any, address: str) -> tuple[str, Grants]:
         path: Path = ("users", address)
-        normal = self.checked(normal_email, address, path) or address
+        normal = self.checked(_address, address, path) or address
         if normal != address:
             self.fault(path, f"is kept as {normal}; write it so")
         table = self.table(data, path, _USER, also={"roles": "is given by the role's `holders`"})
@@ -147,6 +149,14 @@ class _Reader:
 
     def fault(self, path: Path, message: str) -> None:
         self.faults.append(Fault(path, message))
+
+
+def _address(text: str) -> str:
+    """Of a file that names everybody there are many, of few domains."""
+    try:
+        return normal_address(text)
+    except Refused:
+        return normal_email(text)  # which says what is wrong with it
 
 
 def _kind(value: Any) -> str:
