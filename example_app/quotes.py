@@ -4,8 +4,10 @@ import random
 from typing import NamedTuple
 
 from fastapi import APIRouter
+from pydantic import BaseModel
 
 from backoffice.auth import public
+from backoffice.core import NotFound
 from backoffice.ratelimit import RateLimit
 
 router = APIRouter(prefix="/api/quote", tags=["quotes"])
@@ -15,6 +17,11 @@ class Quote(NamedTuple):
     text: str
     book: str
     author: str
+
+
+class Guess(BaseModel):
+    text: str
+    book: str
 
 
 QUOTES = [
@@ -40,3 +47,13 @@ QUOTES = [
 @public
 async def quote() -> dict[str, str]:
     return random.choice(QUOTES)._asdict()
+
+
+@router.post("", dependencies=[RateLimit("5/hour", on="failures")])
+@public
+async def guess(guess: Guess) -> dict[str, str]:
+    """Who wrote it, for who knows the book: five wrong guesses an hour, and any number of right."""
+    for each in QUOTES:
+        if (each.text, each.book) == (guess.text, guess.book):
+            return each._asdict()
+    raise NotFound("It is from another book.")

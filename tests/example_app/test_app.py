@@ -52,6 +52,14 @@ def test_a_quote_is_one_of_those_on_file(client: TestClient) -> None:
     assert client.get("/api/quote").json() in [quote._asdict() for quote in QUOTES]
 
 
+def test_wrong_guesses_alone_are_limited(client: TestClient) -> None:
+    """Who knows the books may say so as often as they like."""
+    right, wrong = QUOTES[0]._asdict(), {"text": QUOTES[0].text, "book": "Emma"}
+    assert [client.post("/api/quote", json=right).status_code for _ in range(7)] == [200] * 7
+    answers = [client.post("/api/quote", json=wrong).status_code for _ in range(6)]
+    assert answers == [404] * 5 + [429]
+
+
 def test_the_shop_is_live_and_ready(client: TestClient) -> None:
     """Both answers are 200 while the database answers, and one word to a stranger."""
     for path in ("/health/live", "/health/ready"):
