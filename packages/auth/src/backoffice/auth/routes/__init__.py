@@ -16,6 +16,7 @@ from backoffice.auth.routes import (
     sign_in,
     tickets,
     tokens,
+    users,
 )
 from backoffice.auth.routes.private import PrivateRoute
 from backoffice.core import singletons
@@ -41,6 +42,7 @@ def account_router(auth: "Auth") -> APIRouter:
         api_keys,
         tickets,
         keys,
+        users,
         roles,
         grants,
     ):

@@ -6,8 +6,10 @@ from contextlib import contextmanager
 from starlette.requests import Request
 
 from backoffice.auth import refusals
+from backoffice.auth.models import User
 from backoffice.auth.principals import Principal
-from backoffice.core import Forbidden
+from backoffice.auth.services import Services
+from backoffice.core import Forbidden, NotFound
 
 
 def check_manages(request: Request, who: Principal) -> None:
@@ -28,3 +30,12 @@ def noted(request: Request, who: Principal) -> Iterator[None]:
     except Forbidden as refusal:
         refusals.note(request, refusal, who)
         raise
+
+
+async def managed_user(found: Services, written: str) -> User:
+    """The user of that key, which may be an integer for an adopted table; NotFound if none."""
+    try:
+        id = found.records.read_id(written.lower())
+    except ValueError:
+        raise NotFound(f"there is no user {written!r}") from None
+    return await found.users.get(id)

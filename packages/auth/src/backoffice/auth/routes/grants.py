@@ -4,12 +4,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Request
 
-from backoffice.auth.models import User
 from backoffice.auth.principals import Principal
 from backoffice.auth.reach import check_permissions, check_roles, check_user
 from backoffice.auth.role_schemas import EffectiveOut, Grant, Permission, RoleHeld, RoleName
-from backoffice.auth.routes.answers import noted
-from backoffice.auth.services import Services
+from backoffice.auth.routes.answers import managed_user, noted
 from backoffice.core import NotFound
 
 if TYPE_CHECKING:
@@ -29,7 +27,7 @@ def _add_roles(router: APIRouter, auth: "Auth") -> None:
     async def roles_held(request: Request, id: str) -> list[RoleHeld]:
         """The roles that a user was given and holds now, and until when."""
         found = services.of(request)
-        held = await found.roles.held_by((await _user(found, id)).id)
+        held = await found.roles.held_by((await managed_user(found, id)).id)
         return [RoleHeld(name=name, expires_at=until) for name, until in held]
 
     @router.put("/users/{id}/roles/{name}", status_code=204)
@@ -42,7 +40,7 @@ def _add_roles(router: APIRouter, auth: "Auth") -> None:
     ) -> None:
         """Give a user a role, until then; one that they hold, they hold until then."""
         found = services.of(request)
-        user, role = await _user(found, id), await found.roles.find(name)
+        user, role = await managed_user(found, id), await found.roles.find(name)
         with noted(request, who):
             await check_user(who, found, user)
             await check_roles(who, found, [role.name])
@@ -54,7 +52,7 @@ def _add_roles(router: APIRouter, auth: "Auth") -> None:
     ) -> None:
         """Take a role from a user, at once."""
         found = services.of(request)
-        user, role = await _user(found, id), await found.roles.find(name)
+        user, role = await managed_user(found, id), await found.roles.find(name)
         with noted(request, who):
             await check_user(who, found, user)
             await check_roles(who, found, [role.name])
@@ -71,7 +69,7 @@ def _add_permissions(router: APIRouter, auth: "Auth") -> None:
     async def effective_set(request: Request, id: str) -> EffectiveOut:
         """What a user may do now, and how each permission came to them."""
         found = services.of(request)
-        user = await _user(found, id)
+        user = await managed_user(found, id)
         return EffectiveOut.of(await found.effective.of_user(user.id))
 
     @router.put("/users/{id}/permissions/{permission}", status_code=204)
@@ -84,7 +82,7 @@ def _add_permissions(router: APIRouter, auth: "Auth") -> None:
     ) -> None:
         """Give a user a permission by no role, until then."""
         found = services.of(request)
-        user = await _user(found, id)
+        user = await managed_user(found, id)
         with noted(request, who):
             await check_user(who, found, user)
             check_permissions(who, [permission])
@@ -96,18 +94,9 @@ def _add_permissions(router: APIRouter, auth: "Auth") -> None:
     ) -> None:
         """Take a permission from a user that they hold by no role, at once."""
         found = services.of(request)
-        user = await _user(found, id)
+        user = await managed_user(found, id)
         with noted(request, who):
             await check_user(who, found, user)
             check_permissions(who, [permission])
         if not await found.grants.take(user.id, permission, actor=who.name):
             raise NotFound(f"the user holds {permission} by no grant of their own")
-
-
-async def _user(found: Services, written: str) -> User:
-    """Of an adopted table the key may be an integer."""
-    try:
-        id = found.records.read_id(written.lower())
-    except ValueError:
-        raise NotFound(f"there is no user {written!r}") from None
-    return await found.users.get(id)
