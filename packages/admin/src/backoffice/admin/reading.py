@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import or_
+from sqlalchemy import or_, select
 from sqlalchemy.orm import selectinload
 from sqlalchemy.sql import Select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -128,8 +128,8 @@ class ReadableView(RuledView):
         return self.within(request, super().get_count_query(request), *_looking(request))
 
     def get_detail_query(self, request: Request) -> Select[Any]:
-        """The same for single ones."""
-        return self.within(request, super().get_detail_query(request), "view")
+        """Single ones that may be seen, also where others of them are taken away."""
+        return self.within(request, select(self.model), "view")
 
     def get_filter_registry(self) -> FilterRegistry:
         """The filters of each kind of field."""
