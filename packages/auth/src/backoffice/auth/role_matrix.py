@@ -58,8 +58,11 @@ class Matrix:
         return "  ".join((permission.ljust(width), *cells)).rstrip()
 
 
-async def matrix(services: Services, only: Collection[str] = ()) -> Matrix:
-    """Of all roles or these, and of all permissions that the app knows or a role has."""
+async def matrix(
+    services: Services, only: Collection[str] = (), resources: Collection[str] = ()
+) -> Matrix:
+    """Of all roles or these, and of all permissions that the app knows or a role has, or of those
+    of these resources."""
     found = await services.roles.all()
     if missing := set(only) - {role.name for role, _ in found}:
         raise NotFound(f"there is no role {min(missing)!r}")
@@ -68,7 +71,9 @@ async def matrix(services: Services, only: Collection[str] = ()) -> Matrix:
     known = {each.name for each in services.catalogue.all()}
     # A pattern is no permission, but for one that covers none which is known any more.
     held = {each for all_of in effective.values() for each in all_of if not _covers(each, known)}
-    permissions = sorted(known | held)
+    permissions = sorted(
+        each for each in known | held if not resources or each.partition(":")[0] in resources
+    )
     allowed: dict[tuple[str, str], How] = {}
     for role, own in chosen:
         sets: dict[How, frozenset[str]] = {

@@ -232,12 +232,15 @@ def exclude(context: typer.Context, name: Name, others: Others) -> None:
 def show_matrix(
     context: typer.Context,
     role: Annotated[list[str] | None, typer.Option(help="Only that role; repeatable.")] = None,
+    resource: Annotated[
+        list[str] | None, typer.Option(help="Only its permissions, as of books; repeatable.")
+    ] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Answer in CSV.")] = False,
 ) -> None:
     """Show which role allows which permission: x by itself, i by a role that it includes."""
 
     async def work(services: Services) -> Matrix:
-        return await matrix(services, role or ())
+        return await matrix(services, role or (), resource or ())
 
     found = within_app(context, work, reads=True)
     text = found.csv().rstrip("\n") if as_csv else found.text()
