@@ -11,6 +11,7 @@ from backoffice.core import Database, Finding
 from tests.auth.conftest import APP, Command
 
 SERVER = "postgresql://127.0.0.1:1/none"
+SQLITE = pytest.mark.parametrize("databases", ["sqlite"], indirect=True)
 Written = Callable[[str], None]
 
 
@@ -60,7 +61,7 @@ async def test_several_processes_need_one_database(url: str, count: int, level: 
     assert (found.level, f"{count} processes" in found.message) == (level, level != "ok")
 
 
-@pytest.mark.usefixtures("command")
+@SQLITE
 class TestRoutes:
     ID = "auth.unprotected-routes"
 
@@ -90,6 +91,7 @@ class TestRoutes:
         assert finding(command, self.ID).level == "ok"
 
 
+@SQLITE
 def test_what_needs_no_tables_is_said_where_there_are_none(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

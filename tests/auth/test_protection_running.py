@@ -1,6 +1,8 @@
 """A protected app at its start, and what is added to it while it runs."""
 
 import logging
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,8 +20,20 @@ from backoffice.auth import Auth, protection, public
 from backoffice.core import SetupError, problem_details
 from backoffice.core.testing import RunningApp
 from tests.auth.conftest import built
+from tests.services.process import free_port
 
 auth: Auth = Auth()
+SHOP = """
+from fastapi import FastAPI
+from backoffice.auth import Auth
+app = FastAPI(openapi_url=None)
+
+@app.get("/secret")
+async def secret() -> str:
+    return "a secret"
+
+Auth().protect(app)
+"""
 
 
 class Several(Convertor[str]):
@@ -245,3 +259,13 @@ def _bare(path: str) -> Route:
     (route,) = app.router.routes
     assert isinstance(route, Route)
     return route
+
+
+def test_a_server_ends_and_names_the_route(tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(SHOP)
+    command = [sys.executable, "-m", "uvicorn", "shop:app", "--port", str(free_port())]
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode != 0
+    assert "GET /secret (shop.secret): auth.require(...), auth.optional() or @public" in done.stderr

@@ -85,6 +85,8 @@ WHO = {
     "/admin/{resource}/edit": "admin:enter",
 }
 
+pytestmark = pytest.mark.parametrize("databases", ["sqlite"], indirect=True)
+
 Rows = dict[str, dict[str, Any]]
 
 
@@ -132,7 +134,9 @@ def test_only_those_that_say_nothing(shop: Command) -> None:
 
 
 def test_what_protect_names_as_public_is(command: Command, tmp_path: Path) -> None:
-    (tmp_path / "main.py").write_text(APP + 'auth.protect(app, public=["/files", "/own"])\n')
+    (tmp_path / "main.py").write_text(
+        APP + 'auth.protect(app, public=["/files", "/own", "/misspelt"])\n'
+    )
     rows = by_path(command("routes", "--auth")[1])
     assert rows["/files"]["who"] == "public"
     assert rows["/own"]["who"] == "public; HTTPBasic"

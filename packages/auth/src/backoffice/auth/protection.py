@@ -78,13 +78,13 @@ class Protection:
 
     def entrances(self) -> list[Entrance]:
         """Those of the app, with what is named as public."""
-        found = [self._judged(each) for each in entrances(self._app)]
-        self._check_names(found)
-        return found
+        return [self._judged(each) for each in entrances(self._app)]
 
     def check(self) -> None:
         """SetupError that names each entrance nobody has decided about."""
-        if undecided := [each for each in self.entrances() if not each.decided]:
+        found = self.entrances()
+        self._check_names(found)
+        if undecided := [each for each in found if not each.decided]:
             raise SetupError(_told(undecided))
 
     def refuses(self, scope: Scope) -> bool:
@@ -117,7 +117,7 @@ class Protection:
     def _look_again(self) -> None:
         # Before they are looked at: one that is added meanwhile is seen next.
         kept = _Kept(self._app)
-        undecided = [each for each in map(self._judged, entrances(self._app)) if not each.decided]
+        undecided = [each for each in self.entrances() if not each.decided]
         self._open = [_matcher(each) for each in undecided]
         self._kept = kept
         if undecided:
