@@ -90,6 +90,30 @@ async def test_a_slot_that_moves_is_followed_without_an_error(cluster: RedisClus
             cluster.move(slot(caller), cluster.ports[0])
 
 
+async def test_a_slot_that_is_being_moved_is_asked_for_where_each_key_is(
+    cluster: RedisCluster,
+) -> None:
+    """What is there already stays until it is moved; what is new begins on the other server."""
+    old, new = cluster.ports[:2]
+    known = caller_on(cluster, old)
+    tag = keys(known)[0].partition("{")[2].partition("}")[0]
+    others = [[f"other:{number}:{{{tag}}}"] for number in range(3)]
+    async with echo(cluster.url) as wire:
+        assert await wire.ask(keys(known), [7]) == [7, 1]
+        cluster.begin_to_move(slot(known), new)
+        try:
+            cluster.ask(new, "SCRIPT", "FLUSH")
+            for times in (1, 2):
+                asked = [wire.ask(keys(known), [7]), *(wire.ask(each, [8]) for each in others)]
+                replies = await asyncio.gather(*asked)
+                assert replies == [[7, times + 1], *[[8, times]] * 3]
+            assert cluster.ask(old, "EXISTS", keys(known)[0]) == 1
+        finally:
+            cluster.flush()
+            cluster.move(slot(known), old)
+        assert await wire.ask(keys(known), [7]) == [7, 1]
+
+
 async def test_connections_to_all_primaries_are_opened_ahead(cluster: RedisCluster) -> None:
     def received() -> list[int]:
         return [

@@ -56,6 +56,12 @@ class RedisCluster:
         for each in (port, *self.ports[:PRIMARIES]):
             self.ask(each, "CLUSTER", "SETSLOT", slot, "NODE", self.name(port))
 
+    def begin_to_move(self, slot: int, port: int) -> None:
+        """Have its primary hand it to another one, key by key; `move` ends that."""
+        holder = self.holder(slot)
+        self.ask(port, "CLUSTER", "SETSLOT", slot, "IMPORTING", self.name(holder))
+        self.ask(holder, "CLUSTER", "SETSLOT", slot, "MIGRATING", self.name(port))
+
     def flush(self) -> None:
         """Empty it."""
         for port in self.ports[:PRIMARIES]:

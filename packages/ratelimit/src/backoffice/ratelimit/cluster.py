@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
+from redis.exceptions import AskError, MovedError
 from redis.exceptions import ConnectionError as NoConnection
-from redis.exceptions import MovedError
 
 from backoffice.core import Unavailable
 from backoffice.ratelimit.breaker import Breaker, unavailable
@@ -140,7 +140,7 @@ class ClusterLines:
                 self._script,
                 self._timeout,
                 on_away=self._survey_soon,
-                on_moved=self._moved,
+                on_moved=self._elsewhere,
             )
         return self._lines[host, port]
 
@@ -153,8 +153,30 @@ class ClusterLines:
         waiting, self._waiting = self._waiting, []
         _send_again(waiting, self.send)
 
+    def _elsewhere(self, requests: Sequence[Request], error: Exception) -> None:
+        """Nothing ran there: each goes on to where its slot is, or where it is being moved to."""
+        if isinstance(error, MovedError):
+            self._moved(requests, error)
+        elif isinstance(error, AskError):
+            fail([each for each in requests if each.asking], error)
+            self._asking([each for each in requests if not each.asking], error)
+        else:
+            # Of their keys some are here, and others there already: each by itself may have one.
+            fail([each for each in requests if each.alone], error)
+            self._alone([each for each in requests if not each.alone])
+
+    def _asking(self, requests: Sequence[Request], error: AskError) -> None:
+        for each in requests:
+            each.asking = True
+        _send_again(requests, self._line(error.host, error.port).send)
+
+    def _alone(self, requests: Sequence[Request]) -> None:
+        for each in requests:
+            each.alone = True
+        _send_again(requests, self.send)
+
     def _moved(self, requests: Sequence[Request], error: MovedError) -> None:
-        """Nothing ran there: the request goes on to where the slot is now, once."""
+        """The request goes on to where the slot is now, once."""
         self._slots[error.slot_id] = self._line(error.host, error.port)
         self._survey_soon()
         fail([request for request in requests if request.redirected], error)

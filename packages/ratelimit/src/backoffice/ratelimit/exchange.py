@@ -50,6 +50,9 @@ class Request:
     #: Of a Cluster; those of one slot are one command.
     slot: int = 0
     redirected: bool = False
+    #: Sent in a command of its own, as its slot is being moved; by `asking`, to the new server.
+    alone: bool = False
+    asking: bool = False
     arrived: float = field(default_factory=monotonic)
 
 
@@ -63,7 +66,16 @@ class Parcel:
     @property
     def is_script(self) -> bool:
         """Whether each request gets an entry of the reply."""
-        return self.command[0] == "EVALSHA"
+        return self.command[0] in ("EVALSHA", "EVAL")
+
+
+def asking(request: Request, script: Script) -> list[Parcel]:
+    """The request as commands to a server that is being given its slot, and takes it if asked."""
+    sent = Parcel(request.command, [request]) if request.command else parcel([request], script)
+    if sent.is_script:
+        # To bring it along afterwards would need to ask again.
+        sent.command = ("EVAL", script.text, *sent.command[2:])
+    return [Parcel(("ASKING",), ()), sent]
 
 
 def parcel(requests: Sequence[Request], script: Script) -> Parcel:

@@ -5,7 +5,14 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from redis.exceptions import ClusterDownError, InvalidResponse, MovedError, ReadOnlyError
+from redis.exceptions import (
+    AskError,
+    ClusterDownError,
+    InvalidResponse,
+    MovedError,
+    ReadOnlyError,
+    TryAgainError,
+)
 
 from backoffice.ratelimit.breaker import Breaker, unavailable
 from backoffice.ratelimit.exchange import (
@@ -14,6 +21,7 @@ from backoffice.ratelimit.exchange import (
     Request,
     Script,
     ask,
+    asking,
     parcel,
 )
 from backoffice.ratelimit.links import Link
@@ -27,6 +35,8 @@ LONGEST_QUEUE = 20 * LARGEST_BATCH
 PATIENCE = 1.0
 #: By these replies a server says that it is not the one to ask, as after a failover.
 AWAY = (ReadOnlyError, ClusterDownError)
+#: By these, one of a Cluster says that the slot has moved, or is being moved; nothing ran.
+ELSEWHERE = (MovedError, AskError, TryAgainError)
 
 
 class Line:
@@ -43,7 +53,7 @@ class Line:
         timeout: float,
         *,
         on_away: Callable[[], None] = lambda: None,
-        on_moved: Callable[[Sequence[Request], MovedError], None] | None = None,
+        on_moved: Callable[[Sequence[Request], Exception], None] | None = None,
     ) -> None:
         self.timeout = timeout
         self.script = script
@@ -144,10 +154,14 @@ class Line:
     def parcels(self, batch: Sequence[Request]) -> list[Parcel]:
         """The batch as commands."""
         checks: dict[int, list[Request]] = {}
-        others = []
+        others: list[Parcel] = []
         for request in batch:
-            if request.command:
+            if request.asking:
+                others += asking(request, self.script)
+            elif request.command:
                 others.append(Parcel(request.command, [request]))
+            elif request.alone:
+                others.append(parcel([request], self.script))
             else:
                 checks.setdefault(request.slot, []).append(request)
         return [parcel(some, self.script) for some in checks.values()] + others
@@ -158,12 +172,12 @@ class Line:
         for each, reply in zip(parcels, replies, strict=True):
             if _is_away(reply):
                 away = reply
-            elif isinstance(reply, MovedError) and self._on_moved is not None:
+            elif isinstance(reply, ELSEWHERE) and self._on_moved is not None:
                 self._on_moved(each.requests, reply)
             elif isinstance(reply, Exception):
                 self.breaker.refused(reply)
                 fail(each.requests, reply)
-            else:
+            elif each.requests:  # none waits for the reply to ASKING
                 self._hand_over(each, reply)
         if away is not None:
             raise away
