@@ -4,19 +4,21 @@ from importlib.metadata import entry_points
 
 import pytest
 import redis
+from fastapi import FastAPI
 
 from backoffice.core import Finding, Run
 from backoffice.core.checks import ENTRY_POINTS, Check
+from backoffice.ratelimit import RateLimit
 from tests.ratelimit.fallible_redis import FallibleRedis
 
 pytestmark = pytest.mark.anyio
 
 
-async def findings() -> list[Finding]:
+async def findings(app: FastAPI | None = None) -> list[Finding]:
     """What the check of this package finds."""
     (entry,) = entry_points(group=ENTRY_POINTS, name="ratelimit")
     check: Check = entry.load()
-    async with Run() as run:
+    async with Run(app) as run:
         return [each async for each in check(run)]
 
 
@@ -90,6 +92,31 @@ async def test_a_redis_that_drops_counters_is_a_warning(
     assert (well.level, found.level) == ("ok", "warning")
     assert policy in found.message
     assert "volatile-ttl" in found.fix
+
+
+@pytest.mark.parametrize(
+    ("written", "kept", "levels"),
+    [
+        ("500/day", {}, ["ok", "warning"]),
+        ("500/day", {"appendonly": "yes"}, ["ok"]),
+        ("500/day", {"save": "3600 1"}, ["ok"]),
+        ("500/hour", {}, ["ok"]),
+    ],
+)
+async def test_a_redis_that_keeps_nothing_is_a_warning_where_limits_are_long(
+    fallible_redis: FallibleRedis, written: str, kept: dict[str, str], levels: list[str]
+) -> None:
+    with redis.Redis.from_url(fallible_redis.url) as client:
+        for name, value in kept.items():
+            client.config_set(name, value)
+    app = FastAPI(dependencies=[RateLimit("5/minute", written, name="day")])
+
+    @app.get("/")
+    async def read() -> None: ...
+
+    found = await findings(app)
+    assert [each.level for each in found] == levels
+    assert all("day" in each.message for each in found[1:])
 
 
 async def test_a_redis_that_does_not_tell_is_taken_as_it_is(

@@ -4,10 +4,16 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from backoffice.core import BackofficeError, Finding, Run, settings
-from backoffice.ratelimit import limiter, ratelimit_settings
+from backoffice.ratelimit import limiter, limits, ratelimit_settings
+from backoffice.ratelimit.limits import PERIODS
+from backoffice.ratelimit.policies import Policy
+from backoffice.ratelimit.survey import survey
 from backoffice.ratelimit.workers import workers
 
-COUNTING, REDIS, EVICTION = "ratelimit.counting", "ratelimit.redis", "ratelimit.eviction"
+COUNTING, REDIS = "ratelimit.counting", "ratelimit.redis"
+EVICTION, PERSISTENCE = "ratelimit.eviction", "ratelimit.persistence"
+#: Policies that a finding names.
+NAMED = 3
 #: Those under which a full Redis refuses to write, or ends first what ends soon in any case.
 KEEPING = ("noeviction", "volatile-ttl")
 #: Seconds; who asks a doctor has more time than a request.
@@ -22,8 +28,9 @@ async def ratelimit_checks(run: Run) -> AsyncIterator[Finding]:
         return
     found = await _in_redis(run)
     yield found
-    if found.level == "ok" and (evicting := await _evicting(url.get_secret_value())):
-        yield evicting
+    if found.level == "ok":
+        async for each in _staying(run, url.get_secret_value()):
+            yield each
 
 
 def _in_process(count: int) -> Finding:
@@ -53,35 +60,52 @@ async def _in_redis(run: Run) -> Finding:
     return Finding(REDIS, "ok", "counted in Redis, which answers")
 
 
-async def _evicting(url: str) -> Finding | None:
-    """A Redis that drops keys when it is full forgets who has spent what."""
-    policy = await _policy(url)
-    if policy is None or policy in KEEPING:
-        return None
-    return Finding(
-        EVICTION,
-        "warning",
-        f"Redis drops counters when its memory is full (maxmemory-policy {policy}): whoever fills "
-        "it is no longer limited",
-        "set maxmemory-policy to volatile-ttl or noeviction, or give limits a Redis of their own",
-    )
+async def _staying(run: Run, url: str) -> AsyncIterator[Finding]:
+    """Whether Redis forgets who has spent what: some hosted ones do not tell."""
+    told = await _told(url)
+    policy = told.get("maxmemory_policy", KEEPING[0])
+    if policy not in KEEPING:
+        yield Finding(
+            EVICTION,
+            "warning",
+            f"Redis drops counters when its memory is full (maxmemory-policy {policy}): whoever "
+            "fills it is no longer limited",
+            "set maxmemory-policy to volatile-ttl or noeviction, or give limits a Redis of their "
+            "own",
+        )
+    if told.get("aof_enabled") == "0" and told.get("save") == "":
+        long = [each.name for each in await survey(run) if _is_long(each)]
+        if long:
+            yield Finding(
+                PERSISTENCE,
+                "warning",
+                f"Redis keeps nothing over a restart, after which {', '.join(long[:NAMED])} begin "
+                "anew for everybody",
+                "set appendonly yes, or live with it: a restart lets each caller have a day's more",
+            )
 
 
-async def _policy(url: str) -> str | None:
-    """The server's maxmemory-policy; None where it does not tell, as some hosted ones."""
+def _is_long(policy: Policy) -> bool:
+    return any(limits(each)[0].period >= PERIODS["day"] for each in policy.written)
+
+
+async def _told(url: str) -> dict[str, str]:
+    """What the server says of itself, as far as it does."""
     from redis.exceptions import RedisError
 
     from backoffice.ratelimit.overrides import DIGEST, SCRIPT
     from backoffice.ratelimit.wire import Wire
 
-    wire = Wire(url, SCRIPT, DIGEST, timeout=PATIENCE)
+    wire, found = Wire(url, SCRIPT, DIGEST, timeout=PATIENCE), dict[str, str]()
     try:
-        # INFO is permitted in more places than CONFIG GET.
-        told: Any = await wire.command("INFO", "memory", key=EVICTION)
+        # INFO is permitted in more places than CONFIG GET, which alone tells of snapshots.
+        told: Any = await wire.command("INFO", key=REDIS)
+        lines = bytes(told).decode("utf-8", "replace").splitlines()
+        found |= dict(each.partition(":")[::2] for each in lines)
+        name, value = await wire.command("CONFIG", "GET", "save", key=REDIS)
+        found[bytes(name).decode()] = bytes(value).decode()
     except (BackofficeError, RedisError):
-        return None
+        return found
     finally:
         await wire.close()
-    lines = bytes(told).decode("utf-8", "replace").splitlines()
-    fields = dict(each.partition(":")[::2] for each in lines)
-    return fields.get("maxmemory_policy")
+    return found
