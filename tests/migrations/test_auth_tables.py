@@ -2,10 +2,12 @@
 
 import uuid
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, MetaData, NullPool, create_engine, inspect, text
 from sqlmodel import SQLModel
@@ -92,3 +94,32 @@ def test_tables_that_the_apps_own_create_all_made_are_taken_over(
     upgrade(database_url)
     assert not any(standing.pending for standing in status(database_url))
     assert connection.execute(text("SELECT name FROM backoffice_role")).scalar() == "kept"
+
+
+def test_grants_are_kept_and_those_for_a_while_never_become_endless(
+    database_url: str, connection: Connection
+) -> None:
+    upgrade(database_url)
+    revision = import_module("backoffice.auth.migrations.versions.auth_0005_grants")
+    ids = {name: uuid.uuid4().hex for name in ("user", "kept", "other")}
+    held = "SELECT role_id, scope, expires_at FROM backoffice_user_role"
+    with Operations.context(MigrationContext.configure(connection)):
+        revision.downgrade()
+        columns = inspect(connection).get_columns("backoffice_user_role")
+        assert [each["name"] for each in columns] == ["user_id", "role_id"]
+        for statement in (
+            "INSERT INTO backoffice_user (id, email, hashed_password, is_active, is_superuser, "
+            "is_verified, created_at, password_changed_at) VALUES (:user, 'a@example.com', '!', "
+            "true, false, true, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP)",
+            "INSERT INTO backoffice_role (id, name, description) VALUES (:kept, 'kept', '')",
+            "INSERT INTO backoffice_role (id, name, description) VALUES (:other, 'other', '')",
+            "INSERT INTO backoffice_user_role (user_id, role_id) VALUES (:user, :kept)",
+        ):
+            connection.execute(text(statement), ids)
+        revision.upgrade()
+        [row] = connection.execute(text(held)).all()
+        assert (str(row[0]).replace("-", ""), *row[1:]) == (ids["kept"], "", None)
+        brief = "INSERT INTO backoffice_user_role (user_id, role_id, expires_at) VALUES "
+        connection.execute(text(f"{brief}(:user, :other, CURRENT_TIMESTAMP)"), ids)
+        revision.downgrade()
+    assert connection.execute(text("SELECT count(*) FROM backoffice_user_role")).scalar() == 1

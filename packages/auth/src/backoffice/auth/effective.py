@@ -149,17 +149,16 @@ class Effective:
 
     async def unknown(self, limit: int = 20) -> list[str]:
         """Permissions in roles and grants that the app knows no more, in order."""
-        known = {each.name for each in self._catalogue.all()}
+        names = [each.name for each in self._catalogue.all()]
+        known = {EVERYTHING, *names, *(f"{each.partition(':')[0]}:*" for each in names)}
         if not self._catalogue.complete or len(known) > _NAMED_AT_ONCE:
             return []
-        held = sqlalchemy.union(
-            sqlalchemy.select(col(RolePermission.permission).label("permission")),
-            sqlalchemy.select(col(UserPermission.permission)),
-        ).subquery()
-        name = held.c.permission
-        query = sqlalchemy.select(name).where(name.not_in(known), name != EVERYTHING)
-        found = [row[0] for row in await self._database.read(query.order_by(name))]
-        return [each for each in found if not self._catalogue.knows(each)][:limit]
+        of_roles, of_users = (
+            sqlalchemy.select(col(kind.permission)).where(col(kind.permission).not_in(known))
+            for kind in (RolePermission, UserPermission)
+        )
+        query = sqlalchemy.union(of_roles, of_users).order_by("permission").limit(limit)
+        return [row[0] for row in await self._database.read(query)]
 
     # Any: as the rows of `with_holdings`.
     def _query(self, ids: Collection[uuid.UUID]) -> Any:
