@@ -12,7 +12,7 @@ from backoffice.auth.events import RoleGranted
 from backoffice.auth.models import RolePermission, UserRole
 from backoffice.auth.role_files import applying, writing
 from backoffice.auth.role_files.applying import Plan
-from backoffice.auth.role_files.differences import Change, Extended, Granted
+from backoffice.auth.role_files.changes import Change, Extended, Granted
 from backoffice.auth.role_files.documents import document
 from backoffice.core import Conflict, Forbidden, InvalidInput
 from tests.auth.conftest import House

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from backoffice.auth.role_files import presentation
-from backoffice.auth.role_files.differences import (
+from backoffice.auth.role_files.changes import (
     Allowed,
     Change,
     Created,
@@ -22,9 +22,8 @@ from backoffice.auth.role_files.differences import (
     Prolonged,
     Revoked,
     Taken,
-    difference,
-    faults,
 )
+from backoffice.auth.role_files.differences import difference, faults
 from backoffice.auth.role_files.terms import Grants, RoleTerms, Terms
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)

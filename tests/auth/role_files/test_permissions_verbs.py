@@ -133,7 +133,7 @@ def test_a_key_is_kept_to_its_scopes_and_to_its_time(explain: Explain, command: 
         ("ann@example.com", "nonsense", 2),
         ("nobody@example.com", "books:read", 4),
         ("00000000-0000-4000-8000-000000000000", "books:read", 4),
-        ("nonsense", "books:read", 2),
+        ("nonsense", "books:read", 4),
     ],
 )
 def test_what_there_is_not_is_refused(

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from backoffice.auth.commands.accounts import within_app
+from backoffice.auth.commands.people import Whom, account
 from backoffice.auth.effective import Path
 from backoffice.auth.explanations import Explanation, explained, key_of
 from backoffice.auth.models import User
@@ -54,7 +55,7 @@ def who_can(
 @permissions.command("explain")
 def explain(
     context: typer.Context,
-    user: Annotated[str, typer.Argument(help="The account's address or id.")],
+    user: Whom,
     permission: Permission,
     key: Annotated[
         str | None, typer.Option(metavar="PREFIX", help="By that API key of the account.")
@@ -63,14 +64,14 @@ def explain(
     """Say by what somebody may do it, or why they may not; exit code 1 if they may not."""
 
     async def work(services: Services) -> tuple[User, Explanation]:
-        found = await _account(services, user)
+        found = await account(services, user)
         used = None if key is None else await key_of(services, found, key)
         return found, await explained(services, found, permission, used)
 
-    account, found = within_app(context, work, reads=True)
+    who, found = within_app(context, work, reads=True)
     answer = {
-        "id": str(account.id),
-        "email": account.email,
+        "id": str(who.id),
+        "email": who.email,
         "permission": permission,
         "key": key,
         "allowed": found.allowed,
@@ -78,7 +79,7 @@ def explain(
         "reasons": [asdict(each) for each in found.reasons],
         "nearest": found.nearest,
     }
-    Command.of(context).give(answer, "\n".join(_lines(account, permission, found)))
+    Command.of(context).give(answer, "\n".join(_lines(who, permission, found)))
     if not found.allowed:
         raise typer.Exit(REFUSED)
 
@@ -94,18 +95,9 @@ async def _holder(services: Services, user: User, permission: str) -> dict[str, 
     }
 
 
-async def _account(services: Services, written: str) -> User:
-    if "@" not in written:
-        try:
-            return await services.users.get(services.records.read_id(written.lower()))
-        except ValueError:
-            pass  # and what no address is either, is told below
-    return await services.users.find(written)
-
-
-def _lines(account: User, permission: str, found: Explanation) -> list[str]:
+def _lines(who: User, permission: str, found: Explanation) -> list[str]:
     may = "yes" if found.allowed else "no"
-    head = f"{may}: {account.email} may {'' if found.allowed else 'not '}{permission}"
+    head = f"{may}: {who.email} may {'' if found.allowed else 'not '}{permission}"
     ways = [f"  by {told(each)}" for each in found.ways]
     reasons = [f"  {each.message}" for each in found.reasons]
     return [head, *([] if found.allowed else reasons), *ways]

@@ -9,21 +9,21 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backoffice.auth import role_records
 from backoffice.auth.administrators import changing_roles
 from backoffice.auth.commands.accounts import operator, within_app
+from backoffice.auth.commands.people import account, moment
 from backoffice.auth.commands.role_files import role_files
+from backoffice.auth.commands.role_views import Name, role_views, shown
 from backoffice.auth.models import Role
 from backoffice.auth.permissions import grants
 from backoffice.auth.role_files.presentation import counted
 from backoffice.auth.role_files.standing import holder_counts
-from backoffice.auth.role_matrix import Matrix, matrix
 from backoffice.auth.services import Services
 from backoffice.core import NotFound
 from backoffice.core.command import Command, rehearsed, span_of
-from backoffice.core.tables import cell
 
 roles = typer.Typer(help="Roles: named sets of permissions.", no_args_is_help=True)
 roles.add_typer(role_files)
+roles.add_typer(role_views)
 
-Name = Annotated[str, typer.Argument(help="The role's name.")]
 Permissions = Annotated[list[str], typer.Argument(help="Such as books:read or 'books:*'.")]
 Others = Annotated[list[str], typer.Argument(help="The names of the other roles.")]
 Allow = Annotated[list[str] | None, typer.Option(help="A permission; repeatable.")]
@@ -53,9 +53,9 @@ def create(
                 description=description,
                 actor=operator(),
             )
-            shown = await _shown(session, role)
+            answer = await shown(session, role)
             await session.commit()
-        return shown
+        return answer
 
     answer = within_app(context, work)
     Command.of(context).give(answer, f"{answer['id']}  {answer['name']}")
@@ -87,55 +87,14 @@ def ensure(
                 includes=included.union(include or ()),
                 actor=operator(),
             )
-            shown = await _shown(session, role)
-        return shown | {"created": created, "changed": created or bool(changes)}
+            answer = await shown(session, role)
+        return answer | {"created": created, "changed": created or bool(changes)}
 
     answer = within_app(context, work)
     command = Command.of(context)
     told = "made" if answer["created"] else "changed" if answer["changed"] else "so already"
     command.give(answer, f"{name} is {told}")
     command.end(answer["changed"])
-
-
-@roles.command("show")
-def show(context: typer.Context, name: Name) -> None:
-    """Show a role: what it has by itself and in all, and how many hold it."""
-
-    async def work(services: Services) -> dict[str, Any]:
-        async with services.database.session() as session:
-            role = await role_records.named(session, name)
-            included = await role_records.inclusions_by_role(session)
-            names = {each.id: each.name for each, _ in await services.roles.all()}
-            counts = await holder_counts(session, [name], services.clock.now())
-            shown = await _shown(session, role)
-        allows = (await services.effective.of_roles([role.id]))[role.id]
-        return shown | {
-            "allows": sorted(allows),
-            "included_by": sorted(
-                names[id] for id, each in included.items() if name in each and id in names
-            ),
-            "held_by": counts.get(name, 0),
-        }
-
-    answer = within_app(context, work, reads=True)
-    width = max(map(len, answer))
-    lines = (f"{key.ljust(width)}  {cell(value)}".rstrip() for key, value in answer.items())
-    Command.of(context).give(answer, "\n".join(lines))
-
-
-@roles.command("list")
-def list_roles(context: typer.Context) -> None:
-    """List roles with the permissions and the roles that each has by itself."""
-
-    async def work(services: Services) -> list[dict[str, Any]]:
-        included = await services.roles.inclusions()
-        return [
-            _row(role, permissions, included.get(role.id, []))
-            for role, permissions in await services.roles.all()
-        ]
-
-    columns = ("name", "description", "permissions", "includes")
-    Command.of(context).give_rows(within_app(context, work, reads=True), columns)
 
 
 @roles.command("delete")
@@ -228,25 +187,6 @@ def exclude(context: typer.Context, name: Name, others: Others) -> None:
     _give(context, {"name": name, "removed": gone, "changed": bool(gone)}, told)
 
 
-@roles.command("matrix")
-def show_matrix(
-    context: typer.Context,
-    role: Annotated[list[str] | None, typer.Option(help="Only that role; repeatable.")] = None,
-    resource: Annotated[
-        list[str] | None, typer.Option(help="Only its permissions, as of books; repeatable.")
-    ] = None,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Answer in CSV.")] = False,
-) -> None:
-    """Show which role allows which permission: x by itself, i by a role that it includes."""
-
-    async def work(services: Services) -> Matrix:
-        return await matrix(services, role or (), resource or ())
-
-    found = within_app(context, work, reads=True)
-    text = found.csv().rstrip("\n") if as_csv else found.text()
-    Command.of(context).give(found.data(), text)
-
-
 @roles.command("grant")
 @rehearsed
 def grant(
@@ -258,33 +198,17 @@ def grant(
     """Give a role to an account."""
     # No role's name has an @ in it, so that the two cannot be mistaken for each other.
     holder, role = (name, email) if "@" in name else (email, name)
-    give_role(context, holder, role, expires)
-
-
-def give_role(context: typer.Context, email: str, name: str, expires: str | None = None) -> None:
-    """Give a role to an account, for a while or for good, and say whether that was new."""
     span = None if expires is None else span_of(expires)
 
-    async def work(services: Services) -> bool:
-        user = await services.users.find(email)
+    async def work(services: Services) -> dict[str, Any]:
+        user = await account(services, holder)
         until = None if span is None else services.clock.now() + span
-        return await services.roles.grant(user.id, name, until, actor=operator())
+        changed = await services.roles.grant(user.id, role, until, actor=operator())
+        return {"role": role, "email": user.email, "changed": changed, "expires_at": moment(until)}
 
-    changed = within_app(context, work)
-    text = f"{email} holds {name}" if changed else f"{email} held {name} already"
-    _give(context, {"role": name, "email": email, "changed": changed}, text)
-
-
-def take_role(context: typer.Context, email: str, name: str) -> None:
-    """Take a role from an account, and say whether it was there."""
-
-    async def work(services: Services) -> bool:
-        user = await services.users.find(email)
-        return await services.roles.revoke(user.id, name, actor=operator())
-
-    changed = within_app(context, work)
-    text = f"{email} holds {name} no more" if changed else f"{email} did not hold {name}"
-    _give(context, {"role": name, "email": email, "changed": changed}, text)
+    answer = within_app(context, work)
+    told = "holds" if answer["changed"] else "held"
+    _give(context, answer, f"{holder} {told} {role}{'' if answer['changed'] else ' already'}")
 
 
 def _give(context: typer.Context, answer: dict[str, Any], text: str) -> None:
@@ -300,22 +224,7 @@ async def _found_or_made(services: Services, session: AsyncSession, name: str) -
         return await services.roles.create_in(session, name, actor=operator()), True
 
 
-async def _shown(session: AsyncSession, role: Role) -> dict[str, Any]:
-    permissions = sorted(await role_records.permissions(session, role.id))
-    return _row(role, permissions, sorted(await role_records.included(session, role.id)))
-
-
 async def _allowed(session: AsyncSession, role: Role) -> frozenset[str]:
     reached = await role_records.reached(session, role.id)
     held = await role_records.permissions_by_role(session)
     return frozenset(each for id in reached for each in held.get(id, ()))
-
-
-def _row(role: Role, permissions: list[str], includes: list[str]) -> dict[str, Any]:
-    return {
-        "id": str(role.id),
-        "name": role.name,
-        "description": role.description,
-        "permissions": permissions,
-        "includes": includes,
-    }

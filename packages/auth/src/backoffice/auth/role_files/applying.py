@@ -10,22 +10,21 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backoffice.auth import role_records
 from backoffice.auth.administrators import changing_roles
 from backoffice.auth.role_files import differences
-from backoffice.auth.role_files.differences import (
+from backoffice.auth.role_files.changes import (
     Allowed,
     Change,
     Created,
     Deleted,
     Denied,
     Described,
-    Difference,
     Excluded,
     Given,
     Granted,
     Included,
     Revoked,
     Taken,
-    difference,
 )
+from backoffice.auth.role_files.differences import Difference, difference
 from backoffice.auth.role_files.documents import Document, Fault
 from backoffice.auth.role_files.reading import terms
 from backoffice.auth.role_files.standing import (

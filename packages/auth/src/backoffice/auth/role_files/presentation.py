@@ -3,14 +3,8 @@
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from backoffice.auth.role_files.differences import (
-    Change,
-    Created,
-    Deleted,
-    Described,
-    Difference,
-    Sign,
-)
+from backoffice.auth.role_files.changes import Change, Created, Deleted, Described, Sign
+from backoffice.auth.role_files.differences import Difference
 
 NOTHING = "no difference"
 
