@@ -113,7 +113,10 @@ class TestWhatAnswersWithoutAsking:
         app.frontend("/web", directory=tmp_path)
         router.frontend("/", directory=tmp_path)
         app.include_router(router, prefix="/shop")
-        assert undecided(app) == {"GET,HEAD /web/{path:path}", "GET,HEAD /shop/{path:path}"}
+        app.mount("/sub", router)
+        assert undecided(app) == {
+            f"GET,HEAD {each}/{{path:path}}" for each in ("/web", "/shop", "/sub")
+        }
 
     def test_what_answers_where_no_route_does(self) -> None:
         app = bare()

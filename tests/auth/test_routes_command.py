@@ -135,11 +135,12 @@ def test_only_those_that_say_nothing(shop: Command) -> None:
 
 def test_what_protect_names_as_public_is(command: Command, tmp_path: Path) -> None:
     (tmp_path / "main.py").write_text(
-        APP + 'auth.protect(app, public=["/files", "/own", "/misspelt"])\n'
+        APP + 'auth.protect(app, public=["/files", "/own", "/signed-in", "/no"])\n'
     )
     rows = by_path(command("routes", "--auth")[1])
     assert rows["/files"]["who"] == "public"
     assert rows["/own"]["who"] == "public; HTTPBasic"
+    assert rows["/signed-in"]["who"] == "anyone signed in"
     assert rows["/unprotected"]["who"] == "unprotected"
 
 

@@ -5,7 +5,6 @@ a guard that stands at the app lets strangers through to what is marked so. `adm
 something does by itself, such as a dependency that asks for a permission: it changes nothing.
 """
 
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -77,6 +76,4 @@ def _mark(marked: object, name: str, value: object) -> None:
 
 
 def _found(marked: object, name: str) -> Any:
-    # A bound method has no attributes of its own; its function has.
-    own = marked.__func__ if inspect.ismethod(marked) else marked
-    return getattr(own, "__dict__", {}).get(name)
+    return getattr(marked, "__dict__", {}).get(name)
