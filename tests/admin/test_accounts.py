@@ -289,12 +289,12 @@ def test_a_role_is_created_changed_and_deleted_by_the_services(root: House) -> N
     form = {
         "name": "seller",
         "description": "Sells",
-        "permissions": "books:view\r\n\r\norders:*\r\n",
+        "permissions": "books:view\r\n\r\nauthors:*\r\n",
     }
     assert root.send("/roles/add", form).status_code == 303
     seller = role(root, "seller")
     page = root.open(f"/roles/edit?pk={seller.id}").text
-    assert fields_of(page)["permissions"] == "books:view\r\norders:*"
+    assert fields_of(page)["permissions"] == "authors:*\r\nbooks:view"
     before = told(root)
     assert root.send(f"/roles/edit?pk={seller.id}", fields_of(page)).status_code == 303
     assert told(root) == before

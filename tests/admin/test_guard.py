@@ -59,7 +59,7 @@ def test_no_address_answers_somebody_who_may_not_enter(house: House) -> None:
 
 def test_no_page_of_a_view_answers_somebody_without_its_permission(house: House) -> None:
     """May enter, and nothing else: the home page is empty, each view is refused."""
-    house.signed_in("nothing:at-all")
+    house.signed_in()
     token = house.token()
     for path in paths(house):
         resource = path.split("/")[1]
