@@ -20,6 +20,7 @@ from fastapi import FastAPI
 from sqlalchemy.exc import DBAPIError
 
 from backoffice.core import completion, streams
+from backoffice.core.arguments import hoisted as hoisted
 from backoffice.core.database import database
 from backoffice.core.discovery import find_app
 from backoffice.core.errors import BackofficeError, InvalidInput
@@ -35,8 +36,6 @@ OWN_VERBS = ("doctor", "completion")
 REFUSED, CHANGES_PENDING = 1, 3
 #: As of a process that SIGINT has ended: 128 and its number.
 INTERRUPTED = 130
-#: The command's own options that take no value.
-FLAGS = {"--json", "--yes", "-y", "--dry-run", "--quiet", "-q", "--no-color"}
 EVERYWHERE = "Anywhere: --app, --json, --yes, --dry-run, --quiet, --no-color; `backoffice --help`."
 _REHEARSED = "__backoffice_rehearsed__"
 
@@ -215,23 +214,6 @@ def _tell_everywhere(group: typer.Typer) -> None:
             _tell_everywhere(part.typer_instance)
 
 
-def hoisted(arguments: Sequence[str]) -> list[str]:
-    """The same arguments with the command's own options in front, wherever they were written."""
-    front: list[str] = []
-    rest: list[str] = []
-    pending = iter(arguments)
-    for each in pending:
-        if each == "--":
-            rest += [each, *pending]
-        elif each in FLAGS or each.startswith("--app="):
-            front.append(each)
-        elif each == "--app":
-            front += [each, *[value for value in [next(pending, None)] if value is not None]]
-        else:
-            rest.append(each)
-    return front + rest
-
-
 def _version(shown: bool) -> None:
     if shown:
         typer.echo(f"backoffice {version('fastapi-backoffice-core')}")
@@ -274,7 +256,13 @@ def main() -> None:
     try:
         if completion.asked():
             application(completion.words(hoisted), load=False)(prog_name="backoffice")
-        application(arguments)(args=arguments, prog_name="backoffice")
+        app = application(arguments)
+        # Gives what `typer.Exit` was raised with; what was typed wrongly is raised.
+        sys.exit(app(args=arguments, prog_name="backoffice", standalone_mode=False))
+    except typer.TyperException as error:
+        _tell_usage(arguments, error)
+    except typer.Abort:
+        sys.exit(REFUSED)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except BackofficeError as error:
@@ -285,6 +273,15 @@ def main() -> None:
         told = "" if isinstance(error, DBAPIError) else f": {error}"
         masked = Redacted(*settings_secrets()).redacted(told)
         _refuse(arguments, "unexpected", f"{type(error).__name__}{masked}", REFUSED)
+
+
+def _tell_usage(arguments: list[str], error: typer.TyperException) -> None:
+    """As typer does, with the usage, unless a program reads it."""
+    show = getattr(error, "show", None)
+    if "--json" not in arguments and show is not None:
+        show()
+        sys.exit(error.exit_code)
+    _refuse(arguments, InvalidInput.code, error.format_message(), error.exit_code)
 
 
 def _refuse(arguments: list[str], code: str, message: str, exit_code: int) -> None:

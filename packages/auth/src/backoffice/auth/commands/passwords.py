@@ -3,6 +3,7 @@
 import os
 import secrets
 import sys
+from getpass import getpass
 from pathlib import Path
 from typing import Annotated
 
@@ -57,5 +58,8 @@ def _prompted() -> str:
             "there is no terminal to ask at; give --password-stdin, --password-file, "
             f"--generate or {VARIABLE}"
         )
-    password: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
-    return password
+    # Not typer's own prompt, which ends with 1 at Ctrl-C, as if the password was refused.
+    password = getpass("Password: ", stream=sys.stderr)
+    if getpass("Repeat it: ", stream=sys.stderr) != password:
+        raise InvalidInput("the two are not the same; try again")
+    return _line(password, "what was typed")

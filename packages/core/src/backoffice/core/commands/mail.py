@@ -69,10 +69,12 @@ def retry(
 
 
 @mail.command("test")
+@rehearsed
 def test(
     context: typer.Context, address: Annotated[str, typer.Argument(help="Where to send it.")]
 ) -> None:
     """Send a message at once, past the outbox, to see whether mail gets through."""
+    command = Command.of(context)
 
     async def work(run: Run) -> str:
         name = site((await run.open(mail_settings)).sender)
@@ -81,15 +83,16 @@ def test(
             subject=f"A test of {name}",
             text=f"{name} can send mail: this message was asked for by `backoffice mail test`.\n",
         )
+        sender = await run.open(mailer)
         try:
-            await (await run.open(mailer)).send(message)
+            if not command.dry_run:
+                await sender.send(message)
         except MailUnavailable as error:
             raise Unavailable(error.reason, code=error.code) from None
         return message.id
 
-    command = Command.of(context)
     id = command.run(work)
-    command.give({"id": id, "sent": True}, f"{id} was handed over")
+    command.give({"id": id, "sent": not command.dry_run}, f"{id} was handed over")
 
 
 @mail.command("preview")
