@@ -121,7 +121,7 @@ class Base(DeclarativeBase): ...
 
 class Animal(Base):
     __tablename__ = "policy_animal"
-    __mapper_args__: Any = {"polymorphic_on": "kind", "polymorphic_identity": "animal"}
+    __mapper_args__ = {"polymorphic_on": "kind"}  # noqa: RUF012
 
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str]
@@ -130,7 +130,7 @@ class Animal(Base):
 
 class Dog(Animal):
     __tablename__ = "policy_dog"
-    __mapper_args__: Any = {"polymorphic_identity": "dog"}
+    __mapper_args__ = {"polymorphic_identity": "dog"}  # noqa: RUF012
 
     id: Mapped[int] = mapped_column(ForeignKey(Animal.id), primary_key=True)
 
@@ -155,6 +155,21 @@ async def test_what_inherits_is_told_by_the_columns_that_it_inherits() -> None:
     rule: Policy[Any] = Policy(Animal, ("view",), lambda who, animal: animal.tame.is_(True))
     dogs = [Dog(id=1, tame=True), Dog(id=2, tame=False)]
     assert await Policies([rule]).among(ANYBODY, "view", dogs) == [True, False]
+
+
+class _Odd(Base):
+    __tablename__ = "policy_odd"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+
+
+def test_a_class_whose_name_makes_no_resource_is_asked_for_by_another() -> None:
+    auth = Auth(policies=[policy(_Odd, "view")(lambda who, odd: odd.id == 1)])
+    who = replace(ANYBODY, permissions=frozenset({"odds:view"}))
+    assert "id =" in condition(auth.filter(who, _Odd, "odds:view"))
+    assert list(auth.policies.permissions()) == []
+    with pytest.raises(SetupError, match="not a permission"):
+        auth.filter(who, _Odd, "view")
 
 
 @pytest.mark.parametrize("actions", [(), ("*",), ("papers:change",), ("Change",)])

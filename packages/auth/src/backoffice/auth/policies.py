@@ -9,6 +9,7 @@ passes every policy.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any, Generic, TypeVar
 
@@ -29,6 +30,8 @@ Model = TypeVar("Model")
 #: Who asks, and the model: the condition under which they may, or simply whether they may.
 Rule = Callable[[Principal[Any], type[Model]], ColumnElement[bool] | bool]
 
+#: The name of a resource, where an action alone is looked at.
+_ANY = "any"
 #: Looking is `view` in the admin and mostly `read` in an API: a policy for one holds for both.
 LOOKING = ("view", "read")
 
@@ -127,9 +130,11 @@ class Policies:
         return None
 
     def permissions(self) -> Iterator[str]:
-        """The permissions that these policies narrow."""
+        """The permissions that these policies narrow, by the names of their models."""
         for each in self:
-            yield from (f"{resource_of(each.model)}:{action}" for action in each.actions)
+            for action in each.actions:
+                with suppress(SetupError):
+                    yield permission_of(each.model, action)[0]
 
     def clause(self, who: Principal[Any], model: type[Any], action: str) -> ColumnElement[bool]:
         """The condition on rows that somebody with the permission may act on."""
@@ -209,7 +214,7 @@ def _checked(model: type[Any], actions: tuple[str, ...]) -> tuple[str, ...]:
     for each in actions:
         if ":" in each or each == EVERYTHING:
             raise SetupError(f"{each!r} is no action; name it as in 'change' of books:change")
-        permission_of(model, each)
+        permission_of(model, f"{_ANY}:{each}")
     return tuple(dict.fromkeys(actions))
 
 
