@@ -32,6 +32,9 @@ permissions = ["books:read"]
 """
 
 
+SQLITE = pytest.mark.parametrize("databases", ["sqlite"], indirect=True)
+
+
 @pytest.fixture
 def staffed(house: House) -> House:
     """With Ann, Bob, and Root who may do everything."""
@@ -97,6 +100,7 @@ def test_what_was_taken_is_gone_on_the_next_request(staffed: House) -> None:
     assert staffed.get("/books", token).status_code == 403
 
 
+@SQLITE
 def test_roles_that_are_not_in_the_file_go_by_prune_alone(staffed: House) -> None:
     apply(staffed, FILE)
     assert apply(staffed, "[roles.reader]").difference.unnamed == ("editor",)
@@ -157,6 +161,7 @@ def test_two_who_apply_a_file_at_once_do_it_once(staffed: House) -> None:
     assert plan(staffed, FILE) == []
 
 
+@SQLITE
 @pytest.mark.parametrize(
     "text",
     [
@@ -185,12 +190,14 @@ def test_somebody_is_left_who_may_run_the_back_office(house: House, text: str) -
     assert exported(house) != before
 
 
+@SQLITE
 def test_where_nobody_may_run_it_anyway_there_is_nobody_to_keep(house: House) -> None:
     house.accounts.role("admin", "*")
     apply(house, "[roles]", prune=True)
     assert exported(house) == "[roles]\n"
 
 
+@SQLITE
 def test_a_file_that_cannot_be_applied_says_where_and_why(staffed: House) -> None:
     with pytest.raises(InvalidInput) as refused:
         plan(
@@ -213,6 +220,7 @@ def test_a_file_that_cannot_be_applied_says_where_and_why(staffed: House) -> Non
     ]
 
 
+@SQLITE
 def test_a_permission_that_the_code_knows_no_more_may_stay_where_it_is(staffed: House) -> None:
     role = staffed.accounts.role("reader")
 

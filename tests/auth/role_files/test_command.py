@@ -145,7 +145,8 @@ def test_a_postgresql_role_that_may_only_read_the_tables_of_roles_can_plan(
             "GRANT SELECT ON backoffice_role, backoffice_role_permission, "
             "backoffice_role_inclusion, backoffice_user_role, backoffice_user_permission "
             "TO planner",
-            "GRANT SELECT (id, email) ON backoffice_user TO planner",
+            "GRANT SELECT (id, email, is_active, is_superuser, is_service, locked_until) "
+            "ON backoffice_user TO planner",
         ):
             connection.execute(statement)
     own = os.environ["BACKOFFICE_DATABASE_URL"]

@@ -1,9 +1,10 @@
 """Who may run the back office: a change of roles leaves somebody who can take it back."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
+from sqlalchemy import ColumnExpressionArgument
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 from sqlmodel import col, select, text
@@ -17,7 +18,11 @@ from backoffice.core import Conflict
 #: What somebody must be able to do as long as anybody is.
 KEPT = ("roles:change", "users:change")
 #: When only what has no end is in force.
-_AT_LAST = datetime(9999, 1, 1, tzinfo=UTC)
+AT_LAST = datetime(9999, 1, 1, tzinfo=UTC)
+#: What somebody may do, and whether for good.
+Kept = tuple[str, bool]
+Way = ColumnExpressionArgument[bool]
+Ways = Callable[[str, datetime], Iterable[Way]]
 #: Serialises such changes on PostgreSQL: the ASCII codes of "bo.admin".
 _LOCK = 0x626F2E61646D696E
 _HOLD = text("SELECT pg_advisory_xact_lock(:key)")
@@ -32,13 +37,12 @@ async def changing_roles(services: Services) -> AsyncIterator[AsyncSession]:
     """
     async with services.database.session() as session:
         await _alone(session)
-        before = await _kept(services, session)
+        before = await kept(services, session, ways_now(services))
         try:
             yield session
             await session.flush()
-            lost = before - await _kept(services, session)
-            if lost:
-                raise _last(lost)
+            if lost := before - await kept(services, session, ways_now(services)):
+                raise refusal(lost)
             await services.revocations.commit(session, EVERYBODY)
         except (IntegrityError, StaleDataError):
             await session.rollback()
@@ -57,35 +61,23 @@ async def _alone(session: AsyncSession) -> None:
         await connection.execute(_HOLD, {"key": _LOCK})
 
 
-Kept = tuple[str, bool]
+async def kept(services: Services, session: AsyncSession, ways: Ways) -> set[Kept]:
+    """Which of KEPT somebody may do who can sign in now: for now, and for good.
 
-
-async def _kept(services: Services, session: AsyncSession) -> set[Kept]:
-    """Which of KEPT somebody may do, now and for good."""
-    now = services.clock.now()
+    `ways` gives conditions of which each is enough, by what they may do and when.
+    """
+    if await _somebody(services, session, col(services.records.user.is_superuser)):
+        return {(each, at_last) for each in KEPT for at_last in (False, True)}
     return {
-        (permission, moment is _AT_LAST)
+        (permission, moment is AT_LAST)
         for permission in KEPT
-        for moment in (now, _AT_LAST)
-        if await _somebody_may(services, session, permission, moment)
+        for moment in (services.clock.now(), AT_LAST)
+        if await _any(services, session, ways(permission, moment))
     }
 
 
-async def _somebody_may(
-    services: Services, session: AsyncSession, permission: str, moment: datetime
-) -> bool:
-    """Somebody who can sign in now, by what is in force then."""
-    user = services.records.user
-    query = select(user.id).where(
-        col(user.is_active),
-        col(user.is_service).is_(False),
-        services.records.unlocked(services.clock.now()),
-        may(user, patterns_of(permission), moment),
-    )
-    return (await session.exec(query.limit(1))).first() is not None
-
-
-def _last(lost: set[Kept]) -> Conflict:
+def refusal(lost: set[Kept]) -> Conflict:
+    """What is said where that would be lost."""
     permission, at_last = min(lost, key=lambda each: (each[1], each[0]))
     left = "nobody but for a while" if at_last else "nobody"
     return Conflict(
@@ -94,3 +86,26 @@ def _last(lost: set[Kept]) -> Conflict:
         code="last_administrator",
         permission=permission,
     )
+
+
+def ways_now(services: Services) -> Ways:
+    """As the tables are."""
+    return lambda permission, moment: [may(services.records.user, patterns_of(permission), moment)]
+
+
+async def _any(services: Services, session: AsyncSession, ways: Iterable[Way]) -> bool:
+    for each in ways:
+        if await _somebody(services, session, each):
+            return True
+    return False
+
+
+async def _somebody(services: Services, session: AsyncSession, way: Way) -> bool:
+    user = services.records.user
+    query = select(user.id).where(
+        way,
+        col(user.is_active),
+        col(user.is_service).is_(False),
+        services.records.unlocked(services.clock.now()),
+    )
+    return (await session.exec(query.limit(1))).first() is not None

@@ -8,8 +8,8 @@ from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backoffice.auth import role_records
-from backoffice.auth.administrators import changing_roles
-from backoffice.auth.role_files import differences
+from backoffice.auth.administrators import changing_roles, refusal
+from backoffice.auth.role_files import differences, foresight
 from backoffice.auth.role_files.changes import (
     Allowed,
     Change,
@@ -55,11 +55,18 @@ class Plan:
 
 
 async def plan(services: Services, document: Document, *, prune: bool = False) -> Plan:
-    """What `apply` would do, by reading alone; InvalidInput for a file that cannot be applied."""
+    """What `apply` would do, by reading alone.
+
+    InvalidInput for a file that cannot be applied, Conflict `last_administrator` for one that would
+    leave nobody to run the back office.
+    """
     wanted = terms(document)
     async with services.database.session() as session:
         await freeze(session)
-        return (await _planned(services, session, document, wanted, prune))[0]
+        planned, held = await _planned(services, session, document, wanted, prune)
+        if lost := await foresight.lost(services, session, held, wanted, prune=prune):
+            raise refusal(lost)
+    return planned
 
 
 async def apply(
