@@ -40,7 +40,11 @@ class Importer:
 
     async def load(self, lines: Lines, terms: Terms = JSON, **options: Any) -> Imported:
         """What comes of a file of these lines."""
-        with opened_source(str(self.file(lines))) as source:
+        return await self.load_file(self.file(lines), terms, **options)
+
+    async def load_file(self, path: Path, terms: Terms, **options: Any) -> Imported:
+        """What comes of that file."""
+        with opened_source(str(path)) as source:
             return await self.house.services.imports.load(source, terms, actor="test", **options)
 
     def __call__(self, *lines: Mapping[str, Any], **options: Any) -> dict[str, int]:

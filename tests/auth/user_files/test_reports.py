@@ -41,14 +41,15 @@ def test_half_a_row_is_cut_off(tmp_path: Path) -> None:
     assert lines_of(path) == [3, 5]
 
 
-def test_what_is_taken_back_is_gone(tmp_path: Path) -> None:
+def test_what_was_not_kept_gives_way_to_the_next_try(tmp_path: Path) -> None:
     path = tmp_path / "report.csv"
     with opened_report(path, ONE, dry_run=False) as report:
         report.resume(0)
-        report.add([(1, Fault("invalid_email"))])
-        report.take_back(report.add([(2, Fault("invalid_email"))]))
-        report.add([(3, Fault("invalid_email"))])
-    assert lines_of(path) == [1, 3]
+        for line, kept in ((1, True), (2, False), (2, True), (3, False)):
+            report.add([(line, Fault("invalid_email"))])
+            if kept:
+                report.keep()
+    assert lines_of(path) == [1, 2, 3]
 
 
 def test_a_report_is_for_its_owner_alone(tmp_path: Path) -> None:

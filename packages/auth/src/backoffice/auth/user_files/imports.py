@@ -5,8 +5,7 @@ process that imports it at the same time: each portion is done by one of them.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from anyio import to_thread
@@ -55,6 +54,11 @@ class Run:
     dry_run: bool
     #: Those of before, and what this process has done.
     counts: Counts
+
+    def keep(self) -> None:
+        """What the report has is of lines that are done."""
+        if self.report is not None:
+            self.report.keep()
 
     def add(self, counts: Counts) -> None:
         """So much more is done."""
@@ -118,6 +122,7 @@ class Imports:
             while part := await to_thread.run_sync(next, parts, None):
                 if part.line > done:
                     done = await self._write(run, part, done)
+                    run.keep()
                 advance(part.line - read)
                 read = part.line
         return Imported(run.counts if dry_run else await self._end(run), at.line)
@@ -155,9 +160,10 @@ class Imports:
             written = await write(session, part.rows)
             written.refuse(part.refused)
             await session.flush()
-            async with _reported(run.report, written):
-                if not run.dry_run:
-                    await self._keep(session, run, written)
+            if run.report is not None:
+                await to_thread.run_sync(run.report.add, sorted(written.refused, key=_line))
+            if not run.dry_run:
+                await self._keep(session, run, written)
         run.add(written.counts)
         return True
 
@@ -198,20 +204,6 @@ class Imports:
         if again:
             await self._checkpoints.forget(digest)
         return await self._checkpoints.begun(digest)
-
-
-@asynccontextmanager
-async def _reported(report: Report | None, written: Written) -> AsyncIterator[None]:
-    """Write refused lines down before the commit within; without one, they are taken back."""
-    if report is None:
-        yield
-        return
-    mark = await to_thread.run_sync(report.add, sorted(written.refused, key=_line))
-    try:
-        yield
-    except BaseException:
-        report.take_back(mark)
-        raise
 
 
 def _line(refused: tuple[int, Fault]) -> int:

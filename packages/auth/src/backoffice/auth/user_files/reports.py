@@ -27,6 +27,7 @@ class Report:
         self._file = file
         self._name = name
         self._rows = csv.writer(file)
+        self._kept = 0
 
     def resume(self, line: int) -> None:
         """Keep what was written of this import's lines through that one; cut off the rest."""
@@ -36,20 +37,23 @@ class Report:
         if not end:
             self._rows.writerow(HEADER)
         self._file.flush()
+        self.keep()
 
-    def add(self, refused: Iterable[tuple[int, Fault]]) -> int:
-        """Write these down, for good; gives the place before them."""
-        mark = self._file.tell()
+    def add(self, refused: Iterable[tuple[int, Fault]]) -> None:
+        """Write these down, in place of what was added last and not kept."""
+        self._file.seek(self._kept)
+        self._file.truncate()
         for line, fault in refused:
             self._rows.writerow((line, fault.code, fault.reason, self._name))
         self._file.flush()
         os.fsync(self._file.fileno())
-        return mark
 
-    def take_back(self, mark: int) -> None:
-        """Cut off what was written after that place: it was not committed."""
-        self._file.seek(mark)
-        self._file.truncate()
+    def keep(self) -> None:
+        """What was added is of lines that are done.
+
+        After a commit that failed, nobody knows whether it has: only the next try tells.
+        """
+        self._kept = self._file.tell()
 
     def _whole_through(self, line: int) -> int:
         """Where the first row begins that is of a later line, of another import, or half a row."""
