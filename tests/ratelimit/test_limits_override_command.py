@@ -15,7 +15,7 @@ def test_an_override_holds_until_it_is_lifted(
 ) -> None:
     override = ("limits", "override", f"{BOOK}#2", "--limit", "2/minute", "--limit", "9/day")
     assert command(*override, "--dry-run")[1]["dry_run"] is True
-    assert shared.dbsize() == 0
+    assert list(shared.scan_iter()) == []
     code, found, _ = command(*override, "--for", "1h")
     assert (code, found["limits"], found["seconds"]) == (0, ["2/minute", "9/day"], 3600)
     [listed] = [each for each in command("limits", "list")[1] if each["policy"] == f"{BOOK}#2"]
@@ -50,7 +50,7 @@ def test_an_override_can_be_for_one_caller(
 def test_what_the_code_has_dropped_can_be_lifted(command: Command, shared: redis.Redis) -> None:
     shared.hset("backoffice:{overrides}", "* GET /gone", "0 1/minute")
     assert command("limits", "lift", "GET /gone")[0] == 0
-    assert shared.dbsize() == 0
+    assert list(shared.scan_iter()) == []
 
 
 def test_what_the_audit_log_cannot_take_is_not_done(
@@ -59,7 +59,7 @@ def test_what_the_audit_log_cannot_take_is_not_done(
     with sqlite3.connect(database) as connection:
         connection.execute("DROP TABLE backoffice_audit")
     assert command("limits", "override", "everything", "--limit", "1/minute")[0] != 0
-    assert shared.dbsize() == 0
+    assert list(shared.scan_iter()) == []
 
 
 def await_policy(client: TestClient, wanted: str) -> None:

@@ -138,7 +138,7 @@ def test_metrics_are_not_for_strangers(running: RunningApp) -> None:
     with running.client() as stranger:
         assert stranger.get("/metrics").status_code == 401
         assert stranger.get("/metrics", headers={"X-Forwarded-For": "127.0.0.1"}).status_code == 401
-    assert accounts.signed_in(permissions=["books:read"]).get("/metrics").status_code == 403
+    assert accounts.signed_in(permissions=["users:view"]).get("/metrics").status_code == 403
     reader = accounts.signed_in(permissions=["metrics:read"])
     assert reader.get("/metrics").status_code == 200
     assert reader.get("/metrics", headers={"Accept": "x/y;version=z"}).status_code == 200

@@ -194,12 +194,15 @@ class Desk:
         await forget(self._shared(), self.namespace, policy.name, wanted)
 
     async def change(self, event: LimitChanged, work: Callable[[], Awaitable[object]]) -> None:
-        """Do it, with its event: what the audit log cannot take is not done."""
+        """Do it, with its event: what the audit log cannot take is not done.
+
+        The log is written as the transaction ends, and Redis takes part in none. Of something that
+        failed after that the log says too much rather than too little.
+        """
         async with self.database.session() as session:
             await self.events.emit(event, session)
-            await session.flush()
-            await work()
             await session.commit()
+        await work()
 
     async def _name(self, by: By, written: str) -> str:
         if by == "user":
