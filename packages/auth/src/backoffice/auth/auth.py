@@ -1,32 +1,26 @@
 """`Auth`: what an app includes, and what its routes ask."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Annotated, Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, FastAPI, params
-from pydantic import BaseModel
-from sqlalchemy import ColumnElement, false
-from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.applications import Starlette
 from starlette.requests import HTTPConnection, Request
 
 from backoffice.auth import audit
 from backoffice.auth.catalogue import Catalogue
-from backoffice.auth.declarations import Declarations
 from backoffice.auth.events import AuthEvent
-from backoffice.auth.fields import FieldRules
 from backoffice.auth.guards import METHODS, Guard, OptionalGuard
 from backoffice.auth.limits import policies as own_policies
 from backoffice.auth.objects import ObjectGuard
 from backoffice.auth.openapi import Described
-from backoffice.auth.policies import Model, Policy, Rule, permission_of
-from backoffice.auth.policies import Policies as ObjectPolicies
-from backoffice.auth.policies import policy as made_policy
-from backoffice.auth.principals import Method, Principal
+from backoffice.auth.policies import Policy
+from backoffice.auth.principals import Method
 from backoffice.auth.protection import Protection
 from backoffice.auth.routes import account_router
+from backoffice.auth.rules import Rules
 from backoffice.auth.services import Services, opened
 from backoffice.auth.settings import AuthSettings
 from backoffice.auth.user_models import UserModel
@@ -71,7 +65,7 @@ _Policies = Annotated[Policies, Depends(policies)]
 _SCOPE: Final = "request"
 
 
-class Auth:
+class Auth(Rules):
     """Sign-in by JWT, API key or session cookie, for an app that includes `auth.router`.
 
     Settings come from `BACKOFFICE_AUTH__...` when the app starts, unless given here. `manager` is a
@@ -93,12 +87,7 @@ class Auth:
         self._settings = settings
         self._manager = manager
         self._listeners = Listeners()
-        #: The permissions that code names besides the guards of routes.
-        self.declarations = Declarations()
-        #: Which objects somebody may act on.
-        self.policies = ObjectPolicies(policies)
-        #: Which fields somebody may read or write.
-        self.field_rules = FieldRules()
+        super().__init__(policies)
         self._object_guards: list[ObjectGuard] = []
         #: The settings of the running app.
         self.settings: Singleton[AuthSettings] = Singleton(self._found, "auth_settings")
@@ -183,69 +172,6 @@ class Auth:
             ),
             scope=_SCOPE,
         )
-
-    def policy(self, model: type[Model], *actions: str) -> Callable[[Rule[Model]], Policy[Model]]:
-        """Which objects of the model may be acted on: `@auth.policy(Book, "change")`.
-
-        The function takes the caller and the model, and gives a condition on its columns, or True
-        or False. It narrows the permission `books:change`, which one needs as well. SetupError
-        where there is a policy for the action already.
-        """
-
-        def declared(rule: Rule[Model]) -> Policy[Model]:
-            made = made_policy(model, *actions)(rule)
-            self.policies.add(made)
-            return made
-
-        return declared
-
-    def filter(
-        self, who: Principal[Any] | None, model: type[Any], action: str
-    ) -> ColumnElement[bool]:
-        """The condition on rows that somebody may act on: `select(Book).where(auth.filter(...))`.
-
-        Nothing fits for a stranger, or without the permission, which `action` names: `read` is
-        `books:read`; write out `novels:read` where the resource is not called after the model.
-        """
-        permission, action = permission_of(model, action)
-        if who is None or not who.can(permission):
-            return false()
-        return self.policies.clause(who, model, action)
-
-    async def permits(
-        self,
-        who: Principal[Any] | None,
-        found: object,
-        action: str,
-        session: AsyncSession | None = None,
-    ) -> bool:
-        """Whether somebody may act on this object; says of it what `filter` says of its row.
-
-        `session` is for an object that belongs to none, if the policy needs the database.
-        """
-        permission, action = permission_of(type(found), action)
-        if who is None or not who.can(permission):
-            return False
-        return (await self.policies.among(who, action, [found], session))[0]
-
-    def fields(
-        self,
-        model: type[Any],
-        *,
-        read: Mapping[str, str] | None = None,
-        write: Mapping[str, str] | None = None,
-        schemas: Sequence[type[BaseModel]] = (),
-    ) -> None:
-        """Which permission it takes to read or write a field: `read={"cost": "books:read-cost"}`.
-
-        Who may not read a field may not write it either, unless `write` names a permission for it.
-        The admin keeps to it, and so does `Allowed[Schema]` for each of the schemas and those that
-        inherit from them; a field is called there as in the model. SetupError for a name that is
-        no field.
-        """
-        self.field_rules.declare(model, read or {}, write or {}, schemas)
-        for each in (*(read or {}).values(), *(write or {}).values()):
-            self.declarations.ask(each, f"auth.fields({model.__name__})")
 
     def csrf_token(self) -> params.Depends:
         """A token for a form: `Annotated[str, auth.csrf_token()]` where the form is rendered.
