@@ -120,7 +120,7 @@ def create(url: str) -> None:
     engine.dispose()
 
 
-def with_accounts(users: UserModel) -> AppWithAccounts:
+def with_accounts(users: UserModel | None) -> AppWithAccounts:
     auth, app = Auth(user_model=users), FastAPI()
     app.include_router(auth.router, prefix="/auth")
     return AppWithAccounts(auth, app)
@@ -264,5 +264,19 @@ def test_an_app_whose_tables_are_about_other_users_does_not_start(
     with (
         pytest.raises(SetupError, match='user_table = "members"'),
         RunningApp(with_accounts(members()).app),
+    ):
+        pass
+
+
+def test_an_app_without_a_user_model_does_not_start_on_tables_about_its_own_users(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BACKOFFICE_DATABASE_URL", database_url)
+    monkeypatch.setenv("BACKOFFICE_SECRET_KEY", "k" * 32)
+    create(database_url)
+    upgrade(database_url, user_table="members")
+    with (
+        pytest.raises(SetupError, match="refer to members, and Auth.. has no user_model"),
+        RunningApp(with_accounts(None).app),
     ):
         pass

@@ -13,7 +13,6 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     ColumnExpressionArgument,
-    Connection,
     Index,
     MetaData,
     String,
@@ -35,8 +34,7 @@ from sqlmodel.sql.sqltypes import UTCDateTime
 from backoffice.auth.models import User
 from backoffice.auth.user_keys import UserKey
 from backoffice.auth.user_records import UserRecords
-from backoffice.core import Database, InvalidInput, SetupError, Unavailable
-from backoffice.core.user_tables import referred
+from backoffice.core import InvalidInput, SetupError
 
 #: Beside an adopted table. No part of SQLModel's metadata: other apps have no such table.
 ACCOUNT = Table(
@@ -166,22 +164,13 @@ class UserModel(UserRecords):
         await session.delete(theirs)
         await session.flush()
 
-    async def check(self, database: Database) -> None:
-        """SetupError where the tables beside are those of another table of users.
-
-        What cannot be asked now is asked at the next start.
-        """
-        try:
-            async with database.session() as session:
-                found = await (await session.connection()).run_sync(_referred)
-        except Unavailable:
-            return
-        if found not in (None, self.name):
-            raise SetupError(
-                f"the tables of accounts refer to {found}, and user_model is {self.name}: set "
-                f'user_table = "{self.name}" under [tool.backoffice] in pyproject.toml, or '
-                f"BACKOFFICE_MIGRATIONS__USER_TABLE, and run `backoffice migrate up`"
-            )
+    def wanted(self, found: str) -> str:  # noqa: ARG002
+        """What to do where the tables of accounts refer to that table."""
+        return (
+            f'and user_model is {self.name}: set user_table = "{self.name}" under '
+            "[tool.backoffice] in pyproject.toml, or BACKOFFICE_MIGRATIONS__USER_TABLE, and run "
+            "`backoffice migrate up`"
+        )
 
     async def still(
         self, session: AsyncSession, id: UUID, *conditions: ColumnExpressionArgument[bool]
@@ -267,10 +256,6 @@ class _Adopted:
 
     def __repr__(self) -> str:
         return f"<user {self.id}>"
-
-
-def _referred(connection: Connection) -> str | None:
-    return referred(inspected(connection))
 
 
 def _mapper(model: type[Any]) -> Mapper[Any]:

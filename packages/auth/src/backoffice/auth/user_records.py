@@ -4,13 +4,21 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BindParameter, ColumnElement, ColumnExpressionArgument, or_
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    ColumnExpressionArgument,
+    Connection,
+    inspect,
+    or_,
+)
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backoffice.auth.models import User
 from backoffice.auth.user_keys import read_uuid
-from backoffice.core import Database
+from backoffice.core import Database, SetupError, Unavailable
+from backoffice.core.user_tables import referred
 
 
 class UserRecords:
@@ -62,7 +70,25 @@ class UserRecords:
         await session.flush()
 
     async def check(self, database: Database) -> None:
-        """SetupError where the tables beside are those of another table of users."""
+        """SetupError where the tables beside are those of another table of users.
+
+        What cannot be asked now is asked at the next start.
+        """
+        try:
+            async with database.session() as session:
+                found = await (await session.connection()).run_sync(_referred)
+        except Unavailable:
+            return
+        if found not in (None, self.name):
+            raise SetupError(f"the tables of accounts refer to {found}, {self.wanted(found)}")
+
+    def wanted(self, found: str) -> str:
+        """What to do where the tables of accounts refer to that table."""
+        return (
+            "and Auth() has no user_model: write Auth(user_model=...) with the class of the table "
+            f"{found}; for accounts in {self.name} take user_table out of pyproject.toml, and "
+            "begin with another database"
+        )
 
     async def still(
         self,
@@ -72,3 +98,7 @@ class UserRecords:
     ) -> bool:
         """Whether these hold of a user whose row was found to fulfil them, and is held."""
         return True
+
+
+def _referred(connection: Connection) -> str | None:
+    return referred(inspect(connection))
