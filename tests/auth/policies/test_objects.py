@@ -7,7 +7,7 @@ import pytest
 from fastapi import Depends, FastAPI, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
-from backoffice.auth import Auth, Principal, policy
+from backoffice.auth import Auth, Principal, policy, public
 from backoffice.core import SetupError
 from backoffice.core.testing import RunningApp
 from tests.auth.conftest import AppWithAccounts, create_tables
@@ -49,6 +49,10 @@ def app(sqlite_databases: Databases, monkeypatch: pytest.MonkeyPatch) -> Iterato
     either = auth.require(any_of=("papers:print", "papers:sign"), on=paper_of)
     app.get("/{number}/either", dependencies=[either])(_nothing)
 
+    app.get("/{number}/open", dependencies=[auth.require("papers:change", on=paper_of)])(
+        public(_nothing_public)
+    )
+
     @app.websocket("/{number}/watch")
     async def watch(
         websocket: WebSocket,
@@ -63,6 +67,9 @@ def app(sqlite_databases: Databases, monkeypatch: pytest.MonkeyPatch) -> Iterato
 
 
 async def _nothing() -> None: ...
+
+
+async def _nothing_public() -> None: ...
 
 
 def test_nothing_is_loaded_for_those_without_the_permission(app: AppWithAccounts) -> None:
@@ -127,6 +134,11 @@ def test_a_refusal_is_noted_where_there_was_something_to_refuse(
             client.get(f"/{number}/change")
     told = [each.message for each in caplog.records if each.name == "backoffice.auth.refusals"]
     assert told == ["refused: not_permitted", "refused: not_found"]
+
+
+def test_a_public_route_judges_nobody(app: AppWithAccounts) -> None:
+    """Though a guard stands at its router."""
+    assert app.client.get("/2/open").status_code == 200
 
 
 @pytest.mark.parametrize("asked", [(), ("*",), ("papers:*",)])

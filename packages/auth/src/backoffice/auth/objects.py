@@ -50,9 +50,11 @@ class ObjectGuard:
         )
 
     async def __call__(
-        self, connection: HTTPConnection, who: Principal[Any], found: Any
-    ) -> Principal[Any]:
+        self, connection: HTTPConnection, who: Principal[Any] | None, found: Any
+    ) -> Principal[Any] | None:
         """The caller; refuses one whom a policy does not let at the object."""
+        if who is None:  # a route that is public, whatever stands around it
+            return None
         refusal = await self._refusal(connection, who, found)
         if refusal is None:
             return who
