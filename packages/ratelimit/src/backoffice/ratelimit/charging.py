@@ -34,11 +34,6 @@ class Charging:
         self._overrides = overrides
         self._ready: OrderedDict[tuple[str, str], Ready] = OrderedDict()
 
-    @property
-    def overridden(self) -> bool:
-        """Whether an operator's limits hold for anybody."""
-        return bool(self._overrides)
-
     def of(
         self, name: str, key: str, limits: Sequence[Limit], cost: int, shadow: bool = False
     ) -> Ready:

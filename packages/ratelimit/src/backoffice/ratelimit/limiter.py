@@ -59,7 +59,9 @@ class Limiter:
         self._headers = Headers(headers, legacy=legacy_headers)
         #: The header fields for these checks of one request, as an ASGI message has them.
         self.raw_fields = self._headers.raw
-        self._charging = Charging(self._keys, Overrides() if overrides is None else overrides)
+        #: The limits that an operator has put in place of others.
+        self.overrides = Overrides() if overrides is None else overrides
+        self._charging = Charging(self._keys, self.overrides)
         self._watch = watch
         self._leases = Leases()
         #: Seconds of a clock that never goes back.
@@ -234,7 +236,7 @@ class Limiter:
 
         None where something may end it that nobody here would hear of.
         """
-        if self._charging.overridden:
+        if self.overrides:
             return None
         charges = self._charging.of(decision.name, key, limits, decision.cost).charges
         if self._memory is not None:
@@ -248,11 +250,6 @@ class Limiter:
         """Count that a caller was refused as a moment ago."""
         if self._watch is not None:
             self._watch.again(decision)
-
-    @property
-    def overridden(self) -> bool:
-        """Whether an operator's limits hold for anybody."""
-        return self._charging.overridden
 
     def hold(
         self,

@@ -40,7 +40,7 @@ class TurnedAway:
             found is None
             or found.limiter is not limiter
             or not found.refusal.until
-            or limiter.overridden
+            or limiter.overrides
             or limiter.now() >= found.until
         ):
             return None
