@@ -8,7 +8,7 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -201,8 +201,9 @@ def test_an_answer_that_nobody_takes_is_no_fault_of_the_command() -> None:
             assert told in done.stderr
 
 
-def test_ctrl_c_ends_it_at_once(environment: Mapping[str, str]) -> None:
-    """With 130, and not a word."""
+@contextlib.contextmanager
+def asking(environment: Mapping[str, str]) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """A command that asks for a password, and the terminal at which somebody sits."""
     person, terminal = pty.openpty()
     with subprocess.Popen(
         [COMMAND, "users", "create", "new@example.com"],
@@ -214,14 +215,37 @@ def test_ctrl_c_ends_it_at_once(environment: Mapping[str, str]) -> None:
         start_new_session=True,
     ) as process:
         os.close(terminal)
-        shown = b""
-        while b"Password: " not in shown:
-            shown += os.read(person, 1024)
+        yield process, person
+    os.close(person)
+
+
+def shown(person: int, until: bytes = b"nothing of this") -> bytes:
+    """What the terminal shows, until it is that, or nobody holds the other end."""
+    found = b""
+    with contextlib.suppress(OSError):
+        while until not in found and (more := os.read(person, 1024)):
+            found += more
+    return found
+
+
+def test_ctrl_c_ends_it_at_once(environment: Mapping[str, str]) -> None:
+    """With 130, and not a word."""
+    with asking(environment) as (process, person):
+        assert b"Password: " in shown(person, until=b"Password: ")
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=60) == 130
         assert process.communicate()[0] == b""
-    with contextlib.suppress(OSError):  # once nobody holds the other end
-        while more := os.read(person, 1024):
-            shown += more
-    os.close(person)
-    assert shown.split() == [b"Password:"]
+        assert shown(person).strip() == b""
+
+
+def test_a_password_is_typed_twice_and_not_shown(environment: Mapping[str, str]) -> None:
+    """At a terminal; two that differ are refused."""
+    with asking(environment) as (process, person):
+        assert b"Password: " in shown(person, until=b"Password: ")
+        os.write(person, b"correct horse battery\n")
+        assert b"Repeat it: " in shown(person, until=b"Repeat it: ")
+        os.write(person, b"correct horse buttery\n")
+        assert process.wait(timeout=60) == 2
+        told = shown(person)
+    assert b"the two are not the same; try again" in told
+    assert b"horse" not in told

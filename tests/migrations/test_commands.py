@@ -98,6 +98,12 @@ def test_a_dry_run_lists_what_is_pending_and_does_nothing(
     assert backoffice("migrate", "up", "--dry-run").out == "already at the present\n"
 
 
+def test_quietly_only_the_answer_is_told(backoffice: Backoffice) -> None:
+    answer = backoffice("migrate", "up", "--quiet", "--json")
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.data["applied"]
+
+
 def test_the_sql_is_what_up_would_run(
     backoffice: Backoffice, look: Look, database_url: str, shop: Shop, monkeypatch: Any
 ) -> None:

@@ -50,6 +50,10 @@ async def in_thread(work: Callable[..., Any], *arguments: str) -> Any:
     return await to_thread.run_sync(lambda: work(*arguments))
 
 
+def sent(folder: Path) -> list[Path]:
+    return [*folder.glob("mails/*")]
+
+
 async def test_list_shows_state_and_age_and_nothing_of_what_it_says(
     post: Post, backoffice: Backoffice
 ) -> None:
@@ -111,6 +115,21 @@ async def test_test_sends_at_once_and_past_the_outbox(
     assert code == 0
     assert (tmp_path / "mails" / f"{json.loads(out)['id']}.eml").is_file()
     assert await post.rows() == []
+
+
+async def test_what_is_rehearsed_sends_nothing_and_tries_nothing_again(
+    post: Post, backoffice: Backoffice, tmp_path: Path
+) -> None:
+    await post.add(message(1, id="one"))
+    code, out, err = await in_thread(backoffice, "test", "ann@example.org", "--dry-run", "--json")
+    assert (code, json.loads(out)["sent"], json.loads(out)["dry_run"]) == (0, False, True)
+    assert "nothing was changed" in err
+    before = await in_thread(backoffice, "list", "--json")
+    assert (await in_thread(backoffice, "retry", "one", "--dry-run"))[:2] == (0, "1 to be sent\n")
+    after = await in_thread(backoffice, "list", "--json")
+    assert json.loads(after[1])[0]["due_at"] == json.loads(before[1])[0]["due_at"]
+    assert (await in_thread(backoffice, "work", "--once", "--dry-run"))[0] == 2
+    assert sent(tmp_path) == []
 
 
 async def test_test_says_why_it_could_not(

@@ -1,7 +1,7 @@
 """The group `backoffice migrate`."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from dataclasses import asdict
 from typing import Annotated
@@ -34,10 +34,10 @@ def up(
             written = offline_sql(url, app_history())
         command.give({"sql": written}, written or f"-- {PRESENT}")
     elif command.dry_run:
-        _give_pending(command, _standings(url))
+        _give_pending(command, _standings(command, url))
     else:
         with redirect_stdout(sys.stderr):  # an env.py may print; stdout holds the answer only
-            applied = upgrade(url, app_history(), tell=_tell)
+            applied = upgrade(url, app_history(), tell=_teller(command))
         told = f"applied {len(applied)}" if applied else PRESENT
         command.give({"applied": [asdict(each) for each in applied]}, told)
 
@@ -46,7 +46,7 @@ def up(
 def show_status(context: typer.Context) -> None:
     """Show where the database stands in each history; exit code 3 when something is pending."""
     command = Command.of(context)
-    found = _standings(_database(command))
+    found = _standings(command, _database(command))
     _give_standings(command, found)
     _end(found)
 
@@ -55,7 +55,7 @@ def show_status(context: typer.Context) -> None:
 def check(context: typer.Context) -> None:
     """Exit with 0 when all is at the present, with 3 when something is pending; for CI."""
     command = Command.of(context)
-    found = _standings(_database(command))
+    found = _standings(command, _database(command))
     for standing in found:
         if standing.state != "present":
             command.say(_line(standing))
@@ -68,9 +68,9 @@ def _database(command: Command) -> str:
     return url
 
 
-def _standings(url: str) -> list[Standing]:
+def _standings(command: Command, url: str) -> list[Standing]:
     with redirect_stdout(sys.stderr):
-        return status(url, app_history(), tell=_tell)
+        return status(url, app_history(), tell=_teller(command))
 
 
 def _give_pending(command: Command, found: Sequence[Standing]) -> None:
@@ -117,5 +117,11 @@ def _end(found: Sequence[Standing]) -> None:
         raise typer.Exit(CHANGES_PENDING)
 
 
-def _tell(text: str) -> None:
-    typer.echo(text, err=True, nl=False)
+def _teller(command: Command) -> Callable[[str], None]:
+    """What Alembic tells, in pieces of lines."""
+
+    def tell(text: str) -> None:
+        if not command.quiet:
+            typer.echo(text, err=True, nl=False)
+
+    return tell

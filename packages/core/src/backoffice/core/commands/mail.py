@@ -123,7 +123,8 @@ def work(
     once: Annotated[bool, typer.Option("--once", help="Send what is due, and end.")] = False,
 ) -> None:
     """Send what the outbox holds, beside the app, until told to end (SIGTERM, Ctrl-C)."""
-    logging.getLogger().setLevel(logging.INFO)
+    command = Command.of(context)
+    logging.getLogger().setLevel(logging.WARNING if command.quiet else logging.INFO)
 
     async def until_told(run: Run) -> dict[str, int]:
         worker = await _worker(run)
@@ -131,7 +132,6 @@ def work(
         await (worker.drained() if once else _attend(worker))
         return {"taken": worker.taken, "sent": worker.sent}
 
-    command = Command.of(context)
     counts = command.run(until_told)
     command.give(counts, f"{counts['taken']} taken, {counts['sent']} sent")
 
