@@ -8,11 +8,14 @@ import pytest
 from httpx2 import Response
 
 from backoffice.admin import Admin
+from backoffice.admin.accounts import UserAdmin, UserView
+from backoffice.auth import UserModel
 from backoffice.core import SetupError
 from notes.main import auth
 from notes.models import User
 from tests.adopted.conftest import Notes
 from tests.adopted.test_accounts import row
+from tests.adopted.test_user_models import Customer
 
 Send = Callable[[str, dict[str, Any]], Response]
 
@@ -107,3 +110,25 @@ def test_records_of_the_app_name_users_by_address(desk: Desk) -> None:
 def test_the_class_of_the_users_has_a_page_already() -> None:
     with pytest.raises(SetupError, match="have pages of their own already"):
         Admin(auth, models=[User])
+
+
+def test_the_page_of_a_user_shows_what_the_app_has_besides_and_changes_none_of_it(
+    desk: Desk,
+) -> None:
+    bob = row(desk.notes, "bob@example.com")
+    page = desk.open(f"/users/detail?pk={bob.id}")
+    assert "Full name" in page
+    assert "Bob" in page
+    assert "password_hash" not in page
+    for path in (f"/users/edit?pk={bob.id}", "/users/add", "/users"):
+        assert "Full name" not in desk.open(path)
+    form = {"email": "bob@example.com", "full_name": "Mallory", "full_name.sent": "1"}
+    assert desk.send(f"/users/edit?pk={bob.id}", form).status_code in (303, 403, 422)
+    assert row(desk.notes, "bob@example.com").full_name == "Bob"
+
+
+def test_a_class_of_sqlalchemy_alone_has_a_page_as_well() -> None:
+    model = UserModel(Customer, create=lambda given: Customer(country="NL", **given))
+    options = type("CustomerAdmin", (UserAdmin,), {"model": model.user, "records": model})
+    users = UserView(options, {})
+    assert [each.name for each in users.fields][-1] == "country"

@@ -276,7 +276,7 @@ def test_an_app_without_a_user_model_does_not_start_on_tables_about_its_own_user
     create(database_url)
     upgrade(database_url, user_table="members")
     with (
-        pytest.raises(SetupError, match="refer to members, and Auth.. has no user_model"),
+        pytest.raises(SetupError, match="refer to members, and Auth\\(\\) has no user_model"),
         RunningApp(with_accounts(None).app),
     ):
         pass

@@ -92,7 +92,7 @@ def _views(options: list[type[ModelAdmin]], users: UserRecords) -> list[RecordVi
     _check_names([each.resource_name() for each in options], {*accounts.values(), *_RESERVED})
     # Columns of the app refer to its own table, and those of accounts to ours.
     known = resources | accounts | {users.user: UserAdmin.resource_name()}
-    return [*(RecordView(each, known) for each in options), *account_views(known, users.user)]
+    return [*(RecordView(each, known) for each in options), *account_views(known, users)]
 
 
 def _check_names(names: list[str], taken: set[str]) -> None:

@@ -136,7 +136,8 @@ def _field(model: type[SQLModel], found: ColumnProperty[Any], resources: Resourc
 
 def _complete(field: BaseField, model: type[SQLModel], column: Column[Any]) -> None:
     """Take over what pydantic knows of the field."""
-    info = model.model_fields.get(field.name)
+    # An adopted class may be SQLAlchemy's alone.
+    info = getattr(model, "model_fields", {}).get(field.name)
     field.label = field.label if isinstance(field, Reference) else column_label(field.name)
     if isinstance(_bare(column.type), ARRAY) or field.read_only:
         return

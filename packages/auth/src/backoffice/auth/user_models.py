@@ -101,6 +101,9 @@ class UserModel(UserRecords):
         self.names |= {
             ours: theirs for ours, theirs in chosen.items() if theirs and self._has(ours, theirs)
         }
+        self.key = self._mapper.get_property_by_column(self._key).key
+        ours = {self.key, *self.names.values(), *User.model_fields}
+        self.own = [each.key for each in self._mapper.column_attrs if each.key not in ours]
         self._create = create or model
         self._needs = [] if create is not None else _needed(self._mapper, self.names.values())
         self._check()

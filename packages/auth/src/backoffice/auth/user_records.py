@@ -1,5 +1,6 @@
 """How users are kept: in our own table, unless the app has one (`user_models.py`)."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -33,6 +34,10 @@ class UserRecords:
     adopted = False
     #: Of the table.
     name = "backoffice_user"
+    #: What that class calls the key.
+    key = "id"
+    #: What that class has besides, which is nothing to us, by its names.
+    own: Sequence[str] = ()
 
     def read_id(self, text: str) -> UUID:
         """The key that is written so, in the one way to write it; ValueError for any other text."""

@@ -10,15 +10,13 @@ from backoffice.admin.accounts.roles import RoleView
 from backoffice.admin.accounts.sessions import SessionView
 from backoffice.admin.accounts.users import UserAdmin, UserView
 from backoffice.admin.accounts.views import AccountView
-from backoffice.auth import User
+from backoffice.auth.user_records import UserRecords
 
 VIEWS: tuple[type[AccountView], ...] = (UserView, RoleView, ApiKeyView, SessionView, AuditView)
 
 
-def account_views(
-    resources: Mapping[type[SQLModel], str], user_model: type[User]
-) -> list[AccountView]:
+def account_views(resources: Mapping[type[SQLModel], str], users: UserRecords) -> list[AccountView]:
     """A view of each kind, that can refer to records of these resources."""
-    options = type("UserAdmin", (UserAdmin,), {"model": user_model})
-    users = UserView(options, resources)
-    return [users, *(each(each.admin, resources) for each in VIEWS if each is not UserView)]
+    options = type("UserAdmin", (UserAdmin,), {"model": users.user, "records": users})
+    first = UserView(options, resources)
+    return [first, *(each(each.admin, resources) for each in VIEWS if each is not UserView)]

@@ -24,7 +24,7 @@ class AuditAdmin(ModelAdmin):
     """How the log is listed."""
 
     model = AuditEntry
-    list_display = ("at", "event", "actor", "subject", "address")
+    list_display = ("at", "event", "outcome", "actor", "subject", "address")
     search_fields = ("event", "actor", "subject", "address")
     ordering = ("-at",)
     label = "Audit log"

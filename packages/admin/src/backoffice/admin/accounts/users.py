@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from sqlalchemy import select
 from sqlmodel import SQLModel
 from starlette.requests import Request
 from starlette_admin.actions import ActionSelection, action
@@ -12,12 +13,14 @@ from starlette_admin.types import RequestAction
 
 from backoffice.admin import forms
 from backoffice.admin.accounts.views import AccountView
+from backoffice.admin.columns import fields_of
 from backoffice.admin.fields import ChoicesField
 from backoffice.admin.model_admin import ModelAdmin
 from backoffice.admin.visits import visit_of
 from backoffice.auth import User
 from backoffice.auth.permissions import EVERYTHING
 from backoffice.auth.reach import check_roles, roles_within, users_within
+from backoffice.auth.user_records import UserRecords
 
 _ROLES = "backoffice_roles"
 
@@ -39,12 +42,15 @@ class UserAdmin(ModelAdmin):
     ordering = ("email",)
     readonly_fields = ("is_service", "locked_until", "created_at", "password_changed_at")
     icon = "users"
+    #: Which table they are in.
+    records: ClassVar[UserRecords] = UserRecords()
 
 
 class UserView(AccountView):
     """People and services that can sign in."""
 
     admin = UserAdmin
+    options: type[UserAdmin]
     actions = ("new-password", "end-sessions", "delete")
     told_at: ClassVar[dict[str, str]] = {
         "invalid_email": "email",
@@ -72,7 +78,29 @@ class UserView(AccountView):
             exclude_from_edit=True,
             exclude_from_export=True,
         )
-        return [*fields[:2], password, roles, *fields[2:]]
+        made = [*fields[:2], password, roles, *fields[2:]]
+        own = self._own_fields({each.name for each in made})
+        self._own_names = {each.name for each in own}
+        return [*made, *own]
+
+    def _own_fields(self, taken: set[str]) -> list[BaseField]:
+        """What an adopted table has besides, to be read on the page of a user."""
+        records = self.options.records
+        names = set(records.own) - taken
+        found = [each for each in fields_of(records.model, {}) if each.name in names]
+        for each in found:
+            each.read_only = each.exclude_from_list = each.exclude_from_export = True
+            each.exclude_from_create = each.exclude_from_edit = True
+        return found
+
+    def is_readable(self, request: Request, field: BaseField) -> bool:
+        """An adopted table's own columns are read by the rules that the app has for its class."""
+        records = self.options.records
+        if field.name in self._own_names:
+            visit = visit_of(request)
+            hidden = visit.services.fields.unreadable(records.model, visit.principal)
+            return field.name not in hidden
+        return super().is_readable(request, field)
 
     def label(self, record: Any) -> str:
         """By address; a program's account says that it is one, wherever it is named."""
@@ -108,12 +136,26 @@ class UserView(AccountView):
     async def extras(
         self, request: Request, fields: Sequence[BaseField], records: Sequence[Any]
     ) -> dict[str, dict[str, Any]]:
-        """The roles of each."""
-        if not any(each.name == "roles" for each in fields):
-            return {}
-        services = visit_of(request).services
-        held = await services.roles.of_users(each.id for each in records)
-        return {"roles": {str(id): names for id, names in held.items()}}
+        """The roles of each, and what an adopted table has besides."""
+        wanted = [each.name for each in fields if each.name in self._own_names]
+        found = await self._own(request, wanted, records) if wanted else {}
+        if any(each.name == "roles" for each in fields):
+            held = await visit_of(request).services.roles.of_users(each.id for each in records)
+            found["roles"] = {str(id): names for id, names in held.items()}
+        return found
+
+    async def _own(
+        self, request: Request, wanted: Sequence[str], records: Sequence[Any]
+    ) -> dict[str, dict[str, Any]]:
+        model, key = self.options.records.model, self.options.records.key
+        columns = [getattr(model, each) for each in (key, *wanted)]
+        ids = [each.id for each in records]
+        rows = await self.executed(request, select(*columns).where(columns[0].in_(ids)))
+        values = {str(row[0]): row[1:] for row in rows.all()}
+        return {
+            name: {key: row[number] for key, row in values.items()}
+            for number, name in enumerate(wanted)
+        }
 
     async def prepare(self, request: Request, record: Any = None) -> None:
         """The roles that may be given, and those that are held."""
