@@ -8,7 +8,7 @@ import pytest
 from httpx2 import Response
 
 from backoffice.admin import Admin
-from backoffice.admin.accounts import UserAdmin, UserView
+from backoffice.admin.accounts.users import UserAdmin, UserView
 from backoffice.auth import UserModel
 from backoffice.core import SetupError
 from notes.main import auth

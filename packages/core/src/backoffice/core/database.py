@@ -56,7 +56,7 @@ class Database:
         _keep_values_out_of_logs()
         engine_url = with_driver(self.url, ASYNC_DRIVERS)
         with _driver_errors(engine_url):
-            self.engine: AsyncEngine = create_async_engine(engine_url, **self._options())
+            self.engine: AsyncEngine = create_async_engine(engine_url, **self._options(engine_url))
         self._closed = False
         self._only_reads = False
         _prepare(self.engine.sync_engine, timeout, lambda: self._only_reads)
@@ -92,7 +92,7 @@ class Database:
         """A second, synchronous engine on the same database, for `def` routes and scripts."""
         url = with_driver(self.url, SYNC_DRIVERS)
         with _driver_errors(url):
-            engine = create_engine(url, **self._options())
+            engine = create_engine(url, **self._options(url))
         _prepare(engine, self._timeout, lambda: self._only_reads)
         event.listen(engine, "do_connect", self._open_for_reading)
         event.listen(engine, "do_connect", self._refuse_once_closed)
@@ -150,7 +150,7 @@ class Database:
         where[0] = f"{file.as_uri()}?mode=ro{'&immutable=1' if alone else ''}"
         how["uri"] = True
 
-    def _options(self) -> dict[str, Any]:
+    def _options(self, url: URL) -> dict[str, Any]:
         # Parameters hold addresses and password hashes: a statement's error does not repeat them.
         options: dict[str, Any] = {"hide_parameters": True, "logging_name": LOGGING_NAME}
         if self.dialect == "postgresql":
@@ -160,7 +160,7 @@ class Database:
                 "pool_pre_ping": True,
                 # A database's own default may be stricter, and then refuses what races.
                 "isolation_level": "READ COMMITTED",
-                "connect_args": {"connect_timeout": max(2, round(self._timeout))},
+                "connect_args": _patience(url, self._timeout),
             }
         return options
 
@@ -211,6 +211,15 @@ def with_driver(url: URL, drivers: dict[str, str]) -> URL:
     if "+" in url.drivername and url.drivername not in unfit:
         return url
     return url.set(drivername=drivers[url.get_backend_name()])
+
+
+def _patience(url: URL, timeout: float) -> dict[str, int]:
+    """How long to wait for a server that takes a connection and says nothing; seconds.
+
+    libpq takes no less than 2. What the URL says itself holds.
+    """
+    name = "timeout" if url.get_driver_name() in ("asyncpg", "pg8000") else "connect_timeout"
+    return {} if name in url.query else {name: max(2, round(timeout))}
 
 
 _ASYNC_ONLY = {"sqlite+aiosqlite", "postgresql+asyncpg"}
