@@ -4,6 +4,10 @@ from pathlib import Path
 
 import pytest
 
+# Before any test, for `command` forgets what is imported within it, and PyYAML's part in C would go
+# on with the classes of the module that was forgotten.
+import yaml  # noqa: F401
+
 from tests.auth.conftest import APP, Command
 
 DECLARED = """

@@ -56,7 +56,9 @@ def apply(
     command = Command.of(context)
 
     async def work(services: Services) -> Plan:
-        deleted = (await applying.plan(services, document, prune=prune)).deleted
+        deleted: set[str] = set()
+        if prune:
+            deleted = (await applying.plan(services, document, prune=True)).deleted
         if deleted:
             asked = f"Delete {presentation.named(deleted)}, and take it from everybody?"
             # Whoever is asked may take a while.

@@ -83,7 +83,8 @@ async def apply(
     all may. Conflict `last_administrator` where nobody would be left to run the back office.
     """
     wanted = terms(document)
-    planned = await plan(services, document, prune=prune)
+    async with services.database.session() as session:
+        planned, _ = await _planned(services, session, document, wanted, prune)
     if not planned.difference.changes:
         # It may be so since just now, by somebody who still waits for it to hold.
         await services.revocations.settled()
