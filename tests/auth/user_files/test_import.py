@@ -1,5 +1,6 @@
 """A file of accounts becomes accounts, as if each had been made by itself."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -81,10 +82,11 @@ def test_listeners_hear_of_each_account_before_the_import_ends(
 
     @house.services.events.on(UserCreated)
     async def welcome(event: UserCreated) -> None:
+        await asyncio.sleep(0.02)
         heard.append(event.subject)
 
-    importer(*people(2500))
-    assert len(set(heard)) == 2500
+    importer(*people(5))
+    assert len(set(heard)) == 5
 
 
 def test_a_listener_within_the_transaction_refuses_a_line_and_no_other(
