@@ -108,7 +108,7 @@ class Held:
 
 
 # By a look-up for each role that is held: PostgreSQL, which takes a recursion to find many, would
-# read all permissions of all roles for a join (50 ms of 100,000, instead of one).
+# read all permissions of all roles for a join.
 def _names(held: CTE) -> Any:
     name = select(col(Role.name)).where(col(Role.id) == held.c.role_id)
     return select(held.c.user_id, name.scalar_subquery().label("value"))
