@@ -59,7 +59,7 @@ def test_every_variable_that_the_packages_name_is_known(monkeypatch: pytest.Monk
     written = {
         name
         for source in sources
-        for name in re.findall(r"BACKOFFICE_[A-Z_]+", source.read_text("utf-8"))
+        for name in re.findall(r"\bBACKOFFICE_[A-Z_]+", source.read_text("utf-8"))
         if not name.endswith("_")
     }
     assert len(written) >= 8
