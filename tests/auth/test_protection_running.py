@@ -10,7 +10,11 @@ from pathlib import Path
 import pytest
 from fastapi import APIRouter, FastAPI, WebSocket
 from fastapi.testclient import TestClient
+from starlette.applications import Starlette
 from starlette.convertors import Convertor, register_url_convertor
+from starlette.endpoints import HTTPEndpoint
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
@@ -205,6 +209,27 @@ class TestWhatIsAddedWhileItRuns:
         with TestClient(app) as client:
             app.router.routes.append(Anything())
             assert self.refused(client, "/secret")
+
+    def test_an_endpoint_that_is_a_class(self) -> None:
+        """It has one path, and takes every method."""
+
+        class Secret(HTTPEndpoint):
+            async def get(self, _: Request) -> PlainTextResponse:
+                return PlainTextResponse("a secret")
+
+        app = shop()
+        auth.protect(app)
+        with TestClient(app) as client:
+            app.router.routes.append(Route("/secret", Secret))
+            assert self.refused(client, "/secret")
+
+    def test_a_host_within_a_mount(self) -> None:
+        app, sub = shop(), Starlette()
+        app.mount("/sub", sub)
+        auth.protect(app)
+        with TestClient(app) as client:
+            sub.host("testserver", Mount("/in", routes=[_bare("/secret")]).app)
+            assert self.refused(client, "/sub/secret")
 
     def test_a_websocket(self) -> None:
         app = shop()

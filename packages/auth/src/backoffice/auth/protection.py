@@ -29,6 +29,7 @@ log: logging.Logger = logging.getLogger(__name__)
 #: Seconds.
 CLOSELY = 1.0
 _PARAMETER = re.compile(r"\\\{.*?\\\}")
+_HOST = re.compile("//[^/]*")
 #: Starlette's own kinds of parameters; one of the app's may hold a slash.
 _WITHIN_A_SEGMENT = {"", "str", "int", "float", "uuid"}
 
@@ -190,10 +191,10 @@ def _refusal() -> Unavailable:
 
 def _matcher(entrance: Entrance) -> Callable[[Scope], bool]:
     """Whether a request may be for that entrance; rather too often than too seldom."""
-    path = re.sub("^//[^/]*", "", entrance.path)  # whatever the host
-    if entrance.methods == (MOUNT,) and not path.endswith(":path}"):
-        path = f"{path.rstrip('/')}/{{path:path}}"
-    pattern = re.compile(_PARAMETER.sub(_any_value, re.escape(path)), re.DOTALL)
+    path = _HOST.sub("(?:\\g<0>)?", re.escape(entrance.path))  # whatever the host
+    if entrance.methods == (MOUNT,):  # or one path of an endpoint that takes every method
+        path = f"{path.rstrip('/')}(?:/.*)?"
+    pattern = re.compile(_PARAMETER.sub(_any_value, path), re.DOTALL)
 
     def matches(scope: Scope) -> bool:
         kind = WEBSOCKET if scope["type"] == "websocket" else scope["method"]
