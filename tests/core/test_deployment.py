@@ -3,7 +3,10 @@
 from importlib.metadata import PackageNotFoundError
 
 import pytest
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.routing import Mount
 
 from backoffice.core import Run
 from backoffice.core.advisories import ADVISORIES, known_weaknesses, release
@@ -60,6 +63,18 @@ def test_debug_is_found_in_mounted_apps_as_well() -> None:
     found = _debug(app)
     assert (found.id, found.level) == ("core.debug", "error")
     assert "the app at /sub" in found.message
+
+
+def test_debug_is_found_wherever_an_app_is_mounted() -> None:
+    app, router = FastAPI(), APIRouter()
+    layers = [Middleware(GZipMiddleware)]
+    app.router.routes.append(Mount("/layers", FastAPI(debug=True), middleware=layers))
+    router.mount("/inner", FastAPI(debug=True))
+    app.include_router(router, prefix="/v1")
+    app.host("api.example.com", FastAPI(debug=True))
+    message = _debug(app).message
+    for path in ("/layers", "/v1/inner", "//api.example.com"):
+        assert f"the app at {path}" in message
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,10 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+from fastapi.routing import iter_route_contexts
 from sqlalchemy import text
 from starlette.applications import Starlette
-from starlette.routing import Mount
+from starlette.routing import Host, Mount
 
 from backoffice.core.advisories import REVIEWED, known_weaknesses
 from backoffice.core.checks import Finding
@@ -61,9 +62,12 @@ def _debug(app: Starlette) -> Finding:
 def _in_debug(app: Any, path: str) -> Iterator[str]:
     if getattr(app, "debug", False):
         yield f"the app at {path or '/'}"
-    for each in getattr(app, "routes", None) or ():
-        if isinstance(each, Mount):
-            yield from _in_debug(each.app, path + each.path)
+    # As the app finds them: in included routers too, and behind a mount's own layers.
+    for each in iter_route_contexts(list(getattr(app, "routes", None) or ())):
+        route = each.original_route
+        if isinstance(route, Mount | Host):
+            below = f"//{route.host}" if isinstance(route, Host) else each.path
+            yield from _in_debug(getattr(route, "_base_app", route.app), f"{path}{below}")
 
 
 async def _clock(run: Run) -> Finding | None:
