@@ -1,5 +1,6 @@
 """What `backoffice doctor` finds in accounts: keys that are older than they should be."""
 
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -109,3 +110,25 @@ def age(days: int) -> None:
     with engine.begin() as connection:
         connection.execute(update(ApiKey).values(created_at=datetime.now(UTC) - days * DAY))
     engine.dispose()
+
+
+def test_a_permission_that_the_app_knows_no_more_is_named_until_it_is_taken(
+    command: Command, tmp_path: Path
+) -> None:
+    app = (tmp_path / "main.py").read_text()
+    (tmp_path / "main.py").write_text(
+        app + 'app.get("/old", dependencies=[auth.require("old:read")])(lambda: None)\n'
+    )
+    created(command)
+    assert command("roles", "create", "reader", "--allow", "old:read")[0] == 0
+    assert command("users", "grant", "ann@example.com", "old:read")[0] == 0
+    assert finding(command, "auth.unknown-permission")["level"] == "ok"
+    (tmp_path / "main.py").write_text(app)
+    del sys.modules["main"]
+    found = finding(command, "auth.unknown-permission")
+    assert (found["level"], "old:read" in found["message"]) == ("warning", True)
+    holders = command("permissions", "who-can", "old:read")[1]
+    assert [each["email"] for each in holders] == ["ann@example.com"]
+    assert command("roles", "deny", "reader", "old:read")[0] == 0
+    assert command("users", "revoke", "ann@example.com", "old:read")[0] == 0
+    assert finding(command, "auth.unknown-permission")["level"] == "ok"

@@ -12,11 +12,13 @@ from backoffice.core.mail.settings import mail_settings
 
 #: How long a key may sign tokens, or stand with no end, before somebody should look at it.
 OLD = timedelta(days=90)
+#: Permissions that a finding names.
+MOST_NAMED = 5
 
 
 async def auth_checks(run: Run) -> AsyncIterator[Finding]:
-    """Whether the app has accounts at all, somebody who may do everything, no old keys, and links
-    that arrive."""
+    """Whether the app has accounts at all, somebody who may do everything, no old keys, no
+    permissions that nothing asks for, and links that arrive."""
     services = await run.find(Services)
     if services is None:
         yield Finding(
@@ -29,6 +31,7 @@ async def auth_checks(run: Run) -> AsyncIterator[Finding]:
     yield await _superuser(services)
     yield _signing_key(services)
     yield await _api_keys(services)
+    yield await _permissions(services)
     yield await _links(run, services)
 
 
@@ -76,6 +79,21 @@ async def _api_keys(services: Services) -> Finding:
         f"{count} without an end, made more than {OLD.days} days ago; the oldest is "
         f"{oldest.name!r} ({oldest.prefix}), of {oldest.created_at:%Y-%m-%d}",
         f"backoffice keys rotate {oldest.id}, or one with --expires in its place",
+    )
+
+
+async def _permissions(services: Services) -> Finding:
+    """What roles and grants hold though the code that asked for it has gone."""
+    found = await services.effective.unknown(MOST_NAMED + 1)
+    if not found:
+        return Finding("auth.unknown-permission", "ok", "the app knows all that is granted")
+    more = " and more" if len(found) > MOST_NAMED else ""
+    return Finding(
+        "auth.unknown-permission",
+        "warning",
+        f"roles or grants have what the app knows no more: {', '.join(found[:MOST_NAMED])}{more}",
+        "`backoffice roles list` and `backoffice permissions who-can` say who has it; `roles deny` "
+        "and `users revoke` take it",
     )
 
 

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import AsyncIterator
+from ipaddress import ip_network
 from typing import Any
 
 from backoffice.core import BackofficeError, Finding, Run, settings
@@ -28,12 +29,12 @@ async def deployment_checks(run: Run) -> AsyncIterator[Finding]:
 
 def _proxies(trusted: tuple[IPNetwork, ...], believed: str) -> Finding:
     """`believed` is whom uvicorn and gunicorn believe besides, and before."""
-    wide = [str(each) for each in trusted if each.prefixlen < WIDEST[each.version]]
+    wide = [str(each) for each in trusted if _is_wide(each)]
     if wide:
         told = f"{', '.join(wide)} are trusted as proxies: clients there say who they are"
         return Finding(PROXIES, "error", told, FIX)
-    if believed.strip() == "*":
-        told = "FORWARDED_ALLOW_IPS=* lets the server believe each client who it is"
+    if wide := [each for each in map(str.strip, believed.split(",")) if _is_wide(_network(each))]:
+        told = f"FORWARDED_ALLOW_IPS={','.join(wide)} lets the server believe clients who they are"
         return Finding(PROXIES, "error", told, "name your proxies there")
     if believed.strip() and not trusted:
         told = (
@@ -44,6 +45,18 @@ def _proxies(trusted: tuple[IPNetwork, ...], believed: str) -> Finding:
     if trusted:
         return Finding(PROXIES, "ok", f"{', '.join(map(str, trusted))} are believed")
     return Finding(PROXIES, "ok", "none is believed: a client is whoever connects")
+
+
+def _is_wide(network: IPNetwork | None) -> bool:
+    return network is not None and network.prefixlen < WIDEST[network.version]
+
+
+def _network(written: str) -> IPNetwork | None:
+    """As uvicorn reads it, where `*` is everybody; None for what is a name, such as a socket's."""
+    try:
+        return ip_network("0.0.0.0/0" if written == "*" else written)
+    except ValueError:
+        return None
 
 
 async def _clock(url: str) -> Finding | None:

@@ -17,6 +17,8 @@ permissions = typer.Typer(
     help="Permissions: what the app knows, and who may do it.", no_args_is_help=True
 )
 
+#: Permissions that the app knows no more, and that somebody holds still.
+MOST_UNKNOWN = 10_000
 Permission = Annotated[str, typer.Argument(help="Such as books:read.")]
 
 
@@ -41,7 +43,9 @@ def who_can(
     """List the accounts that may do it now, and the shortest way by which each may."""
 
     async def work(services: Services) -> list[dict[str, Any]]:
-        services.catalogue.checked(permission)
+        # Of what code asked for once, it says who is to lose it.
+        if permission not in await services.effective.unknown(MOST_UNKNOWN):
+            services.catalogue.checked(permission)
         found = await services.effective.who_can(permission, limit, after)
         return [await _holder(services, each, permission) for each in found]
 
