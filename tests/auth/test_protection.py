@@ -228,6 +228,18 @@ class TestPathsThatAreNamed:
         assert "1 route says not" in told.value.message
         assert "GET /books/{id}" in told.value.message
 
+    @pytest.mark.parametrize("path", ["/", "/shop"])
+    def test_of_a_route_and_a_mount_hold_for_the_route(self, tmp_path: Path, path: str) -> None:
+        """A home page that is public opens nothing of what is served below it."""
+        app, sub = bare(), bare()
+        app.add_api_route(path, page)
+        sub.include_router(books())
+        app.mount(path, sub)
+        app.frontend(path, directory=tmp_path)
+        app.mount(path, StaticFiles(directory=tmp_path))
+        with pytest.raises(SetupError, match="4 routes say not"):
+            self.check(app, path)
+
     def test_of_nothing_are_refused_with_a_suggestion(self) -> None:
         with pytest.raises(SetupError, match=r"'/dosc'.*did you mean '/docs'"):
             self.check(FastAPI(), "/dosc")

@@ -56,6 +56,11 @@ class Entrance:
         return [] if self.dependant is None else list(schemes_of(self.dependant))
 
     @property
+    def is_mount(self) -> bool:
+        """Whether it stands for all of something that is mounted there."""
+        return self.path in self.mounts
+
+    @property
     def guards(self) -> list[Guard]:
         """Those of ours."""
         return [each for each in self.schemes if isinstance(each, Guard)]
@@ -171,7 +176,7 @@ def _of_mount(context: Any, place: _Place) -> Iterator[Entrance]:
     if isinstance(app, Starlette | Router) or getattr(app, "routes", None):
         yield from _of_app(app, place.within(path, app))
     else:
-        yield _other(path or "/", (MOUNT,), app, place)
+        yield _other("" if place.prefix + path else "/", (MOUNT,), app, place.within(path, app))
 
 
 def _of_route(context: Any, place: _Place) -> Entrance:

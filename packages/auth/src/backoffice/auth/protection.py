@@ -8,7 +8,7 @@ request is routed: it answers 503 until somebody has decided about it, and the l
 import logging
 import re
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Container, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from difflib import get_close_matches
@@ -79,7 +79,11 @@ class Protection:
 
     def entrances(self) -> list[Entrance]:
         """Those of the app, with what is named as public."""
-        return [self._judged(each) for each in entrances(self._app)]
+        found = list(entrances(self._app))
+        # A name means the route where a route and a mount have it, as the home page and all of a
+        # site below it.
+        routes = {each.path for each in found if not each.is_mount}
+        return [self._judged(each, routes) for each in found]
 
     def check(self) -> None:
         """SetupError that names each entrance nobody has decided about."""
@@ -101,8 +105,10 @@ class Protection:
         self._kept, self._open = kept, []
         yield
 
-    def _judged(self, entrance: Entrance) -> Entrance:
-        named = not {entrance.path, *entrance.mounts}.isdisjoint(self._public)
+    def _judged(self, entrance: Entrance, routes: Container[str]) -> Entrance:
+        mounts = {each for each in entrance.mounts if each not in routes}
+        own = set() if entrance.is_mount else {entrance.path}
+        named = not (own | mounts).isdisjoint(self._public)
         if not named and entrance.path == self._app.swagger_ui_oauth2_redirect_url:
             named = self._app.docs_url in self._public  # a page of the docs
         return replace(entrance, within_public=True) if named else entrance
