@@ -7,8 +7,9 @@ naming the field. From an answer, what its reader may not read is left out. Both
 within schemas too. The rules are those of `auth.fields(..., schemas=[...])`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextvars import ContextVar
+from dataclasses import fields, is_dataclass
 from functools import lru_cache
 from inspect import Parameter, Signature
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -131,16 +132,21 @@ def _undeclared(kinds: Iterable[type[Any]]) -> str:
 
 def _written(body: Any) -> Iterator[tuple[type[Any], frozenset[str]]]:
     """Each schema in a body, with the fields that it was sent."""
+    inner: Iterable[Any] = ()
     if isinstance(body, BaseModel):
         yield type(body), frozenset(body.model_fields_set)
-        for name in body.model_fields_set:
-            yield from _written(getattr(body, name))
+        inner = [getattr(body, name) for name in body.model_fields_set]
+    elif is_dataclass(body):
+        yield type(body), frozenset()
+        inner = _parts(body).values()
     elif isinstance(body, Mapping):
-        for each in body.values():
-            yield from _written(each)
-    elif isinstance(body, list | tuple | set | frozenset):
-        for each in body:
-            yield from _written(each)
+        inner = body.values()
+    elif isinstance(body, Iterator):
+        raise SetupError("Allowed[...] takes no Iterable[...] as a body: write list[...]")
+    elif isinstance(body, Collection) and not isinstance(body, str | bytes):
+        inner = body
+    for each in inner:
+        yield from _written(each)
 
 
 def _without_hidden(value: Any, handler: SerializerFunctionWrapHandler, info: Any) -> Any:
@@ -170,31 +176,60 @@ class _View:
         self.seen: dict[type[Any], frozenset[str]] = {}
 
     def strip(self, value: Any, shown: Any) -> None:
-        """Take out of what is shown of a value all that is hidden of it."""
-        if isinstance(value, RootModel):
-            self.strip(value.root, shown)
-        elif isinstance(value, BaseModel):
-            self._strip_schema(value, shown)
-        elif isinstance(value, Mapping) and isinstance(shown, dict):
-            for one, other in zip(value.values(), shown.values(), strict=False):
-                self.strip(one, other)
-        elif isinstance(value, list | tuple) and isinstance(shown, list | tuple):
-            for one, other in zip(value, shown, strict=False):
-                self.strip(one, other)
+        """Take out of what is shown of a value all that is hidden of it.
 
-    def _strip_schema(self, value: BaseModel, shown: Any) -> None:
-        hidden = self._hidden(type(value))
-        if not isinstance(shown, dict):
-            if hidden:
-                raise SetupError(
-                    f"{type(value).__name__} is not shown by its fields, of which some are hidden"
-                )
-            return
-        for name, key in _keys(type(value), self._by_alias):
-            if name in hidden:
-                shown.pop(key, None)
-            elif key in shown:
-                self.strip(getattr(value, name), shown[key])
+        SetupError where it cannot be told which part is which: what is shown may be hidden.
+        """
+        if not isinstance(shown, dict | list | tuple) or not shown:
+            if isinstance(value, BaseModel) and shown != {} and self._hidden(type(value)):
+                raise _untold(value)
+        elif isinstance(value, RootModel):
+            self.strip(value.root, shown)
+        elif isinstance(value, BaseModel) and isinstance(shown, dict):
+            self._strip_schema(value, shown)
+        elif is_dataclass(value) and isinstance(shown, dict):
+            self._strip_named(value, _parts(value), shown)
+        elif isinstance(value, Mapping) and isinstance(shown, dict):
+            self._strip_mapping(value, shown)
+        elif isinstance(value, BaseModel | Mapping | Iterator) or is_dataclass(value):
+            raise _untold(value)
+        elif isinstance(value, Collection) and not isinstance(shown, dict):
+            self._strip_each(value, value, shown)
+
+    def _strip_schema(self, value: BaseModel, shown: dict[str, Any]) -> None:
+        kind, hidden = type(value), self._hidden(type(value))
+        names = _names(kind, self._by_alias)
+        extra = value.model_extra or {}
+        for key in list(shown):
+            name = names.get(key, key)
+            if key not in names and key not in extra:
+                # What a serialiser of its own has made, of which fields nobody can tell.
+                if self.rules.knows(kind) or isinstance(shown[key], dict | list | tuple):
+                    raise _untold(value)
+            elif name in hidden:
+                del shown[key]
+            elif isinstance(shown[key], dict | list | tuple):
+                self.strip(extra[key] if key not in names else getattr(value, name), shown[key])
+
+    def _strip_mapping(self, value: Mapping[Any, Any], shown: dict[Any, Any]) -> None:
+        if all(isinstance(each, str) for each in value):
+            self._strip_named(value, value, shown)
+        else:
+            self._strip_each(value, value.values(), shown.values())
+
+    def _strip_named(self, whole: Any, parts: Mapping[str, Any], shown: dict[str, Any]) -> None:
+        for key, part in shown.items():
+            if key in parts:
+                self.strip(parts[key], part)
+            elif isinstance(part, dict | list | tuple):
+                raise _untold(whole)
+
+    def _strip_each(self, whole: Any, parts: Collection[Any], shown: Collection[Any]) -> None:
+        if len(parts) == len(shown):
+            for one, other in zip(parts, shown, strict=True):
+                self.strip(one, other)
+        elif any(isinstance(each, dict | list | tuple) for each in shown):
+            raise _untold(whole)
 
     def _hidden(self, kind: type[Any]) -> frozenset[str]:
         if kind not in self.seen:
@@ -202,13 +237,35 @@ class _View:
         return self.seen[kind]
 
 
-@lru_cache(maxsize=1024)
-def _keys(kind: type[BaseModel], by_alias: bool) -> tuple[tuple[str, str], ...]:
-    """Each field of a schema, with the key that it is shown by."""
-    fields: dict[str, Any] = {**kind.model_fields, **kind.model_computed_fields}
-    if not by_alias:
-        return tuple((name, name) for name in fields)
-    return tuple(
-        (name, getattr(each, "serialization_alias", None) or each.alias or name)
-        for name, each in fields.items()
+def _parts(value: Any) -> dict[str, Any]:
+    """The fields of a dataclass."""
+    return {each.name: getattr(value, each.name) for each in fields(value)}
+
+
+def _untold(value: Any) -> SetupError:
+    return SetupError(
+        f"Allowed[...] of {type(value).__name__}: what is shown of it cannot be told from what is "
+        "hidden; show schemas by their fields, in lists and dicts of which none are left out"
     )
+
+
+@lru_cache(maxsize=1024)
+def _names(kind: type[BaseModel], by_alias: bool) -> dict[str, str]:
+    """Each key that a field of a schema may be shown by, with the name of the field.
+
+    Pydantic shows an object of a class that inherits as the schema says that the route names.
+    """
+    found: dict[str, str] = {}
+    for each in kind.__mro__:
+        if issubclass(each, BaseModel):
+            for keyed in (by_alias, not by_alias):
+                for name, key in _keys(each, keyed):
+                    found.setdefault(key, name)
+    return found
+
+
+def _keys(kind: type[BaseModel], by_alias: bool) -> Iterator[tuple[str, str]]:
+    known: dict[str, Any] = {**kind.model_fields, **kind.model_computed_fields}
+    for name, each in known.items():
+        alias = getattr(each, "serialization_alias", None) or each.alias
+        yield name, alias if by_alias and alias else name
