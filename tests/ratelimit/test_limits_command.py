@@ -157,12 +157,21 @@ def test_limits_that_each_caller_has_are_named_by_the_operator(
     ],
 )
 def test_what_cannot_be_done_says_why_and_does_nothing(
-    command: Command, shared: redis.Redis, arguments: tuple[str, ...], code: int
+    command: Command,
+    shared: redis.Redis,
+    database: Path,
+    arguments: tuple[str, ...],
+    code: int,
 ) -> None:
     found, out, err = command("limits", *arguments)
     assert (found, out) == (code, "")
     assert json.loads(err)["error"]["message"]
     assert shared.dbsize() == 0
+    assert audited(database) == []
+
+
+def test_a_rehearsal_refuses_what_could_not_be_done(command: Command, shared: redis.Redis) -> None:
+    assert command("limits", "reset", "api-key", "--everybody", "--dry-run")[:2] == (2, "")
 
 
 @pytest.mark.parametrize(
@@ -171,6 +180,7 @@ def test_what_cannot_be_done_says_why_and_does_nothing(
         ("list", "--callers"),
         ("show", "everything", "--address", "203.0.113.9"),
         ("reset", "everything", "--address", "203.0.113.9"),
+        ("reset", "everything", "--everybody"),
         ("override", "everything", "--limit", "1/minute"),
     ],
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 import redis
 from fastapi.testclient import TestClient
 
+from backoffice.ratelimit.overrides import MOST
 from tests.ratelimit.commanding import BOOK, Command, audited
 
 
@@ -60,6 +61,17 @@ def test_what_the_audit_log_cannot_take_is_not_done(
         connection.execute("DROP TABLE backoffice_audit")
     assert command("limits", "override", "everything", "--limit", "1/minute")[0] != 0
     assert list(shared.scan_iter()) == []
+
+
+def test_what_there_is_no_room_for_is_neither_done_nor_logged(
+    command: Command, shared: redis.Redis, database: Path
+) -> None:
+    held = {f"* GET /{number}": "0 1/minute" for number in range(MOST)}
+    shared.hset("backoffice:{overrides}", mapping=held)
+    code, out, err = command("limits", "override", "everything", "--limit", "1/minute")
+    assert (code, out, "lift some first" in err) == (5, "", True)
+    assert shared.hlen("backoffice:{overrides}") == MOST
+    assert audited(database) == []
 
 
 def await_policy(client: TestClient, wanted: str) -> None:

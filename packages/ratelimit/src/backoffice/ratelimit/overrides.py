@@ -89,7 +89,7 @@ class Overrides:
         span = 0 if seconds is None else max(1, round(seconds * 1_000_000))
         done, _ = await self._ask("set", _field(policy, caller), ", ".join(map(str, limits)), span)
         if done < 0:
-            raise Conflict(f"there are {MOST} overrides already; lift some first")
+            raise full()
 
     async def lift(self, policy: str, caller: str) -> bool:
         """Let the code's limits hold again; whether there was an override. Raises Unavailable."""
@@ -162,6 +162,11 @@ def _limits(written: str) -> tuple[Limit, ...]:
 
 def _field(policy: str, caller: str) -> str:
     return f"{caller} {policy}"
+
+
+def full() -> Conflict:
+    """What an operator is told where there is no room for one more."""
+    return Conflict(f"there are {MOST} overrides already; lift some first")
 
 
 def in_process() -> BackofficeError:

@@ -9,6 +9,7 @@ from backoffice.ratelimit.keys import Keys
 from backoffice.ratelimit.limits import Limit, limits
 from backoffice.ratelimit.overrides import DIGEST, SCRIPT
 from backoffice.ratelimit.policies import Policy
+from backoffice.ratelimit.redis_urls import ClusterAddress, read
 from backoffice.ratelimit.wire import Wire
 
 #: Seconds; an operator has more time than a request.
@@ -44,6 +45,15 @@ async def forget(url: str, namespace: str, name: str, wanted: Iterable[Limit]) -
                 await wire.command("UNLINK", *counters, key=namespace)
 
 
+def verify(url: str) -> None:
+    """Raise BackofficeError for a Cluster, whose keys are in several."""
+    if isinstance(read(url), ClusterAddress):
+        raise BackofficeError(
+            "the keys of a Cluster are on several servers, and are not all read; leave out "
+            "--callers or --everybody"
+        )
+
+
 async def _scanned(wire: Wire, namespace: str) -> AsyncIterator[list[bytes]]:
     """The names of all counters, some at a time."""
     cursor, match = b"0", f"{namespace}:{{*"
@@ -63,13 +73,9 @@ def _last(key: bytes) -> str:
 
 @asynccontextmanager
 async def _wire(url: str) -> AsyncIterator[Wire]:
+    verify(url)
     wire = Wire(url, SCRIPT, DIGEST, timeout=PATIENCE)
     try:
-        if wire.is_cluster:
-            raise BackofficeError(
-                "the keys of a Cluster are on several servers, and are not all read; leave out "
-                "--callers or --everybody"
-            )
         yield wire
     finally:
         await wire.close()

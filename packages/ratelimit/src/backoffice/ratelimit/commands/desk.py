@@ -23,7 +23,15 @@ from backoffice.ratelimit.addresses import network_of
 from backoffice.ratelimit.events import LimitChanged
 from backoffice.ratelimit.keys import digest
 from backoffice.ratelimit.limits import Limit, limits
-from backoffice.ratelimit.overrides import EVERYBODY, Override, Overrides, in_process, overrides
+from backoffice.ratelimit.overrides import (
+    EVERYBODY,
+    MOST,
+    Override,
+    Overrides,
+    full,
+    in_process,
+    overrides,
+)
 from backoffice.ratelimit.policies import By, Policy
 from backoffice.ratelimit.survey import survey
 
@@ -182,22 +190,36 @@ class Desk:
         of_code = [limits(each)[0] for each in policy.written]
         return list(dict.fromkeys((*self.limits(policy, counted, given), *given, *of_code)))
 
-    async def reset_all(self, policy: Policy, given: Sequence[Limit]) -> None:
-        """Forget what everybody has spent; InvalidInput where only the app knows the limits."""
-        from backoffice.ratelimit.commands.counters import forget
+    def counters_of_all(self, policy: Policy, given: Sequence[Limit]) -> list[Limit]:
+        """The same of anybody; InvalidInput where only the app knows the limits."""
+        from backoffice.ratelimit.commands.counters import verify
 
+        verify(self._shared())
         overridden = [each.limits for each in self.in_force if each.policy == policy.name]
         of_code = [limits(each)[0] for each in policy.written]
         wanted = list(dict.fromkeys((*of_code, *given, *chain.from_iterable(overridden))))
         if not wanted:
             raise _each_callers_own(policy)
+        return wanted
+
+    async def reset_all(self, policy: Policy, wanted: Sequence[Limit]) -> None:
+        """Forget what everybody has spent of these."""
+        from backoffice.ratelimit.commands.counters import forget
+
         await forget(self._shared(), self.namespace, policy.name, wanted)
+
+    def room(self, name: str, caller: str) -> None:
+        """Conflict where there is none for one more override."""
+        held = {(each.policy, each.caller) for each in self.in_force} - {(name, caller)}
+        if len(held) >= MOST:
+            raise full()
 
     async def change(self, event: LimitChanged, work: Callable[[], Awaitable[object]]) -> None:
         """Do it, with its event: what the audit log cannot take is not done.
 
         The log is written as the transaction ends, and Redis takes part in none. Of something that
-        failed after that the log says too much rather than too little.
+        failed after that the log says too much rather than too little: what can be known to fail
+        is to be found out before.
         """
         async with self.database.session() as session:
             await self.events.emit(event, session)

@@ -94,9 +94,10 @@ def reset(
     async def work(desk: Desk) -> dict[str, Any]:
         policy = desk.policy(name)
         if not whom.named:
+            spent = desk.counters_of_all(policy, _limits(limit))
             event = LimitReset(actor=operator(), subject=policy.subject, caller=EVERYBODY)
             if not command.dry_run:
-                await desk.change(event, lambda: desk.reset_all(policy, _limits(limit)))
+                await desk.change(event, lambda: desk.reset_all(policy, spent))
             return {"policy": name, "caller": EVERYBODY, "reset": True}
         counted = await desk.key(policy, whom)
         wanted = desk.counters(policy, counted, _limits(limit))
@@ -130,6 +131,7 @@ def override(
     async def work(desk: Desk) -> dict[str, Any]:
         policy = desk.policy(name)
         caller = await desk.caller(policy, whom)
+        desk.room(name, caller)
         texts = tuple(map(str, wanted))
         event = LimitOverridden(
             actor=operator(),
