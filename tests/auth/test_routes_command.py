@@ -43,6 +43,7 @@ add("/one", auth.require(any_of=("books:read", "books:write")))
 add("/two", auth.require("a:b"), auth.require("c:d", methods=("jwt", "session")))
 add("/proof", auth.require(fresh=timedelta(minutes=10), mfa=True, verified=True))
 add("/by-key", auth.require(methods=("api_key",)))
+add("/never", auth.require(methods=("api_key",)), auth.require(methods=("jwt",)))
 add("/deep", Depends(caller))
 add("/optional", auth.optional())
 add("/optional-and-not", auth.optional(), auth.require())
@@ -64,6 +65,7 @@ WHO = {
     "/two": "a:b and c:d; by jwt or session",
     "/proof": "anyone signed in; fresh 600 s; mfa; verified",
     "/by-key": "anyone signed in; by api_key",
+    "/never": "anyone signed in; by no credential that all its guards take",
     "/deep": "books:read",
     "/optional": "optional",
     "/optional-and-not": "anyone signed in",

@@ -55,6 +55,8 @@ class Admission:
         yield from (" or ".join(each) for each in self.any_of)
         if self.credentials and self.credentials != METHODS:
             yield f"by {' or '.join(self.credentials)}"
+        if self.access == "required" and not self.credentials:
+            yield "by no credential that all its guards take"
         if self.fresh is not None:
             yield f"fresh {self.fresh} s"
         yield from (name for name in ("mfa", "verified") if getattr(self, name))

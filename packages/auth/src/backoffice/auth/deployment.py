@@ -44,7 +44,7 @@ def _routes(app: Starlette) -> Finding:
         return Finding(
             ROUTES,
             "warning",
-            f"anybody may call {_named(found)}: no guard stands there, and nobody marked it public",
+            f"nobody says who may call {_named(found)}: no guard stands there, and no mark",
             "guard each or mark it public, then auth.protect(app) keeps it so; "
             "`backoffice routes --unprotected` lists them",
         )
