@@ -139,3 +139,20 @@ def test_a_check_that_breaks_is_an_error_and_the_others_go_on(doctor: Doctor) ->
     assert out[0]["message"] == "broken could not be looked at: ValueError"
     assert out[1]["message"] == "refusing: there is none"
     assert "hunter2" not in json.dumps(out) + err
+
+
+def test_a_check_that_cannot_be_imported_is_an_error_and_the_others_go_on(doctor: Doctor) -> None:
+    class Missing(Entry):
+        def load(self) -> checks.Check:
+            raise ModuleNotFoundError("no module shop.checks")
+
+    code, out, _ = doctor([Missing("missing"), Entry("shop", WELL)], "--json")
+    assert (code, [each["id"] for each in out]) == (1, ["core.check", "shop.door"])
+    assert out[0]["message"] == "missing could not be looked at: ModuleNotFoundError"
+
+
+def test_what_is_not_well_has_a_remedy_even_where_a_check_refuses(doctor: Doctor) -> None:
+    _, out, _ = doctor(
+        [Entry("shop", NotFound("there is none")), Entry("odd", OSError())], "--json"
+    )
+    assert all(each["fix"] for each in out)

@@ -39,12 +39,13 @@ Check = Callable[[Run], AsyncIterator[Finding]]
 async def examine(run: Run) -> AsyncIterator[Finding]:
     """Every finding of every installed package, about the app of this run."""
     for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda each: each.name):
-        check: Check = entry.load()
         try:
+            check: Check = entry.load()
             async for finding in check(run):
                 yield finding
         except BackofficeError as error:
-            yield Finding("core.check", "error", f"{entry.name}: {error.message}")
+            fix = "mend that first: the rest of it was not looked at"
+            yield Finding("core.check", "error", f"{entry.name}: {error.message}", fix)
         except Exception as error:
             log.debug("%s could not be looked at", entry.name, exc_info=True)
             # A driver's message may repeat a row: its type says enough.
