@@ -8,8 +8,10 @@ from backoffice.core import Unavailable
 from backoffice.core.testing import ManualClock
 from backoffice.ratelimit import Charge, Check, Limiter, MemoryStore, Standing, Verdict, limits
 from backoffice.ratelimit.charges import How
+from backoffice.ratelimit.headers import Headers, steady
 from backoffice.ratelimit.local import LocalStore
 from backoffice.ratelimit.refused import MOST, Refused
+from backoffice.ratelimit.watch import outcome_of
 
 pytestmark = pytest.mark.anyio
 FIVE, BOTH = limits("5/minute"), limits("5/minute", "100/day")
@@ -113,6 +115,23 @@ async def test_a_limit_that_refuses_spends_nothing_of_others_from_memory_either(
         door, window = await bench.limiter.check_all([Check("door", "ada", FIVE), other])
         assert (door.allowed, window.allowed) == (False, True)
     assert (await bench.limiter.check("window", "ada", FIVE, 0)).remaining == 5
+
+
+async def test_of_a_limit_that_was_not_asked_for_nothing_is_told() -> None:
+    """Another route has it, besides the one that refuses on both."""
+    bench = Bench()
+    await bench.spend(5)
+    await bench.spend()
+    checks = [Check("door", "ada", FIVE), Check("window", "ada", limits("60/minute"))]
+    decisions = await bench.limiter.check_all(checks)
+    assert bench.store.asked == 2
+    assert Headers().fields(decisions) == {
+        "RateLimit-Policy": '"5/minute";q=5;w=60',
+        "RateLimit": '"5/minute";r=0;t=12',
+    }
+    assert Headers().raw(decisions)[1] == (b"ratelimit", b'"5/minute";r=0;t=12')
+    window = decisions[1]
+    assert (window.remaining, outcome_of(window), steady(window)) == (None, "allowed", 0)
 
 
 async def test_a_shadow_is_always_counted() -> None:

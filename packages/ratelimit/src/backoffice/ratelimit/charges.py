@@ -43,6 +43,8 @@ class Standing(NamedTuple):
     `remaining` units could be spent now; in `reset` the limit is wholly unspent. `wait` is 0 where
     the cost that was asked for fitted, a shadow's too; else it could be spent in that time. A cost
     above what the limit allows at once never can: its wait ends when the limit is unspent.
+
+    All three are 0 where nobody has looked, as the request was refused without that.
     """
 
     limit: Limit
@@ -50,6 +52,11 @@ class Standing(NamedTuple):
     wait: int
     reset: int
     shadow: bool = False
+
+    @property
+    def known(self) -> bool:
+        """Whether anybody has looked."""
+        return bool(self.remaining or self.wait or self.reset)
 
     @property
     def next(self) -> int:

@@ -19,8 +19,8 @@ class Decision(NamedTuple):
 
     @property
     def remaining(self) -> int | None:
-        """Units left under the tightest limit; None when the store did not answer."""
-        return min((each.remaining for each in self._binding), default=None)
+        """Units left under the tightest limit; None when nobody has looked."""
+        return min((each.remaining for each in self._binding if each.known), default=None)
 
     @property
     def refused_by(self) -> tuple[Standing, ...]:

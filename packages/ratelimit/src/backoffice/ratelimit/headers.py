@@ -106,13 +106,15 @@ class Headers:
 
 def _quota_of(standing: Standing, cost: int) -> str | None:
     """What `_member` and `_quota` say of a spread limit that binds."""
-    limit, remaining, wait, _, shadow = standing
+    limit, remaining, wait, reset, shadow = standing
     if shadow or limit.kind != "spread" or cost > limit.burst:
+        return None
+    if not (remaining or wait or reset):  # `known`, without the call
         return None
     if remaining > limit.count:
         remaining = limit.count
-    reset = -(-(wait or remaining * limit.emission or standing.next) // 1_000_000)
-    return f'"{limit.text}";r={remaining};t={reset}'
+    shown = -(-(wait or remaining * limit.emission or standing.next) // 1_000_000)
+    return f'"{limit.text}";r={remaining};t={shown}'
 
 
 def steady(decision: Decision) -> int:
@@ -122,7 +124,7 @@ def steady(decision: Decision) -> int:
 
 def _steady(standing: Standing) -> int:
     limit, remaining, wait, reset, shadow = standing
-    if shadow or limit.kind != "spread":
+    if shadow or limit.kind != "spread" or not standing.known:
         return 0
     shown = wait or (0 if remaining else standing.next)
     second = (shown - 1) % 1_000_000 + 1 if shown else LONGEST
@@ -133,12 +135,12 @@ def _steady(standing: Standing) -> int:
 
 
 def _members(decisions: Iterable[Decision]) -> list[Member]:
-    """Each limit that binds, with a name of its own."""
+    """Each limit that binds and was looked at, with a name of its own."""
     members: list[Member] = []
     names: set[str] = set()
     for decision in decisions:
         for each in decision.standings:
-            if not each.shadow:
+            if each.known and not each.shadow:
                 name = _name(str(each.limit), names)
                 names.add(name)
                 members.append(_member(name, each, decision))

@@ -73,7 +73,7 @@ class Refused:
 
 
 def _standing(charge: Charge, known: Refusal, now: float) -> Standing:
-    """Where the charge stood then, less the time since; a limit not seen then tells nothing."""
+    """Where the charge stood then, less the time since; nothing of one not seen then."""
     found = known.standings.get(charge.key)
     if found is None:
         return Standing(charge.limit, 0, 0, 0, charge.shadow)

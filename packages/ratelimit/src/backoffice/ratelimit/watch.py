@@ -93,7 +93,7 @@ def outcome_of(decision: Decision, local: bool = False) -> Outcome:
         if each.shadow and each.wait:
             found = "shadow"
             break
-        if 100 * each.remaining < NEAR * each.limit.burst:
+        if each.reset and 100 * each.remaining < NEAR * each.limit.burst:
             found = "near"
     return "local" if local else found
 
