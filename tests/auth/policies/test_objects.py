@@ -11,7 +11,8 @@ from backoffice.auth import Auth, Principal, policy, public
 from backoffice.core import SetupError
 from backoffice.core.testing import RunningApp
 from tests.auth.conftest import AppWithAccounts, create_tables
-from tests.auth.policies.papers import Paper, State
+from tests.auth.policies.desk import PaperShown
+from tests.auth.policies.papers import Paper, Shelf, State
 from tests.services.databases import Databases
 
 
@@ -53,6 +54,8 @@ def app(sqlite_databases: Databases, monkeypatch: pytest.MonkeyPatch) -> Iterato
         public(_nothing_public)
     )
 
+    app.get("/{kind}/unsaid", dependencies=[auth.require("papers:change", on=unsaid)])(_nothing)
+
     @app.websocket("/{number}/watch")
     async def watch(
         websocket: WebSocket,
@@ -64,6 +67,13 @@ def app(sqlite_databases: Databases, monkeypatch: pytest.MonkeyPatch) -> Iterato
         monkeypatch.setenv("BACKOFFICE_SECRET_KEY", "k" * 32)
         with AppWithAccounts(auth, app) as found:
             yield found
+
+
+def unsaid(kind: str) -> Any:
+    """Does not say what it gives."""
+    return {"row": (Paper(id=1),), "schema": PaperShown(id=1, level=1), "unruled": Shelf(id=1)}[
+        kind
+    ]
 
 
 async def _nothing() -> None: ...
@@ -141,7 +151,19 @@ def test_a_public_route_judges_nobody(app: AppWithAccounts) -> None:
     assert app.client.get("/2/open").status_code == 200
 
 
-@pytest.mark.parametrize("asked", [(), ("*",), ("papers:*",)])
+@pytest.mark.parametrize(
+    ("kind", "message"), [("row", "table"), ("schema", "table"), ("unruled", "no policy")]
+)
+def test_what_no_policy_can_judge_is_let_through_to_nobody(
+    app: AppWithAccounts, kind: str, message: str
+) -> None:
+    """A row of several columns, a schema, an object of a model without policies."""
+    client = app.accounts.signed_in(permissions=["papers:*"])
+    with pytest.raises(SetupError, match=message):
+        client.get(f"/{kind}/unsaid")
+
+
+@pytest.mark.parametrize("asked", [(), ("*",), ("papers:*",), ("papers:change", "papers:*")])
 def test_an_object_is_judged_by_an_action(asked: tuple[str, ...]) -> None:
     with pytest.raises(SetupError, match="needs a permission to judge"):
         Auth().require(*asked, on=paper_of)

@@ -14,7 +14,7 @@ from sqlmodel import col
 from backoffice.auth import Auth, Policy, Principal, policy
 from backoffice.auth.policies import Policies
 from backoffice.core import SetupError
-from tests.auth.policies.desk import Desk
+from tests.auth.policies.desk import Desk, PaperShown
 from tests.auth.policies.papers import ANN, Line, Paper, Shelf, shelves
 
 ANYBODY = Principal(
@@ -150,6 +150,17 @@ def test_a_policy_holds_for_models_that_inherit_and_leaves_them_none_of_their_ow
             Policies([present, Policy(model, ("view",), lambda who, model: True)])
 
 
+def test_a_policy_of_what_inherits_does_not_leave_a_list_of_all_open() -> None:
+    """Nor a policy that calls looking by its other name."""
+    auth = Auth(policies=[policy(Dog, "view")(lambda who, dog: False)])
+    who = replace(ANYBODY, permissions=frozenset({"animals:*", "dogs:*"}))
+    assert condition(auth.filter(who, Dog, "view")) == "false"
+    for action in ("view", "read"):
+        with pytest.raises(SetupError, match="leaves Animal open"):
+            auth.filter(who, Animal, action)
+    assert condition(auth.filter(who, Animal, "change")) == "true"
+
+
 @pytest.mark.anyio
 async def test_what_inherits_is_told_by_the_columns_that_it_inherits() -> None:
     rule: Policy[Any] = Policy(Animal, ("view",), lambda who, animal: animal.tame.is_(True))
@@ -170,6 +181,22 @@ def test_a_class_whose_name_makes_no_resource_is_asked_for_by_another() -> None:
     assert list(auth.policies.permissions()) == []
     with pytest.raises(SetupError, match="not a permission"):
         auth.filter(who, _Odd, "view")
+
+
+def test_all_actions_at_once_are_none_that_a_policy_is_about() -> None:
+    """Of which there is no policy: all would fit, whatever those of single ones say."""
+    auth = Auth(policies=[own])
+    for action in ("papers:*", "*"):
+        with pytest.raises(SetupError, match="is no action"):
+            auth.filter(ANYBODY, Paper, action)
+
+
+@pytest.mark.anyio
+async def test_what_has_no_table_is_not_judged() -> None:
+    """A schema that is asked about in place of the object would be let through."""
+    auth = Auth(policies=[own])
+    with pytest.raises(SetupError, match="classes with a table"):
+        await auth.permits(ANYBODY, PaperShown(id=1, level=1), "papers:change")
 
 
 @pytest.mark.parametrize("actions", [(), ("*",), ("papers:change",), ("Change",)])

@@ -70,17 +70,20 @@ class ObjectGuard:
     def check_policies(self) -> None:
         """SetupError where the object is known to be of a model that no policy is about."""
         for model in _models(self._on):
-            if not any(self._policies.find(model, each) for each in self._actions()):
-                actions = " or ".join(map(repr, self._actions()))
-                raise SetupError(
-                    f"a route asks on={_name(self._on)} about {actions}, and {model.__name__} has "
-                    f"no policy for it; write @auth.policy({model.__name__}, {actions})"
-                )
+            self._check_policy(model)
+
+    def _check_policy(self, model: type[Any]) -> None:
+        if not any(self._policies.find(model, each) for each in self._actions()):
+            actions = " or ".join(map(repr, self._actions()))
+            raise SetupError(
+                f"a route asks on={_name(self._on)} about {actions}, and {model.__name__} has "
+                f"no policy for it; write @auth.policy({model.__name__}, {actions})"
+            )
 
     def _check(self) -> None:
         if not callable(self._on):
             raise SetupError(f"on= takes the dependency that gives the object; got {self._on!r}")
-        if not [each for each in self._actions() if each and each != "*"]:
+        if "*" in self._actions() or not any(self._actions()):
             raise SetupError(
                 f"on={_name(self._on)} needs a permission to judge the object by, such as "
                 'auth.require("books:change", on=...)'
@@ -93,6 +96,9 @@ class ObjectGuard:
     async def _refusal(
         self, connection: HTTPConnection, who: Principal[Any], found: Any
     ) -> Refusal | None:
+        if found is not None:
+            # Not every dependency says what it gives; of a row or a schema nothing can be judged.
+            self._check_policy(type(found))
         judge = _Judge(who, found, self._policies, self._services.of(connection).database)
         every, some = self.guard.permissions, self.guard.any_of
         if (

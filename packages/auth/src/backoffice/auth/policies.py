@@ -122,11 +122,24 @@ class Policies:
         self._policies |= {(added.model, action): added for action in added.actions}
 
     def find(self, model: type[Any], action: str) -> Policy[Any] | None:
-        """The policy for an action, of the model or one that it inherits from."""
-        for name in (action, *LOOKING) if action in LOOKING else (action,):
+        """The policy for an action, of the model or one that it inherits from.
+
+        SetupError for what has no table, and where rows of the model are also objects of one that
+        inherits from it and alone has a policy: whoever lists the model would see them all.
+        """
+        if mapper_of(model) is None:
+            raise SetupError(f"policies judge objects of classes with a table, not {model!r}")
+        names = (action, *LOOKING) if action in LOOKING else (action,)
+        for name in names:
             for each in model.__mro__:
                 if (found := self._policies.get((each, name))) is not None:
                     return found
+        for (other, name), narrower in self._policies.items():
+            if name in names and _holds_rows_of(model, other):
+                raise SetupError(
+                    f"{narrower!r} leaves {model.__name__} open, of which every {other.__name__} "
+                    f"is one; write it for {model.__name__}"
+                )
         return None
 
     def permissions(self) -> Iterator[str]:
@@ -189,9 +202,12 @@ def permission_of(model: type[Any], action: str) -> tuple[str, str]:
     """The permission and the action of `read`, or of `novels:read` where it is written out."""
     permission = action if ":" in action else f"{resource_of(model)}:{action}"
     try:
-        return parsed(permission), permission.partition(":")[2]
+        name = parsed(permission).partition(":")[2]
     except InvalidInput as error:
         raise SetupError(error.message) from None
+    if name == EVERYTHING:
+        raise SetupError(f"{action!r} is no action, of which there is a policy; name one")
+    return permission, name
 
 
 def mapper_of(model: object) -> Mapper[Any] | None:
@@ -216,6 +232,11 @@ def _checked(model: type[Any], actions: tuple[str, ...]) -> tuple[str, ...]:
             raise SetupError(f"{each!r} is no action; name it as in 'change' of books:change")
         permission_of(model, f"{_ANY}:{each}")
     return tuple(dict.fromkeys(actions))
+
+
+def _holds_rows_of(model: type[Any], other: type[Any]) -> bool:
+    """Whether rows of the other class, which inherits from the model, are rows of it as well."""
+    return other is not model and issubclass(other, model) and not inspected(other).concrete
 
 
 def _are_kin(one: type[Any], other: type[Any]) -> bool:
