@@ -1,6 +1,7 @@
 """`Allowed[Schema]`: nobody is shown what they may not read, or writes what they may not."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,9 +10,11 @@ from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError
 
 from backoffice.auth import Auth
+from backoffice.auth.fields import FieldRules
 from backoffice.core import SetupError
 from tests.auth.conftest import AppWithAccounts, create_tables
-from tests.auth.policies.papers import Paper
+from tests.auth.policies.papers import Paper, Shelf
+from tests.auth.policies.test_policies import ANYBODY
 from tests.auth.policies.wardrobe import ANSWERS, READ, WRITE, Changes, Shown, built
 from tests.services.databases import Databases
 
@@ -145,6 +148,20 @@ def test_a_schema_of_no_rules_is_told_to_whoever_wrote_the_route(
 def test_rules_name_what_there_is(rules: dict[str, Any], message: str) -> None:
     with pytest.raises(SetupError, match=message):
         Auth().fields(Paper, **rules)
+
+
+def test_a_rule_of_what_inherits_opens_nothing_that_was_closed() -> None:
+    """To hide a field of a narrower schema is not to let its readers write it."""
+    rules = FieldRules()
+    rules.declare(Paper, {}, {"price": WRITE}, [Changes])
+    rules.declare(Shelf, {"price": READ}, {}, [Narrower])
+    reader = replace(ANYBODY, permissions=frozenset({READ}))
+    assert rules.unwritable(Narrower, reader) == {"price"}
+    assert rules.unwritable(Narrower, replace(reader, permissions=frozenset({WRITE}))) == set()
+
+
+class Narrower(Changes):
+    """With a rule of its own beside those of the one that it inherits from."""
 
 
 def test_rules_stand_at_one_place() -> None:

@@ -55,9 +55,7 @@ class FieldRules:
                     "one place"
                 )
         read, write = _checked(model, schemas, read), _checked(model, schemas, write)
-        # Who may not read a field is not to find out its value by writing, nor to lose it.
-        rules = _Rules(read, read | write)
-        self._rules |= dict.fromkeys((model, *schemas), rules)
+        self._rules |= dict.fromkeys((model, *schemas), _Rules(read, write))
         self.has_schemas = self.has_schemas or bool(schemas)
 
     def knows(self, subject: type[Any]) -> bool:
@@ -75,7 +73,9 @@ class FieldRules:
 
     def unwritable(self, subject: type[Any], who: Principal[Any] | None) -> frozenset[str]:
         """The fields of a model or schema that somebody, or a stranger, may not write."""
-        return _lacking(self._of(subject).write, who)
+        rules = self._of(subject)
+        # Who may not read a field is not to find out its value by writing, nor to lose it.
+        return _lacking(rules.read | rules.write, who)
 
     def _of(self, subject: type[Any]) -> _Rules:
         found = _Rules()
