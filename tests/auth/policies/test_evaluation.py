@@ -80,3 +80,11 @@ def test_each_comparison_with_each_value_says_the_same_everywhere(session: Sessi
     found, told = disagreements(session, list(every_leaf()))
     assert found == []
     assert told > 0
+
+
+def test_an_operator_of_ones_own_is_left_to_the_database(session: Session) -> None:
+    """Which may find two NULLs equal by it."""
+    clause = col(Paper.level).bool_op("IS NOT DISTINCT FROM")(None)
+    assert session.exec(select(Paper.id).where(clause)).all()
+    with pytest.raises(Unanswerable):
+        truth(clause, Paper(level=None))

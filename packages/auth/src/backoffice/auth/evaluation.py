@@ -200,6 +200,8 @@ def _bounds(right: Any) -> Any:
 
 
 def _compare(left: Any, right: Any, how: Any) -> bool | None:
+    if how not in _EQUALITY and how not in _ORDER:
+        raise Unanswerable
     if left is None or right is None:
         return None
     if how in _EQUALITY and _are_alike(left, right, _EQUATED):
