@@ -1,10 +1,11 @@
 """The memory of who was refused: it spares Redis, and never lets one more through."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
+from anyio import Event, create_task_group
 
-from backoffice.core import Unavailable
+from backoffice.core import Clock, Unavailable
 from backoffice.core.testing import ManualClock
 from backoffice.ratelimit import Charge, Check, Limiter, MemoryStore, Standing, Verdict, limits
 from backoffice.ratelimit.charges import How
@@ -30,9 +31,9 @@ class Counted(MemoryStore):
 class Bench:
     """A limiter beside a store that is not its own memory, and time that a test moves."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: Callable[..., Counted] = Counted) -> None:
         self.time = ManualClock()
-        self.store = Counted(clock=self.time)
+        self.store = kind(clock=self.time)
         local = LocalStore(1000, 1, self.time)
         self.limiter = Limiter(self.store, local=local, clock=self.time)
 
@@ -89,6 +90,37 @@ async def test_what_is_reset_or_given_back_is_asked_for_at_once() -> None:
     assert await bench.spend(5)
     assert not await bench.spend()
     await bench.limiter.reset("door", "ada", FIVE)
+    assert await bench.spend(5)
+
+
+class Slow(Counted):
+    """Others are served while it settles."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock=clock)
+        self.settling, self.settled = Event(), Event()
+
+    async def charge(self, charges: Sequence[Charge], how: How = "spend") -> Verdict:
+        if how == "settle":
+            self.settling.set()
+            await self.settled.wait()
+        return await super().charge(charges, how)
+
+
+async def test_who_is_refused_while_it_is_given_back_is_not_held_to_that() -> None:
+    bench = Bench(Slow)
+    store = bench.store
+    assert isinstance(store, Slow)
+    async with create_task_group() as group:
+
+        async def reserve() -> None:
+            async with bench.limiter.reserve("door", "ada", FIVE, 5) as reserved:
+                reserved.settle(0)
+
+        group.start_soon(reserve)
+        await store.settling.wait()
+        assert not await bench.spend()
+        store.settled.set()
     assert await bench.spend(5)
 
 

@@ -266,8 +266,11 @@ class Limiter:
 
     async def end(self, holdings: Sequence[Holding], *, failed: bool) -> None:
         """Give back what a request that has ended did not use, and take what it used besides."""
-        self.forget([charge.key for each in holdings for charge in each.charges])
-        await end(holdings, self.now(), failed=failed)
+        try:
+            await end(holdings, self.now(), failed=failed)
+        finally:
+            # Not before: who is refused meanwhile would be remembered for what is given back.
+            self.forget([charge.key for each in holdings for charge in each.charges])
 
     async def _verdict(self, charges: Sequence[Charge]) -> Verdict:
         if not self._remembers:
