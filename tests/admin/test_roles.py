@@ -1,5 +1,7 @@
 """Roles that include roles, in the admin: by those who may do all that is given or taken."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from backoffice.auth import Role
@@ -77,3 +79,27 @@ def test_an_unknown_permission_is_told_at_the_permissions(manager: House) -> Non
     answer = manager.send("/roles/add", {"name": "typo", "permissions": "books:veiw"})
     assert answer.status_code == 422
     assert "did you mean books:view?" in answer.text.split('id="permissions-error">')[1]
+
+
+def test_what_somebody_holds_for_a_while_they_give_nobody_for_good(house: House) -> None:
+    house.call(house.services.roles.create("reader", ["books:view"], actor="test"))
+    managing = ("users:view", "users:change", "roles:view", "roles:add")
+    own = house.signed_in(*managing, "roles:change", email="manager@example.com")
+    until = datetime.now(UTC) + timedelta(hours=1)
+    house.call(house.services.grants.give(own.id, "books:view", until, actor="test"))
+    peer = house.user("peer@example.com", "books:view")
+    form = {"name": "new", "permissions": "books:view"}
+    assert house.send("/roles/add", form).status_code == 422
+    form = {"permissions": "books:view", "includes": "reader", "includes.sent": "1"}
+    role_id = role(house, "role of manager").id
+    assert house.send(f"/roles/edit?pk={role_id}", form).status_code == 422
+    form = {"roles": "reader", "roles.sent": "1"}
+    assert house.send(f"/users/edit?pk={own.id}", form).status_code == 422
+    form = {"email": "mine@example.com"}
+    assert house.send(f"/users/edit?pk={peer.id}", form).status_code == 422
+    form = {"name": "new-password", "pks": str(peer.id)}
+    assert house.send("/users/action", form).status_code == 403
+    house.call(house.services.grants.give(own.id, "*", until, actor="test"))
+    form = {"is_superuser": "on", "is_superuser.sent": "1"}
+    assert house.send(f"/users/edit?pk={own.id}", form).status_code == 422
+    assert house.call(house.services.roles.of_user(own.id)) == ["role of manager"]

@@ -2,16 +2,34 @@
 
 Whoever may change users or roles, and is no superuser, could otherwise make themselves one: by
 granting a role that may more than they do, by including one, or by setting the password of somebody
-who may.
+who may. Nor for longer: who holds something for a while could give it to themselves for good.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
 
+from backoffice.auth.administrators import AT_LAST
+from backoffice.auth.holdings import held_by
 from backoffice.auth.models import Role, User
-from backoffice.auth.permissions import EVERYTHING
+from backoffice.auth.permissions import EVERYTHING, intersection
 from backoffice.auth.principals import Principal
 from backoffice.auth.services import Services
 from backoffice.core import Forbidden
+
+
+async def giving(
+    principal: Principal, services: Services, until: datetime | None = None
+) -> Principal:
+    """The principal with no more than what they may give until then, or for good: what they hold
+    for as long themselves."""
+    ends = principal.changes_at
+    if ends is None or (until is not None and until <= ends):
+        return principal
+    last = AT_LAST if until is None else min(until - datetime.resolution, AT_LAST)
+    async with services.database.session() as session:
+        held = await held_by(session, services.records.user, principal.id, last)
+    return replace(principal, permissions=intersection(principal.permissions, held))
 
 
 async def users_within(
@@ -45,7 +63,7 @@ async def check_role(principal: Principal, services: Services, role: Role) -> No
     """Forbidden for a role that allows what the principal may not do."""
     allowed = (await services.effective.of_roles([role.id])).get(role.id, frozenset())
     if not principal.can(*allowed):
-        raise _beyond([role.name], "it allows what you may not do")
+        raise _beyond([role.name], "it allows what you may not do, or not for as long")
 
 
 async def check_roles(principal: Principal, services: Services, names: Iterable[str]) -> None:
@@ -60,7 +78,7 @@ def check_permissions(principal: Principal, wanted: Iterable[str]) -> None:
     """Forbidden for permissions that the principal does not hold."""
     beyond = [each for each in wanted if not principal.can(each)]
     if beyond:
-        raise _beyond(beyond, "you do not hold it yourself")
+        raise _beyond(beyond, "you do not hold it yourself, or not for as long")
 
 
 def _beyond(names: Iterable[str], why: str) -> Forbidden:

@@ -16,7 +16,7 @@ from backoffice.admin.model_admin import ModelAdmin
 from backoffice.admin.visits import visit_of
 from backoffice.auth import Role
 from backoffice.auth.permissions import parsed
-from backoffice.auth.reach import check_permissions, check_roles, roles_within
+from backoffice.auth.reach import check_permissions, check_roles, giving, roles_within
 
 _ROLES = "backoffice_included_roles"
 
@@ -104,8 +104,9 @@ class RoleView(AccountView):
         includes = values.get("includes", ())
         async with self.told():
             permissions = [parsed(each) for each in values.get("permissions", ())]
-            check_permissions(principal, permissions)
-            await check_roles(principal, services, includes)
+            giver = await giving(principal, services)
+            check_permissions(giver, permissions)
+            await check_roles(giver, services, includes)
             return await services.roles.create(
                 values["name"],
                 permissions,
@@ -124,8 +125,11 @@ class RoleView(AccountView):
         async with self.told():
             wanted = {parsed(each) for each in values.pop("permissions", held)}
             includes = set(values.pop("includes", included))
-            check_permissions(principal, held ^ wanted)
-            await check_roles(principal, services, included ^ includes)
+            giver = await giving(principal, services)
+            check_permissions(principal, held - wanted)
+            check_permissions(giver, wanted - held)
+            await check_roles(principal, services, included - includes)
+            await check_roles(giver, services, includes - included)
             await services.roles.change(
                 role.id,
                 name=values.get("name", role.name),

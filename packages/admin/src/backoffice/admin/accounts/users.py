@@ -17,9 +17,16 @@ from backoffice.admin.columns import fields_of
 from backoffice.admin.fields import ChoicesField
 from backoffice.admin.model_admin import ModelAdmin
 from backoffice.admin.visits import visit_of
-from backoffice.auth import User
+from backoffice.auth import Principal, Services, User
 from backoffice.auth.permissions import EVERYTHING
-from backoffice.auth.reach import check_roles, roles_within, users_within
+from backoffice.auth.reach import (
+    check_permissions,
+    check_roles,
+    check_user,
+    giving,
+    roles_within,
+    users_within,
+)
 from backoffice.auth.user_records import UserRecords
 
 _ROLES = "backoffice_roles"
@@ -123,7 +130,10 @@ class UserView(AccountView):
         ):
             return False
         allowed = await super().is_row_action_allowed_for_obj(request, name, obj)
-        return allowed and bool(await users_within(principal, visit_of(request).services, [obj]))
+        services = visit_of(request).services
+        if name == "new-password" and obj.id != principal.id:
+            principal = await giving(principal, services)
+        return allowed and bool(await users_within(principal, services, [obj]))
 
     async def editable(self, request: Request, records: Sequence[Any]) -> set[str]:
         """Those within reach, in one query for all of them."""
@@ -176,7 +186,9 @@ class UserView(AccountView):
         password = values.get("password") or self._generated(request)
         principal, services = self.principal(request), await self.services(request)
         async with self.told():
-            await check_roles(principal, services, values.get("roles", ()))
+            giver = await giving(principal, services)
+            check_permissions(giver, [EVERYTHING] if values.get("is_superuser") else [])
+            await check_roles(giver, services, values.get("roles", ()))
             return await services.users.create(
                 values["email"],
                 password,
@@ -192,10 +204,21 @@ class UserView(AccountView):
         wanted = values.pop("roles", None)
         principal, services = self.principal(request), await self.services(request)
         held = set(await services.roles.of_user(user.id))
-        turned = held ^ set(held if wanted is None else wanted)
         async with self.told():
-            await check_roles(principal, services, turned)
+            giver = await giving(principal, services)
+            await self._check_lasting(giver, services, user, values)
+            await check_roles(principal, services, held - set(held if wanted is None else wanted))
+            await check_roles(giver, services, set(wanted or ()) - held)
             return await services.users.change(user.id, values, roles=wanted, actor=principal.name)
+
+    async def _check_lasting(
+        self, giver: Principal, services: Services, user: Any, values: Mapping[str, Any]
+    ) -> None:
+        """What outlasts the rights of who does it, if those are for a while."""
+        if values.get("is_superuser") and not user.is_superuser:
+            check_permissions(giver, [EVERYTHING])
+        if user.id != giver.id and values.get("email", user.email) != user.email:
+            await check_user(giver, services, user)
 
     async def delete(self, request: Request, pks: list[Any]) -> int | None:
         """Delete accounts, with their sessions and keys."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Request
 
 from backoffice.auth.principals import Principal
-from backoffice.auth.reach import check_permissions, check_roles, check_user
+from backoffice.auth.reach import check_permissions, check_roles, check_user, giving
 from backoffice.auth.role_schemas import EffectiveOut, Grant, Permission, RoleHeld, RoleName
 from backoffice.auth.routes.answers import managed_user, noted
 from backoffice.core import NotFound
@@ -43,7 +43,7 @@ def _add_roles(router: APIRouter, auth: "Auth") -> None:
         user, role = await managed_user(found, id), await found.roles.find(name)
         with noted(request, who):
             await check_user(who, found, user)
-            await check_roles(who, found, [role.name])
+            await check_roles(await giving(who, found, body.expires_at), found, [role.name])
         await found.roles.grant(user.id, name, body.expires_at, actor=who.name)
 
     @router.delete("/users/{id}/roles/{name}", status_code=204)
@@ -85,7 +85,7 @@ def _add_permissions(router: APIRouter, auth: "Auth") -> None:
         user = await managed_user(found, id)
         with noted(request, who):
             await check_user(who, found, user)
-            check_permissions(who, [permission])
+            check_permissions(await giving(who, found, body.expires_at), [permission])
         await found.grants.give(user.id, permission, body.expires_at, actor=who.name)
 
     @router.delete("/users/{id}/permissions/{permission}", status_code=204)

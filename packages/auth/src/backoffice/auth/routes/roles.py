@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request
 
 from backoffice.auth.models import Role
 from backoffice.auth.principals import Principal
-from backoffice.auth.reach import check_permissions, check_role, check_roles
+from backoffice.auth.reach import check_permissions, check_role, check_roles, giving
 from backoffice.auth.role_schemas import (
     HolderOut,
     NewRole,
@@ -66,8 +66,9 @@ def _add_changing(router: APIRouter, auth: "Auth") -> None:
         """Make a role that allows nothing but what the caller may do."""
         found = services.of(request)
         with noted(request, who):
-            check_permissions(who, body.permissions)
-            await check_roles(who, found, body.includes)
+            giver = await giving(who, found)
+            check_permissions(giver, body.permissions)
+            await check_roles(giver, found, body.includes)
         role = await found.roles.create(**dict(body), actor=who.name)
         return await _detail(found, role)
 
@@ -121,12 +122,15 @@ def _add_permissions(router: APIRouter, auth: "Auth") -> None:
 
 
 async def _check_change(who: Principal, found: Services, role: Role, body: RoleChange) -> None:
+    giver = await giving(who, found)
     if body.permissions is not None:
-        held = set(await found.roles.permissions_of(role.id))
-        check_permissions(who, held ^ set(body.permissions))
+        held, wanted = set(await found.roles.permissions_of(role.id)), set(body.permissions)
+        check_permissions(who, held - wanted)
+        check_permissions(giver, wanted - held)
     if body.includes is not None:
-        included = set(await found.roles.included_in(role.id))
-        await check_roles(who, found, included ^ set(body.includes))
+        included, wanted = set(await found.roles.included_in(role.id)), set(body.includes)
+        await check_roles(who, found, included - wanted)
+        await check_roles(giver, found, wanted - included)
 
 
 async def _detail(found: Services, role: Role) -> RoleDetail:

@@ -8,7 +8,7 @@ from backoffice.auth.directory import Wanted
 from backoffice.auth.models import User
 from backoffice.auth.permissions import EVERYTHING
 from backoffice.auth.principals import Principal
-from backoffice.auth.reach import check_permissions, check_roles, check_user
+from backoffice.auth.reach import check_permissions, check_roles, check_user, giving
 from backoffice.auth.role_schemas import RoleName
 from backoffice.auth.routes.answers import managed_user, noted
 from backoffice.auth.services import Services
@@ -69,8 +69,9 @@ def _add_making(router: APIRouter, auth: "Auth") -> None:
         """Make an account that may do nothing but what the caller may do."""
         found = services.of(request)
         with noted(request, who):
-            check_permissions(who, [EVERYTHING] if body.is_superuser else [])
-            await check_roles(who, found, body.roles)
+            giver = await giving(who, found)
+            check_permissions(giver, [EVERYTHING] if body.is_superuser else [])
+            await check_roles(giver, found, body.roles)
         return await _shown(found, await _made(found, body, who))
 
     @router.delete("/users/{id}", status_code=204)
@@ -104,9 +105,17 @@ def _add_changing(router: APIRouter, auth: "Auth") -> None:
         user = await managed_user(found, id)
         with noted(request, who):
             await check_user(who, found, user)
-            check_permissions(who, [EVERYTHING] if body.is_superuser else [])
+            await _check_lasting(who, found, user, body)
         changed = await found.users.change(user.id, body.fields, actor=who.name)
         return await _shown(found, changed)
+
+
+async def _check_lasting(who: Principal, found: Services, user: User, body: AccountChange) -> None:
+    """Of what outlasts the rights of who does it, if those are for a while."""
+    if body.is_superuser:
+        check_permissions(await giving(who, found), [EVERYTHING])
+    if body.email is not None and user.id != who.id:  # by which its password can be set
+        await check_user(await giving(who, found), found, user)
 
 
 async def _made(found: Services, body: NewAccount, who: Principal) -> User:
