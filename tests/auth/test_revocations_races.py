@@ -178,7 +178,7 @@ class TestRaces:
         user, services = house.user(), race.services
         names = "abcdef"
         for name in names:
-            house.accounts.role(name, f"{name}:read")
+            house.accounts.role(name, "books:read")
         chance = random.Random(7)
 
         async def make() -> list[Work]:
