@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
-from sqlalchemy import and_, delete, func, or_, true
+from sqlalchemy import Connection, and_, delete, func, or_, true
 from sqlalchemy import event as sqlalchemy_events
 from sqlalchemy.orm import Session, SessionTransaction
 from sqlmodel import col, select
@@ -21,8 +22,6 @@ from backoffice.core.events import transactions_around
 from backoffice.core.request_ids import request_id
 from backoffice.ratelimit.events import LimitChanged
 
-#: The transactions that must all be committed for an entry to stay, and the entry.
-_Pending = tuple[set[SessionTransaction], NewEntry]
 #: Actor of what nobody signed in did.
 NOBODY = ""
 
@@ -40,6 +39,16 @@ def role(name: str) -> str:
 def key(id: UUID) -> str:
     """How the log names an API key."""
     return f"key:{id}"
+
+
+@dataclass
+class _Pending:
+    """What a session has yet to write."""
+
+    #: The transactions that must all be committed for an entry to stay, and the entry.
+    entries: list[tuple[set[SessionTransaction], NewEntry]] = field(default_factory=list)
+    #: The one that is asked for its commit, as the session does not tell.
+    watched: Connection | None = None
 
 
 class AuditLog:
@@ -72,7 +81,7 @@ class AuditLog:
             data=data,
         )
         pending = self._pending(session.sync_session)
-        pending.append((transactions_around(session.sync_session), entry))
+        pending.entries.append((transactions_around(session.sync_session), entry))
 
     async def entries(
         self, *, event: str = "", subject: str = "", actor: str = "", limit: int = 100
@@ -114,25 +123,37 @@ class AuditLog:
                 await session.commit()
         return gone.rowcount
 
-    def _pending(self, session: Session) -> list[_Pending]:
-        pending: list[_Pending] | None = session.info.get(self)
+    def _pending(self, session: Session) -> _Pending:
+        pending: _Pending | None = session.info.get(self)
         if pending is None:
-            pending = session.info[self] = []
+            pending = session.info[self] = _Pending()
             sqlalchemy_events.listen(session, "before_commit", self._chained)
             sqlalchemy_events.listen(session, "after_soft_rollback", self._rolled_back)
         return pending
 
     def _chained(self, session: Session) -> None:
-        if session.in_nested_transaction():
-            return  # a savepoint that is released may be rolled back still
-        if entries := [entry for _, entry in session.info[self]]:
-            session.flush()
-            self._chain.append(session.connection(), entries)
-        session.info[self].clear()
+        pending: _Pending = session.info[self]
+        if not session.in_nested_transaction():
+            if pending.entries:
+                session.flush()
+                self._append(session, session.connection())
+        elif pending.entries and pending.watched is not session.connection():
+            # A savepoint that is released may be rolled back still. Or all is committed at once,
+            # with the savepoint open, of which the session says nothing that is any different.
+            pending.watched = session.connection()
+            committing = partial(self._append, session)
+            sqlalchemy_events.listen(pending.watched, "commit", committing)
+
+    def _append(self, session: Session, connection: Connection) -> None:
+        entries, whole = session.info[self].entries, session.get_transaction()
+        # A session that was closed, and is used again, has those of what it never committed.
+        if kept := [entry for around, entry in entries if whole in around]:
+            self._chain.append(connection, kept)
+        entries.clear()
 
     def _rolled_back(self, session: Session, ended: SessionTransaction) -> None:
-        pending: list[_Pending] = session.info[self]
-        pending[:] = [each for each in pending if ended not in each[0]]
+        entries = session.info[self].entries
+        entries[:] = [each for each in entries if ended not in each[0]]
 
 
 async def _last_before(session: AsyncSession, cutoff: datetime) -> tuple[int, str]:

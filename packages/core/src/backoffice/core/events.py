@@ -264,7 +264,9 @@ class Events(Listeners):
         # A savepoint that is released is committed only with the transaction around it.
         if session.in_nested_transaction():
             return
-        committed = [event for _, event in session.info[self]]
+        # A session that was closed, and is used again, has those of what it never committed.
+        whole = session.get_transaction()
+        committed = [event for around, event in session.info[self] if whole in around]
         session.info[self].clear()
         for event in committed:
             self._tell(event)
