@@ -12,6 +12,7 @@ from sqlmodel import SQLModel
 from starlette.requests import Request
 from starlette_admin.fields import BaseField
 
+from backoffice.admin.columns import column_of
 from backoffice.admin.fields import Reference, References, text_of
 from backoffice.admin.records import MOST_RELATED, RecordView
 from backoffice.admin.values import NOTHING, link
@@ -154,8 +155,10 @@ async def choices(
 async def referrers(view: RecordView, request: Request, record: SQLModel) -> list[Referrer]:
     """How many records of each view that may be seen refer to this one."""
     found: list[Referrer] = []
-    key = view.keys.of(record)
+    key, hidden = view.keys.of(record), view.hidden(request)
     for other, field in _referring(view):
+        if hidden & _read_by(view, other, field):
+            continue
         if other.is_accessible(request) and other.is_readable(request, field):
             column = getattr(other.model, field.name)
             same = column == getattr(record, view.keys.names[0])
@@ -165,6 +168,13 @@ async def referrers(view: RecordView, request: Request, record: SQLModel) -> lis
             url = url_of(request, other.resource, filter=f'{field.name}__eq="{key}"')
             found.append(Referrer(f"{other.menu_label} by {field.label}", count, url))
     return found
+
+
+def _read_by(view: RecordView, other: RecordView, field: Reference) -> set[str]:
+    """The relationships of the view's own model that are the same reference, the other way."""
+    column = column_of(other.model, field.name)
+    own = inspected(view.model).relationships
+    return {str(each.key) for each in own if column in each.remote_side}
 
 
 def _referring(view: RecordView) -> Iterable[tuple[RecordView, Reference]]:
