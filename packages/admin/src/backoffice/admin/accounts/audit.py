@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlmodel import col, select
+from sqlalchemy import select
 from starlette.requests import Request
 from starlette_admin.fields import BaseField
 
 from backoffice.admin.accounts.views import AccountView
 from backoffice.admin.model_admin import ModelAdmin
+from backoffice.admin.records import RecordView
 from backoffice.admin.visits import visit_of
 from backoffice.auth import AuditEntry
 from backoffice.auth.user_records import UserRecords
@@ -62,11 +63,13 @@ class AuditView(AccountView):
     async def extras(
         self, request: Request, fields: Sequence[BaseField], records: Sequence[Any]
     ) -> dict[str, dict[str, Any]]:
-        """Users by address, for those who may see users."""
-        if not visit_of(request).may("users", "view"):
+        """Users by address, for those who may see these users, and their addresses."""
+        users = self._find_foreign_view("users")
+        assert isinstance(users, RecordView)  # noqa: S101 - all views of the site are
+        if not users.is_accessible(request) or "email" in users.hidden(request):
             return {}
         mentioned = {getattr(each, name) for each in records for name in _NAMED}
-        emails = await self._emails(request, mentioned)
+        emails = await self._emails(request, users, mentioned)
         return {
             name: {
                 self.keys.of(each): emails.get(getattr(each, name), getattr(each, name))
@@ -75,13 +78,15 @@ class AuditView(AccountView):
             for name in _NAMED
         }
 
-    async def _emails(self, request: Request, mentioned: set[str]) -> dict[str, str]:
+    async def _emails(
+        self, request: Request, users: RecordView, mentioned: set[str]
+    ) -> dict[str, str]:
         records = visit_of(request).services.records
         ids = {found for each in mentioned if (found := _user_id(each, records)) is not None}
-        user = records.user
-        query = select(user.id, user.email).where(col(user.id).in_(ids))
-        rows = (await self.session(request).exec(query)).all()
-        return {f"{_USER}{id}": email for id, email in rows}
+        user: Any = records.user
+        query = select(user.id, user.email).where(user.id.in_(ids))
+        rows = await self.executed(request, users.within(request, query, "view"))
+        return {f"{_USER}{id}": email for id, email in rows.all()}
 
 
 def _user_id(name: str, records: UserRecords) -> UUID | None:

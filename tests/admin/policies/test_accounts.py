@@ -1,0 +1,60 @@
+"""Policies and field rules of our own tables hold on the pages of accounts."""
+
+from collections.abc import Iterator
+
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import ColumnElement, func
+from sqlmodel import col
+
+from backoffice.admin import Admin
+from backoffice.auth import Auth, Principal, User
+from tests.admin.conftest import House, create_tables
+from tests.auth.conftest import AppWithAccounts
+from tests.services.databases import Databases
+
+VERBS = ("view", "add", "change", "delete", "export")
+
+
+class Offices(House):
+    """Each sees the accounts of their own office, by the domain of the address."""
+
+    def __init__(self) -> None:
+        auth, app = Auth(), FastAPI()
+        AppWithAccounts.__init__(self, auth, app, follow_redirects=False)
+        auth.fields(User, read={"email": "users:see-email"})
+
+        @auth.policy(User, *VERBS)
+        def of_the_office(who: Principal, user: type[User]) -> ColumnElement[bool]:
+            return func.lower(col(user.email)).endswith(who.email.partition("@")[2])
+
+        self.admin = Admin(auth)
+        app.include_router(auth.router, prefix="/auth")
+        app.include_router(self.admin.router, prefix="/admin")
+
+
+@pytest.fixture
+def offices(sqlite_databases: Databases, monkeypatch: pytest.MonkeyPatch) -> Iterator[Offices]:
+    with sqlite_databases.copy("admin", create_tables) as url:
+        monkeypatch.setenv("BACKOFFICE_DATABASE_URL", url)
+        monkeypatch.setenv("BACKOFFICE_SECRET_KEY", "k" * 32)
+        with Offices() as found:
+            found.user("cat@example.com")
+            found.user("bob@other.example")
+            yield found
+
+
+def test_the_log_names_only_users_who_may_be_seen(offices: Offices) -> None:
+    offices.signed_in("audit:view", "audit:export", "users:view", "users:see-email")
+    for path in ("/audit", "/audit/export?format=csv"):
+        page = offices.open(path).text
+        assert "cat@example.com" in page
+        assert "bob@other.example" not in page
+
+
+def test_the_log_names_nobody_by_an_address_that_may_not_be_read(offices: Offices) -> None:
+    offices.signed_in("audit:view", "audit:export", "users:view")
+    for path in ("/audit", "/audit/export?format=csv", "/users"):
+        page = offices.open(path).text
+        assert "cat@example.com" not in page
+        assert "bob@other.example" not in page
