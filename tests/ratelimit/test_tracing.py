@@ -5,6 +5,8 @@ import sys
 
 import pytest
 from fastapi import FastAPI
+from opentelemetry.baggage import set_baggage
+from opentelemetry.context import attach, detach
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -13,7 +15,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from backoffice.core import singletons
 from backoffice.core.testing import RunningApp
-from backoffice.ratelimit import RateLimit
+from backoffice.ratelimit import Decision, RateLimit
+from backoffice.ratelimit.watch import watch
 
 #: FastAPI of newer versions imports OpenTelemetry itself.
 WITHOUT = """
@@ -82,6 +85,16 @@ def test_a_span_that_does_not_record_is_left_alone() -> None:
 
     with RunningApp(app) as running:
         assert running.client().get("/quote").status_code == 200
+
+
+def test_baggage_alone_is_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "opentelemetry.trace")
+    token = attach(set_baggage("tenant", "acme"))
+    try:
+        with RunningApp(FastAPI(lifespan=singletons(watch))) as running:
+            running.run.value(watch).again(Decision("quotes", False, 1, ()))
+    finally:
+        detach(token)
 
 
 def test_nothing_is_imported_for_who_does_not_use_it() -> None:

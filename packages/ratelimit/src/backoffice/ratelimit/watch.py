@@ -99,10 +99,11 @@ def outcome_of(decision: Decision, local: bool = False) -> Outcome:
 
 
 def _is_traced() -> bool:
-    """Whether there may be a span: none is where nothing has imported OpenTelemetry."""
+    """Whether there may be a span: none is where nothing has imported OpenTelemetry's traces."""
     # Any: nothing here needs it to be installed.
     context: Any = sys.modules.get(_CONTEXT)
-    return context is not None and bool(context.get_current())
+    # Its baggage alone fills a context as well.
+    return context is not None and bool(context.get_current()) and _TRACE in sys.modules
 
 
 def _trace(found: Sequence[tuple[Outcome, Decision]]) -> None:
