@@ -1,10 +1,11 @@
 """Who may run the back office: a change of roles leaves somebody who can take it back."""
 
+import uuid
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnExpressionArgument
+from sqlalchemy import ColumnExpressionArgument, false
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 from sqlmodel import col, select, text
@@ -12,8 +13,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backoffice.auth.effective import may, patterns_of
 from backoffice.auth.remembered import EVERYBODY
-from backoffice.auth.services import Services
-from backoffice.core import Conflict
+from backoffice.auth.revocations import Revocations, written
+from backoffice.auth.row_locks import hold_users
+from backoffice.auth.user_records import UserRecords
+from backoffice.core import Clock, Conflict, Database
 
 #: What somebody must be able to do as long as anybody is.
 KEPT = ("roles:change", "users:change")
@@ -28,52 +31,120 @@ _LOCK = 0x626F2E61646D696E
 _HOLD = text("SELECT pg_advisory_xact_lock(:key)")
 
 
-@asynccontextmanager
-async def changing_roles(services: Services) -> AsyncIterator[AsyncSession]:
-    """A transaction that changes roles, one at a time, and holds in every process on return.
+class Administrators:
+    """Those who may run the back office. What is done to roles and accounts leaves one.
 
     Conflict `last_administrator`, and nothing is changed, where nobody would be left who may do
     one of KEPT, though somebody may; or nobody but for a while, though somebody may for good.
     """
-    async with services.database.session() as session:
-        await _alone(session)
-        before = await kept(services, session, ways_now(services))
-        try:
-            yield session
-            await session.flush()
-            if lost := before - await kept(services, session, ways_now(services)):
-                raise refusal(lost)
-            await services.revocations.commit(session, EVERYBODY)
-        except (IntegrityError, StaleDataError):
-            await session.rollback()
-            raise Conflict(
-                "somebody else has changed roles or accounts just now; try again",
-                code="role_changed_meanwhile",
-            ) from None
 
+    def __init__(
+        self, database: Database, clock: Clock, revocations: Revocations, records: UserRecords
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._revocations = revocations
+        self._records = records
 
-async def _alone(session: AsyncSession) -> None:
-    """From here on it sees what those before it have done, and nobody does so beside it."""
-    connection = await session.connection()
-    if session.get_bind().dialect.name == "sqlite":
-        await connection.exec_driver_sql("BEGIN IMMEDIATE")
-    else:
-        await connection.execute(_HOLD, {"key": _LOCK})
+    @asynccontextmanager
+    async def changing_roles(self) -> AsyncIterator[AsyncSession]:
+        """A transaction that changes roles, one at a time, and holds in every process on return."""
+        async with self._database.session() as session:
+            await self._alone(session)
+            try:
+                async with self._same(session):
+                    yield session
+                await self._revocations.commit(session, EVERYBODY)
+            except (IntegrityError, StaleDataError):
+                await session.rollback()
+                raise Conflict(
+                    "somebody else has changed roles or accounts just now; try again",
+                    code="role_changed_meanwhile",
+                ) from None
 
+    @asynccontextmanager
+    async def left(
+        self, session: AsyncSession, user_id: uuid.UUID | None = None
+    ) -> AsyncIterator[None]:
+        """What is done within leaves one, in the transaction given, before it holds any row.
 
-async def kept(services: Services, session: AsyncSession, ways: Ways) -> set[Kept]:
-    """Which of KEPT somebody may do who can sign in now: for now, and for good.
+        `user_id` is of whom it is done, if it is done to one: most are no administrators, and for
+        them nothing else is asked, and nobody waits. Nor where there is a superuser: the last of
+        those stays by itself.
+        """
+        if not await self._matters(session, user_id):
+            yield
+            return
+        await self._alone(session)
+        async with self._same(session):
+            yield
 
-    `ways` gives conditions of which each is enough, by what they may do and when.
-    """
-    if await _somebody(services, session, col(services.records.user.is_superuser)):
-        return {(each, at_last) for each in KEPT for at_last in (False, True)}
-    return {
-        (permission, moment is AT_LAST)
-        for permission in KEPT
-        for moment in (services.clock.now(), AT_LAST)
-        if await _any(services, session, ways(permission, moment))
-    }
+    def left_by_grant(
+        self, session: AsyncSession, user_id: uuid.UUID, expires_at: datetime | None
+    ) -> AbstractAsyncContextManager[None]:
+        """`left`, where somebody may hold for a while what they held for good."""
+        return nullcontext() if expires_at is None else self.left(session, user_id)
+
+    async def kept(self, session: AsyncSession, ways: Ways | None = None) -> set[Kept]:
+        """Which of KEPT somebody may do who can sign in now: for now, and for good.
+
+        `ways` gives conditions of which each is enough, by what they may do and when; without it
+        it is as the tables are.
+        """
+        if await self._superuser(session):
+            return {(each, at_last) for each in KEPT for at_last in (False, True)}
+        return {
+            (permission, moment is AT_LAST)
+            for permission in KEPT
+            for moment in (self._clock.now(), AT_LAST)
+            if await self._any(session, (ways or self._ways)(permission, moment))
+        }
+
+    @asynccontextmanager
+    async def _same(self, session: AsyncSession) -> AsyncIterator[None]:
+        before = await self.kept(session)
+        yield
+        await written(session)
+        if lost := before - await self.kept(session):
+            raise refusal(lost)
+
+    async def _matters(self, session: AsyncSession, user_id: uuid.UUID | None) -> bool:
+        user = self._records.user
+        if user_id is not None:
+            wanted = frozenset[str]().union(*map(patterns_of, KEPT))
+            held = may(user, wanted, self._clock.now())
+            if not await self._somebody(session, col(user.id) == user_id, held):
+                return False
+        return not await self._superuser(session)
+
+    async def _alone(self, session: AsyncSession) -> None:
+        """From here on it sees what those before it have done, and nobody does so beside it."""
+        if session.get_bind().dialect.name == "sqlite":  # whose one writer it is by that
+            await hold_users(session, self._records, false())
+        else:
+            await (await session.connection()).execute(_HOLD, {"key": _LOCK})
+
+    def _ways(self, permission: str, moment: datetime) -> Iterable[Way]:
+        return [may(self._records.user, patterns_of(permission), moment)]
+
+    async def _any(self, session: AsyncSession, ways: Iterable[Way]) -> bool:
+        for each in ways:
+            if await self._somebody(session, each):
+                return True
+        return False
+
+    async def _superuser(self, session: AsyncSession) -> bool:
+        return await self._somebody(session, col(self._records.user.is_superuser))
+
+    async def _somebody(self, session: AsyncSession, *which: Way) -> bool:
+        user = self._records.user
+        query = select(user.id).where(
+            *which,
+            col(user.is_active),
+            col(user.is_service).is_(False),
+            self._records.unlocked(self._clock.now()),
+        )
+        return (await session.exec(query.limit(1))).first() is not None
 
 
 def refusal(lost: set[Kept]) -> Conflict:
@@ -86,26 +157,3 @@ def refusal(lost: set[Kept]) -> Conflict:
         code="last_administrator",
         permission=permission,
     )
-
-
-def ways_now(services: Services) -> Ways:
-    """As the tables are."""
-    return lambda permission, moment: [may(services.records.user, patterns_of(permission), moment)]
-
-
-async def _any(services: Services, session: AsyncSession, ways: Iterable[Way]) -> bool:
-    for each in ways:
-        if await _somebody(services, session, each):
-            return True
-    return False
-
-
-async def _somebody(services: Services, session: AsyncSession, way: Way) -> bool:
-    user = services.records.user
-    query = select(user.id).where(
-        way,
-        col(user.is_active),
-        col(user.is_service).is_(False),
-        services.records.unlocked(services.clock.now()),
-    )
-    return (await session.exec(query.limit(1))).first() is not None

@@ -8,9 +8,10 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backoffice.auth import audit
+from backoffice.auth.administrators import Administrators
 from backoffice.auth.catalogue import Catalogue
 from backoffice.auth.events import PermissionGranted, PermissionTaken
-from backoffice.auth.holdings import in_force
+from backoffice.auth.holdings import forget_ended, in_force, take
 from backoffice.auth.models import WHOLE_APP, UserPermission
 from backoffice.auth.permissions import parsed
 from backoffice.auth.revocations import Revocations
@@ -29,6 +30,7 @@ class Grants:
         clock: Clock,
         revocations: Revocations,
         records: UserRecords,
+        administrators: Administrators,
         catalogue: Catalogue,
     ) -> None:
         self._database = database
@@ -36,6 +38,7 @@ class Grants:
         self._clock = clock
         self._revocations = revocations
         self._records = records
+        self._administrators = administrators
         self._catalogue = catalogue
 
     async def give(
@@ -52,9 +55,10 @@ class Grants:
         that the app does not know, and for a time that has passed; NotFound for no such user.
         """
         async with self._database.session() as session:
-            await self._hold(session, user_id)
             try:
-                added = await self.add_to(session, user_id, permission, expires_at, actor=actor)
+                async with self._administrators.left_by_grant(session, user_id, expires_at):
+                    await self._hold(session, user_id)
+                    added = await self.add_to(session, user_id, permission, expires_at, actor=actor)
                 await self._revocations.commit(session, user_id)
             except IntegrityError:
                 await session.rollback()
@@ -74,6 +78,7 @@ class Grants:
         self._catalogue.checked(permission)
         moment = self._clock.now()
         until = checked_expiry(expires_at, moment)
+        await forget_ended(session, UserPermission, user_id, moment)
         held = await session.get(UserPermission, (user_id, permission, WHOLE_APP))
         if held is not None and held.expires_at == until:
             return False
@@ -93,8 +98,9 @@ class Grants:
     async def take(self, user_id: uuid.UUID, permission: str, *, actor: str) -> bool:
         """Take a permission from a user that they hold by no role; False if they do not."""
         async with self._database.session() as session:
-            await self._hold(session, user_id)
-            taken = await self.take_from(session, user_id, permission, actor=actor)
+            async with self._administrators.left(session, user_id):
+                await self._hold(session, user_id)
+                taken = await self.take_from(session, user_id, permission, actor=actor)
             await self._revocations.commit(session, user_id)
         return taken
 
@@ -102,10 +108,10 @@ class Grants:
         self, session: AsyncSession, user_id: uuid.UUID, permission: str, *, actor: str
     ) -> bool:
         """`take`, in the transaction given."""
-        held = await session.get(UserPermission, (user_id, parsed(permission), WHOLE_APP))
-        if held is None:
+        mine = col(UserPermission.user_id) == user_id
+        which = mine, col(UserPermission.permission) == parsed(permission)
+        if not await take(session, UserPermission, self._clock.now(), *which):
             return False
-        await session.delete(held)
         event = PermissionTaken(actor=actor, subject=audit.user(user_id), permission=permission)
         await self._events.emit(event, session)
         return True
@@ -128,13 +134,24 @@ def checked_expiry(expires_at: datetime | None, moment: datetime) -> datetime | 
     """When a grant runs out, in UTC; InvalidInput for a time that has passed."""
     if expires_at is None:
         return None
-    until = expires_at if expires_at.tzinfo is not None else expires_at.replace(tzinfo=UTC)
+    until = _in_utc(expires_at)
     if until <= moment:
         raise InvalidInput(
             "a grant cannot have run out before it is made; give a later time",
             code="expiry_passed",
         )
-    return until.astimezone(UTC)
+    return until
+
+
+def _in_utc(expires_at: datetime) -> datetime:
+    if expires_at.tzinfo is None:
+        return expires_at.replace(tzinfo=UTC)
+    try:
+        return expires_at.astimezone(UTC)
+    except OverflowError:
+        raise InvalidInput(
+            f"{expires_at} is in no year from 1 to 9999 in UTC; give a time that is"
+        ) from None
 
 
 def written(until: datetime | None) -> str:

@@ -10,9 +10,10 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backoffice.auth import audit
+from backoffice.auth.administrators import Administrators
 from backoffice.auth.events import RoleGranted, RoleRevoked
 from backoffice.auth.grants import checked_expiry, written
-from backoffice.auth.holdings import in_force
+from backoffice.auth.holdings import forget_ended, in_force, take
 from backoffice.auth.models import WHOLE_APP, Role, UserRole
 from backoffice.auth.revocations import Revocations
 from backoffice.auth.role_records import named
@@ -34,12 +35,14 @@ class Holders:
         clock: Clock,
         revocations: Revocations,
         records: UserRecords,
+        administrators: Administrators,
     ) -> None:
         self._database = database
         self._events = events
         self._clock = clock
         self._revocations = revocations
         self._records = records
+        self._administrators = administrators
 
     async def grant(
         self,
@@ -54,9 +57,10 @@ class Holders:
         One that they hold for another time is held until this one.
         """
         async with self._database.session() as session:
-            await self._hold(session, user_id)
             try:
-                added = await self.add_to(session, user_id, name, expires_at, actor=actor)
+                async with self._administrators.left_by_grant(session, user_id, expires_at):
+                    await self._hold(session, user_id)
+                    added = await self.add_to(session, user_id, name, expires_at, actor=actor)
                 await self._revocations.commit(session, user_id)
             except IntegrityError:
                 await session.rollback()
@@ -74,7 +78,8 @@ class Holders:
     ) -> bool:
         """`grant`, in the transaction given."""
         role = await named(session, name)
-        until = checked_expiry(expires_at, self._clock.now())
+        until = checked_expiry(expires_at, moment := self._clock.now())
+        await forget_ended(session, UserRole, user_id, moment)
         held = await session.get(UserRole, (user_id, role.id, WHOLE_APP))
         if held is not None and held.expires_at == until:
             return False
@@ -91,8 +96,9 @@ class Holders:
     async def revoke(self, user_id: uuid.UUID, name: str, *, actor: str) -> bool:
         """Take a role from a user; False if they do not hold it."""
         async with self._database.session() as session:
-            await self._hold(session, user_id)
-            taken = await self.take_from(session, user_id, name, actor=actor)
+            async with self._administrators.left(session, user_id):
+                await self._hold(session, user_id)
+                taken = await self.take_from(session, user_id, name, actor=actor)
             await self._revocations.commit(session, user_id)
         return taken
 
@@ -101,10 +107,9 @@ class Holders:
     ) -> bool:
         """`revoke`, in the transaction given."""
         role = await named(session, name)
-        held = await session.get(UserRole, (user_id, role.id, WHOLE_APP))
-        if held is None:
+        which = col(UserRole.user_id) == user_id, col(UserRole.role_id) == role.id
+        if not await take(session, UserRole, self._clock.now(), *which):
             return False
-        await session.delete(held)
         event = RoleRevoked(actor=actor, subject=audit.user(user_id), role=name)
         await self._events.emit(event, session)
         return True

@@ -88,7 +88,7 @@ class Revocations:
 
         Others queue behind the number. Who takes something away many times waits once, `settled`.
         """
-        await _written(session)
+        await written(session)
         await _numbered(session, whom, self._clock.now(), self._database.dialect)
 
     async def settled(self) -> None:
@@ -157,7 +157,7 @@ class Revocations:
         self._seen = marks[-1] if marks else NONE
 
 
-async def _written(session: AsyncSession) -> None:
+async def written(session: AsyncSession) -> None:
     """Every row is held before the numbering is: of two commits, none waits for the other's rows
     while the other waits for its number."""
     try:

@@ -3,20 +3,20 @@
 import uuid
 from collections.abc import Collection, Iterable
 
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backoffice.auth import audit, role_records
+from backoffice.auth.administrators import Administrators
 from backoffice.auth.catalogue import Catalogue
 from backoffice.auth.events import RoleChanged
 from backoffice.auth.holders import Holders
 from backoffice.auth.models import Role
 from backoffice.auth.remembered import EVERYBODY
 from backoffice.auth.revocations import Revocations
-from backoffice.auth.role_records import existing, named
+from backoffice.auth.role_records import existing, named, undisturbed
 from backoffice.auth.user_records import UserRecords
-from backoffice.core import Clock, Conflict, Database, Events
+from backoffice.core import Clock, Database, Events
 
 
 class Roles(Holders):
@@ -29,9 +29,10 @@ class Roles(Holders):
         clock: Clock,
         revocations: Revocations,
         records: UserRecords,
+        administrators: Administrators,
         catalogue: Catalogue,
     ) -> None:
-        super().__init__(database, events, clock, revocations, records)
+        super().__init__(database, events, clock, revocations, records, administrators)
         self._catalogue = catalogue
 
     async def create(
@@ -80,8 +81,7 @@ class Roles(Holders):
         await role_records.flushed(session, role)
         role_records.allow(session, role, sorted(wanted))
         await role_records.include(session, role, set(includes))
-        event = RoleChanged(actor=actor, subject=audit.role(role.name), change="created")
-        await self._events.emit(event, session)
+        await self._tell(session, role, "created", actor)
         return role
 
     async def find(self, name: str) -> Role:
@@ -138,8 +138,9 @@ class Roles(Holders):
         async with self._database.session() as session:
             role = await named(session, name)
             unwanted = role_records.all_parsed(permissions)
-            gone = sorted(unwanted & await role_records.permissions(session, role.id))
-            await role_records.deny(session, role, gone)
+            async with self._administrators.left(session):
+                gone = sorted(unwanted & await role_records.permissions(session, role.id))
+                await role_records.deny(session, role, gone)
             await self._commit(session, role, "denied", gone, actor)
         return gone
 
@@ -161,8 +162,9 @@ class Roles(Holders):
         async with self._database.session() as session:
             role = await named(session, name)
             wanted = {each.name for each in await role_records.all_named(session, others)}
-            gone = sorted(wanted & await role_records.included(session, role.id))
-            await role_records.exclude(session, role, gone)
+            async with self._administrators.left(session):
+                gone = sorted(wanted & await role_records.included(session, role.id))
+                await role_records.exclude(session, role, gone)
             await self._commit(session, role, "excludes", gone, actor)
         return gone
 
@@ -183,15 +185,16 @@ class Roles(Holders):
         """
         async with self._database.session() as session:
             role = await existing(session, id)
-            changes = await self.change_in(
-                session,
-                role,
-                name=name,
-                description=description,
-                permissions=permissions,
-                includes=includes,
-                actor=actor,
-            )
+            async with self._administrators.left(session):
+                changes = await self.change_in(
+                    session,
+                    role,
+                    name=name,
+                    description=description,
+                    permissions=permissions,
+                    includes=includes,
+                    actor=actor,
+                )
             await self._hold_everywhere(session, role, changes)
         return role
 
@@ -209,12 +212,13 @@ class Roles(Holders):
         """`change`, in the transaction given: what was changed. Commit it by
         `Revocations.commit(session, EVERYBODY)`."""
         changes = []
-        if (name, description) != (None, None):
-            changes += await _described(session, role, name, description)
-        if permissions is not None:
-            changes += await self._set_permissions(session, role, permissions)
-        if includes is not None:
-            changes += await _set_included(session, role, set(includes))
+        async with undisturbed(session, role.name):
+            if (name, description) != (None, None):
+                changes += await _described(session, role, name, description)
+            if permissions is not None:
+                changes += await self._set_permissions(session, role, permissions)
+            if includes is not None:
+                changes += await _set_included(session, role, set(includes))
         if changes:
             await self._tell(session, role, ", ".join(changes), actor)
         return changes
@@ -223,12 +227,13 @@ class Roles(Holders):
         """Delete a role; who held it loses what it granted on the next request."""
         async with self._database.session() as session:
             role = await existing(session, id)
-            await self.delete_in(session, role, actor=actor)
+            async with self._administrators.left(session):
+                await self.delete_in(session, role, actor=actor)
             await self._hold_everywhere(session, role, ["deleted"])
 
     async def delete_in(self, session: AsyncSession, role: Role, *, actor: str) -> None:
         """`delete`, in the transaction given; commit it as `change_in`."""
-        await session.delete(role)
+        await role_records.deleted(session, role)
         await self._tell(session, role, "deleted", actor)
 
     def _known(self, permissions: Iterable[str]) -> set[str]:
@@ -242,7 +247,7 @@ class Roles(Holders):
         # Those that it has may be known no more: that is no reason to keep the others as they are.
         role_records.allow(session, role, sorted(self._known(wanted - held)))
         await role_records.deny(session, role, held - wanted)
-        return [f"set to {' '.join(sorted(wanted))}"] if wanted != held else []
+        return _differences("allowed", wanted - held, "denied", held - wanted)
 
     async def _commit(
         self, session: AsyncSession, role: Role, how: str, what: Collection[str], actor: str
@@ -252,14 +257,10 @@ class Roles(Holders):
         await self._hold_everywhere(session, role, what)
 
     async def _tell(self, session: AsyncSession, role: Role, change: str, actor: str) -> None:
-        name = role.name
-        event = RoleChanged(actor=actor, subject=audit.role(name), change=change)
-        try:
+        event = RoleChanged(actor=actor, subject=audit.role(role.name), change=change)
+        async with undisturbed(session, role.name):
             await session.flush()
             await self._events.emit(event, session)
-        except IntegrityError:
-            await session.rollback()
-            raise _changed_meanwhile(name) from None
 
     async def _hold_everywhere(
         self, session: AsyncSession, role: Role, changes: Collection[str]
@@ -269,19 +270,8 @@ class Roles(Holders):
             # It may be so since just now, by somebody who still waits for it to hold.
             await self._revocations.settled()
             return
-        name = role.name
-        try:
+        async with undisturbed(session, role.name):
             await self._revocations.commit(session, EVERYBODY)
-        except IntegrityError:
-            await session.rollback()
-            raise _changed_meanwhile(name) from None
-
-
-def _changed_meanwhile(name: str) -> Conflict:
-    return Conflict(
-        f"somebody else has changed the role {name!r} just now; try again",
-        code="role_changed_meanwhile",
-    )
 
 
 async def _described(
@@ -299,5 +289,11 @@ async def _set_included(session: AsyncSession, role: Role, wanted: set[str]) -> 
     held = await role_records.included(session, role.id)
     await role_records.exclude(session, role, held - wanted)
     await role_records.include(session, role, wanted - held)
-    told = ", ".join(sorted(wanted)) or "none"
-    return [f"includes {told}"] if wanted != held else []
+    return _differences("includes", wanted - held, "excludes", held - wanted)
+
+
+def _differences(added: str, more: set[str], taken: str, less: set[str]) -> list[str]:
+    """In the words of the verbs that do one of them alone."""
+    return [
+        f"{how} {' '.join(sorted(what))}" for how, what in ((added, more), (taken, less)) if what
+    ]

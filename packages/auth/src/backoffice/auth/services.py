@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from backoffice.auth.administrators import Administrators
 from backoffice.auth.api_keys import ApiKeys
 from backoffice.auth.audit import AuditLog
 from backoffice.auth.catalogue import Catalogue
@@ -110,6 +111,11 @@ class Services:
         )
 
     @cached_property
+    def administrators(self) -> Administrators:
+        """Those who may run the back office."""
+        return Administrators(self.database, self.clock, self.revocations, self.records)
+
+    @cached_property
     def roles(self) -> Roles:
         """Roles, and who holds them."""
         return Roles(
@@ -118,6 +124,7 @@ class Services:
             self.clock,
             self.revocations,
             self.records,
+            self.administrators,
             self.catalogue,
         )
 
@@ -130,6 +137,7 @@ class Services:
             self.clock,
             self.revocations,
             self.records,
+            self.administrators,
             self.catalogue,
         )
 
@@ -200,6 +208,7 @@ class Services:
             self.passwords,
             self.sessions,
             self.roles,
+            self.administrators,
             self.revocations,
             self.requests,
             self.letters,

@@ -20,6 +20,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import Request
 
 from backoffice.auth import audit
+from backoffice.auth.administrators import Administrators
 from backoffice.auth.events import (
     AuthEvent,
     PasswordChanged,
@@ -246,6 +247,7 @@ class Users:
         passwords: Passwords,
         sessions: Sessions,
         roles: Roles,
+        administrators: Administrators,
         revocations: Revocations,
         requests: LinkRequests,
         letters: Letters,
@@ -269,6 +271,7 @@ class Users:
         self._passwords = passwords
         self._sessions = sessions
         self._roles = roles
+        self._administrators = administrators
 
     def manager(self, session: AsyncSession) -> UserManager:
         """fastapi-users' manager within this transaction."""
@@ -518,19 +521,21 @@ class Users:
         actor: str,
     ) -> User:
         """`change`, in the transaction given; the commit is to write a revocation."""
-        if unknown := fields.keys() - CHANGEABLE:
-            raise InvalidInput(f"these fields cannot be set: {', '.join(sorted(unknown))}")
-        if "email" in fields:
-            fields = {**fields, "email": normal_email(fields["email"])}
+        changed = _changed(user, fields)
+        if roles is None and changed.get("is_active") is not False:
+            return await self._set(session, user, changed, None, actor)
+        async with self._administrators.left(session, user.id):
+            return await self._set(session, user, changed, roles, actor)
+
+    async def _set(
+        self,
+        session: AsyncSession,
+        user: User,
+        changed: dict[str, Any],
+        roles: Iterable[str] | None,
+        actor: str,
+    ) -> User:
         id = user.id
-        changed = {each: value for each, value in fields.items() if getattr(user, each) != value}
-        if user.is_service and changed.get("is_superuser"):
-            raise InvalidInput(
-                "a service is no superuser; give it a role with what it needs",
-                code="service_superuser",
-            )
-        if "email" in changed:
-            changed.setdefault("is_verified", False)
         async with _superuser_left(session, self.records, user):
             try:
                 user = await self.table(session).update(user, changed)
@@ -583,7 +588,10 @@ class Users:
 
     async def _delete(self, session: AsyncSession, user: User, actor: str, address: str) -> None:
         id = user.id
-        async with _superuser_left(session, self.records, user):
+        async with (
+            self._administrators.left(session, id),
+            _superuser_left(session, self.records, user),
+        ):
             # In the order in which others hold them: the account, and then what goes with it.
             mine = col(self.records.user.id) == id
             await hold_users(session, self.records, mine, for_deletion=True)
@@ -592,6 +600,23 @@ class Users:
         event = UserDeleted(actor=actor, subject=audit.user(id), address=address)
         await self._events.emit(event, session)
         await self._revocations.commit(session, id)
+
+
+def _changed(user: User, fields: dict[str, Any]) -> dict[str, Any]:
+    """Those of CHANGEABLE that are not so yet."""
+    if unknown := fields.keys() - CHANGEABLE:
+        raise InvalidInput(f"these fields cannot be set: {', '.join(sorted(unknown))}")
+    if "email" in fields:
+        fields = {**fields, "email": normal_email(fields["email"])}
+    changed = {each: value for each, value in fields.items() if getattr(user, each) != value}
+    if user.is_service and changed.get("is_superuser"):
+        raise InvalidInput(
+            "a service is no superuser; give it a role with what it needs",
+            code="service_superuser",
+        )
+    if "email" in changed:
+        changed.setdefault("is_verified", False)
+    return changed
 
 
 def _told(fields: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from anyio import to_thread
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backoffice.auth import role_records
-from backoffice.auth.administrators import changing_roles
 from backoffice.auth.commands.accounts import operator, within_app
 from backoffice.auth.commands.people import account, moment
 from backoffice.auth.commands.role_files import role_files
@@ -75,7 +74,7 @@ def ensure(
     """Create a role unless it is there, and add what it lacks; nothing is taken from it."""
 
     async def work(services: Services) -> dict[str, Any]:
-        async with changing_roles(services) as session:
+        async with services.administrators.changing_roles() as session:
             role, created = await _found_or_made(services, session, name)
             held = await role_records.permissions(session, role.id)
             included = await role_records.included(session, role.id)
@@ -110,7 +109,7 @@ def delete(context: typer.Context, name: Name) -> None:
         holders = counted(count, "account") if count else "nobody"
         # Whoever is asked may take a while.
         await to_thread.run_sync(command.confirm, f"Delete the role {name}, held by {holders}?")
-        async with changing_roles(services) as session:
+        async with services.administrators.changing_roles() as session:
             role = await role_records.named(session, name)
             await services.roles.delete_in(session, role, actor=operator())
         return {"name": name, "deleted": True, "held_by": count}
@@ -138,7 +137,7 @@ def deny(context: typer.Context, name: Name, permissions: Permissions) -> None:
     unwanted = role_records.all_parsed(permissions)
 
     async def work(services: Services) -> tuple[list[str], list[str]]:
-        async with changing_roles(services) as session:
+        async with services.administrators.changing_roles() as session:
             role = await role_records.named(session, name)
             held = await role_records.permissions(session, role.id)
             await services.roles.change_in(
@@ -173,7 +172,7 @@ def exclude(context: typer.Context, name: Name, others: Others) -> None:
     """Let a role include others no more."""
 
     async def work(services: Services) -> list[str]:
-        async with changing_roles(services) as session:
+        async with services.administrators.changing_roles() as session:
             role = await role_records.named(session, name)
             unwanted = {each.name for each in await role_records.all_named(session, others)}
             held = await role_records.included(session, role.id)

@@ -8,7 +8,7 @@ from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backoffice.auth import role_records
-from backoffice.auth.administrators import changing_roles, refusal
+from backoffice.auth.administrators import refusal
 from backoffice.auth.role_files import differences, foresight
 from backoffice.auth.role_files.changes import (
     Allowed,
@@ -89,7 +89,7 @@ async def apply(
         # It may be so since just now, by somebody who still waits for it to hold.
         await services.revocations.settled()
         return planned
-    async with changing_roles(services) as session:
+    async with services.administrators.changing_roles() as session:
         planned, held = await _planned(services, session, document, wanted, prune)
         if deleting is not None and not planned.deleted <= set(deleting):
             raise Conflict(

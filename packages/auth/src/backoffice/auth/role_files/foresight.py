@@ -8,7 +8,7 @@ from itertools import islice
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backoffice.auth.administrators import Kept, Way, kept, ways_now
+from backoffice.auth.administrators import Kept, Way
 from backoffice.auth.effective import patterns_of
 from backoffice.auth.holdings import in_force
 from backoffice.auth.models import UserPermission, UserRole
@@ -24,8 +24,9 @@ async def lost(
 ) -> set[Kept]:
     """What nobody could do any more though somebody can."""
     after = _After(services, held, wanted, prune)
-    before = await kept(services, session, ways_now(services))
-    return before - await kept(services, session, after.ways) if before else set()
+    kept = services.administrators.kept
+    before = await kept(session)
+    return before - await kept(session, after.ways) if before else set()
 
 
 def granting(roles: Mapping[str, RoleTerms], patterns: Collection[str]) -> set[str]:

@@ -23,6 +23,7 @@ REASONS = {
     "invalid_roles": "roles are names with | between them, or a JSON list of names",
     "unknown_role": "there is no role of that name",
     "last_superuser": "this is the last active superuser",
+    "last_administrator": "nobody would be left who may change roles or accounts",
     "user_refused": "a rule of the table of users is broken",
     "refused_by_app": "a hook or a listener of the app has refused it",
 }
