@@ -3,11 +3,12 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from backoffice.core import BackofficeError
+from backoffice.core import BackofficeError, Refusal
 from backoffice.core.problems import _CODES
 
 ROOT = Path(__file__).parents[2]
@@ -19,13 +20,17 @@ Uses = Iterator[tuple[str, int | None]]
 
 
 def statuses() -> dict[str, int]:
-    """The status of each class of the ladder, by the name of the class."""
+    """The status of each class of the ladder, by the name of the class.
+
+    Not that of one that is told by the command alone, and has no status of its own.
+    """
     found: dict[str, int] = {}
     pending = BackofficeError.__subclasses__()
     while pending:
         kind = pending.pop()
         pending += kind.__subclasses__()
-        if status := getattr(kind, "status", None):
+        status = getattr(kind, "status", None)
+        if status is not None and status != Refusal.status:
             found[kind.__name__] = status
     return found
 
@@ -63,6 +68,7 @@ def literal(node: ast.AST | None) -> object:
     return node.value if isinstance(node, ast.Constant) else None
 
 
+@cache
 def used() -> dict[str, set[int]]:
     """Every code of the packages, with its statuses."""
     found: dict[str, set[int]] = {code: {*known} for code, known in ELSEWHERE.items()}
