@@ -1,11 +1,14 @@
 """Roles and permissions are held for good or for a while, and no longer."""
 
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from sqlalchemy import func, select
 
 from backoffice.auth.events import PermissionGranted, PermissionTaken, RoleGranted
+from backoffice.auth.holdings import ENDED_KEPT
+from backoffice.auth.models import UserPermission, UserRole
 from backoffice.core import InvalidInput, NotFound
 from backoffice.core.testing import ManualClock
 from tests.auth.conftest import House
@@ -104,6 +107,39 @@ def test_a_time_that_has_passed_is_refused(time: ManualClock, house: House) -> N
     assert refused.value.code == "expiry_passed"
     with pytest.raises(InvalidInput, match="later time"):
         house.call(house.services.roles.grant(user.id, "reader", time.now(), actor="test"))
+
+
+def test_a_time_that_no_clock_can_show_is_refused(house: House) -> None:
+    user, west = house.user(), timezone(-5 * HOUR)
+    late = datetime(9999, 12, 31, 23, tzinfo=west)
+    with pytest.raises(InvalidInput, match="year"):
+        house.call(house.services.grants.give(user.id, "books:read", late, actor="test"))
+
+
+def test_what_has_run_out_is_taken_from_nobody(time: ManualClock, house: House) -> None:
+    user, roles, grants = house.user(), house.services.roles, house.services.grants
+    house.call(roles.create("reader", ["books:read"], actor="test"))
+    house.call(roles.grant(user.id, "reader", time.now() + HOUR, actor="test"))
+    house.call(grants.give(user.id, "books:write", time.now() + HOUR, actor="test"))
+    time.advance(HOUR)
+    assert house.call(roles.revoke(user.id, "reader", actor="test")) is False
+    assert house.call(grants.take(user.id, "books:write", actor="test")) is False
+
+
+def test_what_ran_out_long_ago_goes_with_the_next_grant(time: ManualClock, house: House) -> None:
+    user, roles, grants = house.user(), house.services.roles, house.services.grants
+    for name in ("old", "new"):
+        house.call(roles.create(name, actor="test"))
+    house.call(roles.grant(user.id, "old", time.now() + HOUR, actor="test"))
+    house.call(grants.give(user.id, "books:write", time.now() + HOUR, actor="test"))
+    for span, kept in ((ENDED_KEPT, 1), (HOUR, 0)):
+        time.advance(span)
+        house.call(roles.grant(user.id, "new", time.now() + HOUR, actor="test"))
+        house.call(grants.give(user.id, "books:read", time.now() + HOUR, actor="test"))
+        for kind in (UserRole, UserPermission):
+            count = select(func.count()).select_from(kind)
+            rows = house.call(house.services.database.read(count))
+            assert rows[0][0] == 1 + kept
 
 
 def test_nobody_who_is_not_there_is_given_anything(house: House) -> None:

@@ -5,7 +5,7 @@ is a parameter, so that a query is built once: that takes as long as asking it.
 """
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -14,6 +14,7 @@ from sqlalchemy import (
     ColumnElement,
     Subquery,
     bindparam,
+    delete,
     func,
     or_,
     select,
@@ -36,6 +37,9 @@ from backoffice.auth.permissions import EVERYTHING
 
 #: Between the names that a row holds: no name and no permission has one in it.
 _BETWEEN = "\n"
+
+#: How long what has run out is kept, to tell why somebody may do something no more.
+ENDED_KEPT = timedelta(days=90)
 
 #: When it is asked, for `params={"moment": ...}`.
 MOMENT = bindparam("moment", type_=UTCDateTime())
@@ -93,6 +97,22 @@ async def held_by(
     rows = await session.exec(query, params={"moment": moment})
     found = rows.one_or_none()
     return frozenset() if found is None else Held(*found).permissions
+
+
+async def take(
+    session: AsyncSession, kind: Granted, moment: datetime, *which: ColumnElement[bool]
+) -> bool:
+    """Take a grant that counts then; False if there is none, though there was one just now."""
+    gone = await session.exec(delete(kind).where(in_force(kind, moment), *which))
+    return gone.rowcount > 0
+
+
+async def forget_ended(
+    session: AsyncSession, kind: Granted, user_id: uuid.UUID, moment: datetime
+) -> None:
+    """Delete what ran out for a user long ago."""
+    long_ago = col(kind.expires_at) <= moment - ENDED_KEPT
+    await session.exec(delete(kind).where(col(kind.user_id) == user_id, long_ago))
 
 
 class Held:

@@ -2,10 +2,12 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from contextlib import asynccontextmanager
 
 from sqlalchemy import delete, text, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm.exc import StaleDataError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -64,6 +66,27 @@ async def flushed(session: AsyncSession, role: Role) -> None:
     except IntegrityError:
         await session.rollback()
         raise Conflict(f"there is a role {name!r} already", code="role_taken") from None
+
+
+async def deleted(session: AsyncSession, role: Role) -> None:
+    """Delete a role; NotFound where somebody else has done so just now."""
+    gone = await session.exec(delete(Role).where(col(Role.id) == role.id))
+    if gone.rowcount == 0:
+        raise NotFound(f"there is no role {role.name!r} any more")
+
+
+@asynccontextmanager
+async def undisturbed(session: AsyncSession, name: str) -> AsyncIterator[None]:
+    """Conflict where somebody else changes or deletes what is written within, at once with it."""
+    try:
+        yield
+        await session.flush()
+    except (IntegrityError, StaleDataError):
+        await session.rollback()
+        raise Conflict(
+            f"somebody else has changed the role {name!r} just now; try again",
+            code="role_changed_meanwhile",
+        ) from None
 
 
 async def permissions(session: AsyncSession, id: uuid.UUID) -> set[str]:
