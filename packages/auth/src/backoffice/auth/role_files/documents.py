@@ -135,7 +135,7 @@ def _text(name: str) -> str:
 def _toml(text: str, name: str) -> Document:
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # also a number of more digits than Python reads
         raise _no_document(name, f"not TOML: {error}") from None
     return Document(name, data, lambda: toml_lines(text))
 
@@ -193,6 +193,8 @@ def _scalar(loader: Any, node: Any) -> Any:
         return loader.construct_object(node)
     except ValueError as error:  # a date that there is not
         raise _at(node, str(error)) from None
+    except (LookupError, AttributeError):  # how PyYAML fails at a tag that was put on anything
+        raise _at(node, f"{node.value!r} is not what the tag {node.tag} says") from None
 
 
 def _at(node: Any, problem: str) -> Exception:

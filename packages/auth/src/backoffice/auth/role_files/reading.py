@@ -1,7 +1,7 @@
 """The terms of a document, or all that is wrong with it at once."""
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from backoffice.auth.permissions import parsed
@@ -109,9 +109,15 @@ class _Reader:
         return self.checked(check, value, place)
 
     def moment(self, value: Any, place: Path) -> datetime | None:
-        if value is None or (isinstance(value, datetime) and value.tzinfo is not None):
-            return value
-        self.fault(place, f"is {_kind(value)}, and must be a moment; {_WRITE_ZONE}")
+        if value is None:
+            return None
+        if not isinstance(value, datetime) or value.tzinfo is None:
+            self.fault(place, f"is {_kind(value)}, and must be a moment; {_WRITE_ZONE}")
+            return None
+        try:
+            return value.astimezone(UTC)
+        except OverflowError:
+            self.fault(place, "is in no year from 1 to 9999 in UTC; leave it out for no end")
         return None
 
     def once(self, text: str, found: Any, place: Path) -> bool:
