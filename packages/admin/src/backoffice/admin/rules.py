@@ -5,10 +5,14 @@ which fields. What may not be seen is nowhere: in no list, count, search, order,
 """
 
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any
 
+from sqlalchemy import inspect as inspected
+from sqlalchemy import select
 from sqlalchemy.sql import Select
 from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette_admin.fields import BaseField
 
@@ -30,14 +34,16 @@ class RuledView(ConfiguredView):
 
     def has_policy(self, request: Request, verb: str) -> bool:
         """Whether the records on which they may do this are some of all."""
-        return visit_of(request).services.policies.find(self.model, verb) is not None
+        policies = visit_of(request).services.policies
+        return policies.find(self._ruled(request), verb) is not None
 
     def within(self, request: Request, query: Select[Any], *verbs: str) -> Select[Any]:
         """The same query, of those records on which they may do all of this."""
         visit = visit_of(request)
         for verb in verbs:
             if self.has_policy(request, verb):
-                clause = visit.services.policies.clause(visit.principal, self.model, verb)
+                model = self._ruled(request)
+                clause = visit.services.policies.clause(visit.principal, model, verb)
                 query = query.where(clause)
         return query
 
@@ -45,7 +51,10 @@ class RuledView(ConfiguredView):
         """Of each record, as it is now, whether a policy lets them do this to it."""
         visit = visit_of(request)
         found = await visit.services.policies.among(
-            visit.principal, verb, records, request.state.session
+            visit.principal,
+            verb,
+            await self._judgeable(request, verb, records),
+            request.state.session,
         )
         known: dict[tuple[str, str, str], bool] = getattr(request.state, _JUDGED, {})
         for record, answer in zip(records, found, strict=True):
@@ -62,7 +71,8 @@ class RuledView(ConfiguredView):
     def hidden(self, request: Request) -> frozenset[str]:
         """The names of fields that they may not read."""
         visit = visit_of(request)
-        return visit.services.fields.unreadable(self.model, visit.principal)
+        fields, model = visit.services.fields, self._ruled(request)
+        return self._named_here(request, fields.unreadable(model, visit.principal))
 
     def is_readable(self, request: Request, field: BaseField) -> bool:
         """Whether they may read the field."""
@@ -71,8 +81,38 @@ class RuledView(ConfiguredView):
     def is_writable(self, request: Request, field: BaseField) -> bool:
         """Whether they may write the field: a form shows what it writes."""
         visit = visit_of(request)
-        refused = visit.services.fields.unwritable(self.model, visit.principal)
+        fields, model = visit.services.fields, self._ruled(request)
+        refused = self._named_here(request, fields.unwritable(model, visit.principal))
         return _names(field).isdisjoint(refused | self.hidden(request))
+
+    def _ruled(self, request: Request) -> type[Any]:
+        """The class that rules are about: of adopted users, the app's own."""
+        records = visit_of(request).services.records
+        return records.model if self.model is records.user else self.model
+
+    async def _judgeable(
+        self, request: Request, verb: str, records: Sequence[Any]
+    ) -> Sequence[Any]:
+        """The same records, as objects of that class."""
+        model = self._ruled(request)
+        if model is self.model or not self.has_policy(request, verb):
+            return records
+        keys = [inspected(each).identity[0] for each in records]
+        (key,) = inspected(model).primary_key
+        rows = await request.state.session.exec(
+            select(model).where(key.in_(keys)).execution_options(populate_existing=True)
+        )
+        found = {inspected(each).identity[0]: each for each in rows.scalars()}
+        if len(found) != len(set(keys)):
+            raise HTTPException(HTTPStatus.NOT_FOUND, "Some of these records are gone.")
+        return [found[each] for each in keys]
+
+    def _named_here(self, request: Request, names: frozenset[str]) -> frozenset[str]:
+        """The same fields by the names that they have on this page."""
+        if self._ruled(request) is self.model:
+            return names
+        ours = {theirs: name for name, theirs in visit_of(request).services.records.names.items()}
+        return frozenset(ours.get(each, each) for each in names)
 
     def check_sent(self, request: Request, form: FormData) -> None:
         """Forbidden for a form that no page of ours has made: it writes what they may not."""

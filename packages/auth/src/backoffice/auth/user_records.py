@@ -1,7 +1,8 @@
 """How users are kept: in our own table, unless the app has one (`user_models.py`)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -36,6 +37,8 @@ class UserRecords:
     name = "backoffice_user"
     #: What that class calls the key.
     key = "id"
+    #: Our names of attributes to those of that class, where it has them under others.
+    names: Mapping[str, str] = MappingProxyType({})
     #: What that class has besides, which is nothing to us, by its names.
     own: Sequence[str] = ()
 
