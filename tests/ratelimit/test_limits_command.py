@@ -19,6 +19,20 @@ from backoffice.core.singletons import STATE
 from backoffice.ratelimit.metrics import limit_metrics
 from tests.ratelimit.commanding import BOOK, Command, audited
 
+PLANS = """
+from fastapi import FastAPI, Request
+from backoffice.core import singletons
+from backoffice.ratelimit import RateLimit
+
+def plan(request: Request) -> str:
+    return "9/minute"
+
+app = FastAPI(lifespan=singletons())
+
+@app.get("/", dependencies=[RateLimit(plan, by_role={"gold": "99/minute"}, name="plans")])
+async def read() -> None: ...
+"""
+
 
 def test_every_limit_is_listed_by_the_name_under_which_it_counts(command: Command) -> None:
     code, found, _ = command("limits", "list")
@@ -168,6 +182,15 @@ def test_what_cannot_be_done_says_why_and_does_nothing(
     assert json.loads(err)["error"]["message"]
     assert shared.dbsize() == 0
     assert audited(database) == []
+
+
+def test_everybody_is_more_than_who_holds_a_role(
+    command: Command, shared: redis.Redis, tmp_path: Path
+) -> None:
+    (tmp_path / "main.py").write_text(PLANS)
+    code, _, err = command("limits", "reset", "plans", "--everybody")
+    assert (code, "--limit" in err) == (2, True)
+    assert command("limits", "reset", "plans", "--everybody", "--limit", "9/minute")[0] == 0
 
 
 def test_a_rehearsal_refuses_what_could_not_be_done(command: Command, shared: redis.Redis) -> None:

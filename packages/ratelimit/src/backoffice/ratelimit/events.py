@@ -41,13 +41,13 @@ class LimitChanged(Event):
     subject: str = ""
     #: The operator's address; empty where there is none.
     address: str = ""
-    #: The digest of the one caller that it is about; empty for all.
+    #: The digest of the one caller that it is about; `*` for all.
     caller: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LimitReset(LimitChanged):
-    """What a caller had spent was forgotten."""
+    """What a caller had spent was forgotten, or what everybody had."""
 
     name: ClassVar[str] = "ratelimit.reset"
 

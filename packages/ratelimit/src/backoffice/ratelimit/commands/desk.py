@@ -195,12 +195,12 @@ class Desk:
         from backoffice.ratelimit.commands.counters import verify
 
         verify(self._shared())
+        # Those of roles are of some alone.
+        if not (policy.limits or given or self.overrides.limits(policy.name, EVERYBODY)):
+            raise _each_callers_own(policy)
         overridden = [each.limits for each in self.in_force if each.policy == policy.name]
         of_code = [limits(each)[0] for each in policy.written]
-        wanted = list(dict.fromkeys((*of_code, *given, *chain.from_iterable(overridden))))
-        if not wanted:
-            raise _each_callers_own(policy)
-        return wanted
+        return list(dict.fromkeys((*of_code, *given, *chain.from_iterable(overridden))))
 
     async def reset_all(self, policy: Policy, wanted: Sequence[Limit]) -> None:
         """Forget what everybody has spent of these."""
