@@ -178,6 +178,17 @@ class TestClosing:
             time.advance(timedelta(seconds=1))
             assert close_of(socket)[0] == 1008
 
+    def test_a_permission_that_was_given_for_a_while(
+        self, time: ManualClock, street: Street
+    ) -> None:
+        user, until = street.user(), time.now() + timedelta(minutes=20)
+        street.call(street.services.grants.give(user.id, "books:read", until, actor="test"))
+        with street.connect("/ws/books", token=street.token()) as books:
+            settled(street)
+            time.advance(timedelta(minutes=20))
+            closed, reason = close_of(books)
+            assert (closed, reason.partition(":")[0]) == (1008, "insufficient_scope")
+
     def test_a_browser_session_that_lies_idle(self, time: ManualClock, street: Street) -> None:
         street.user()
         with street.connect(cookie=street.cookie(), origin=HERE) as socket:
