@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from backoffice.auth.user_files.files import opened_output
 from backoffice.auth.user_files.sources import format_of
-from backoffice.core import InvalidInput
+from backoffice.core import Conflict, InvalidInput
 from tests.auth.conftest import Command, created
 
 PEOPLE = "Mail;is_verified;note\nann@example.com;yes;x\nnobody;no;y\n"
@@ -127,6 +128,23 @@ def test_an_export_goes_to_stdout(command: Command) -> None:
     assert out.splitlines()[1].startswith("ann@example.com,true,false,false,,20")
 
 
+def test_an_export_that_nobody_reads_ends_as_every_answer_does(
+    command: Command, tmp_path: Path
+) -> None:
+    script = "from backoffice.core.command import main; main()"
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-c", script, "users", "export"],
+        cwd=tmp_path,
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
 def test_a_packed_export_is_imported(command: Command, tmp_path: Path) -> None:
     created(command)
     assert command("users", "export", "all.jsonl.gz")[0] == 0
@@ -134,6 +152,32 @@ def test_a_packed_export_is_imported(command: Command, tmp_path: Path) -> None:
     assert command("users", "import", "all.jsonl.gz")[1]["skipped"] == 1
 
 
-@pytest.mark.parametrize("arguments", [("no/such/place.csv",), ("all.txt",), (".",)])
-def test_an_export_to_nowhere_is_refused(command: Command, arguments: tuple[str, ...]) -> None:
-    assert command("users", "export", *arguments)[0] in (2, 5)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("no/such/place.csv",),
+        ("all.txt",),
+        (".", "--format", "csv"),
+        (".", "--format", "csv", "--overwrite"),
+        ("pipe", "--format", "csv", "--overwrite"),
+    ],
+)
+def test_an_export_to_nowhere_is_refused(
+    command: Command, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert command("users", "export", *arguments)[0] == 2
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_a_file_that_comes_to_be_there_meanwhile_is_not_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "all.csv"
+
+    def export() -> None:
+        with opened_output(str(path), overwrite=False) as write:
+            write("ours")
+            path.write_text("theirs")
+
+    with pytest.raises(Conflict):
+        export()
+    assert {each.name: each.read_text() for each in tmp_path.iterdir()} == {"all.csv": "theirs"}

@@ -12,10 +12,10 @@ from backoffice.core.errors import SetupError
 UNREAD = 141
 
 
-def write(text: str) -> None:
-    """Print a line on stdout; ends with 141 where nobody reads on."""
+def write(text: str | bytes, *, nl: bool = True) -> None:
+    """Print a line on stdout, or what is none; ends with 141 where nobody reads on."""
     try:
-        typer.echo(text)
+        typer.echo(text, nl=nl)
     except OSError as error:
         # What is left of it would be tried again at the end of the process, and told there.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
