@@ -29,7 +29,7 @@ from backoffice.auth.user_files.granted import Granted, granted
 from backoffice.auth.user_files.rows import Row
 from backoffice.auth.user_files.terms import Terms
 from backoffice.auth.users import NO_PASSWORD, NewUser, UserManager, Users
-from backoffice.core import Clock, Events, InvalidInput
+from backoffice.core import Clock, Database, Events, InvalidInput, Unavailable
 
 #: What the database may say of one line, and an app's hook or listener.
 SAID_OF_A_LINE = (IntegrityError, DataError, HTTPException)
@@ -90,7 +90,7 @@ class Batches:
         self.can_write_together = not (self._records.adopted or hooked)
 
     async def hash(
-        self, session: AsyncSession, rows: Sequence[Row], *, dry_run: bool
+        self, database: Database, rows: Sequence[Row], *, dry_run: bool
     ) -> list[tuple[int, Fault]]:
         """Judge and hash the passwords of the rows, before the transaction that writes them; the
         lines that are refused.
@@ -99,18 +99,24 @@ class Batches:
         """
         wanted = [each for each in rows if each.password]
         if wanted and self._terms.existing != "update":
-            there = await self._there(session, [each.email for each in wanted])
+            async with database.session() as session:
+                there = await self._there(session, [each.email for each in wanted])
             wanted = [each for each in wanted if each.email not in there]
-        await session.commit()
         gate = asyncio.Semaphore(_HASHED_AT_ONCE)
 
         async def one(row: Row) -> Fault | None:
             async with gate:
-                return await self._hashed(session, row, dry_run)
+                return await self._hashed(database, row, dry_run)
 
-        faults = await asyncio.gather(*map(one, wanted))
-        lines = (each.line for each in wanted)
-        return [(line, fault) for line, fault in zip(lines, faults, strict=True) if fault]
+        # All have ended before one of them is the reason to try the lines again.
+        found = await asyncio.gather(*map(one, wanted), return_exceptions=True)
+        faults = []
+        for row, each in zip(wanted, found, strict=True):
+            if isinstance(each, BaseException):
+                raise each
+            if each is not None:
+                faults.append((row.line, each))
+        return faults
 
     async def write_together(self, session: AsyncSession, rows: Sequence[Row]) -> Written:
         """Write them all; raises one of SAID_OF_A_LINE where one by one is the way."""
@@ -249,14 +255,20 @@ class Batches:
                 await self._events.emit(event, session)
             await self._events.emit(UserCreated(actor=self._actor, subject=subject), session)
 
-    async def _hashed(self, session: AsyncSession, row: Row, dry_run: bool) -> Fault | None:
-        password, row.password = row.password or "", None
+    async def _hashed(self, database: Database, row: Row, dry_run: bool) -> Fault | None:
+        password = row.password or ""
         try:
-            manager = self._users.manager(session)
-            await manager.checked(password, NewUser(email=row.email, password=password))
+            # A session each: the app's own rule may ask the database, and they run side by side.
+            async with database.session() as session:
+                manager = self._users.manager(session)
+                await manager.checked(password, NewUser(email=row.email, password=password))
         except InvalidInput as error:
             return Fault("weak_password", error.message if error.code == "weak_password" else "")
+        except HTTPException as error:
+            return _refusal(error).fault
         row.hashed_password = NO_PASSWORD if dry_run else await self._passwords.hashed(password)
+        # Not before: what was interrupted is hashed when the lines are tried again.
+        row.password = None
         return None
 
     async def _known(self, session: AsyncSession, rows: Sequence[Row]) -> Known:
@@ -303,7 +315,10 @@ async def _held(session: AsyncSession, ids: Iterable[Any]) -> dict[Any, set[str]
 
 
 def _refusal(error: Exception) -> Refused:
-    """As a code of ours: what others say may hold anything."""
+    """As a code of ours: what others say may hold anything. What does not answer says nothing of
+    the line, and is raised as it is."""
+    if isinstance(error, Unavailable):
+        raise error
     if not isinstance(error, HTTPException):
         return Refused("user_refused")
     code = getattr(error, "code", "")

@@ -151,8 +151,7 @@ class Imports:
 
     async def _commit(self, run: Run, part: Portion, done: int, *, together: bool) -> bool:
         """One transaction; False where these lines are not the next ones any more."""
-        async with self._database.session() as session:
-            part.refuse(await run.batches.hash(session, part.rows, dry_run=run.dry_run))
+        part.refuse(await run.batches.hash(self._database, part.rows, dry_run=run.dry_run))
         async with self._database.session() as session:
             if not run.dry_run and not await moved(session, run.digest, done, part.line):
                 return False
