@@ -1,5 +1,6 @@
 """The report of refused lines: each is there once, whenever the import was killed."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,31 @@ def test_what_was_not_kept_gives_way_to_the_next_try(tmp_path: Path) -> None:
 def test_a_report_is_for_its_owner_alone(tmp_path: Path) -> None:
     write(tmp_path / "report.csv", 1)
     assert (tmp_path / "report.csv").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_report_that_was_there_empty_is_closed_to_others(tmp_path: Path) -> None:
+    path = tmp_path / "report.csv"
+    path.touch(0o644)
+    write(path, 1)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_report_is_not_written_through_a_link(tmp_path: Path) -> None:
+    path = tmp_path / "report.csv"
+    path.symlink_to(tmp_path / "of others")
+    with pytest.raises(InvalidInput, match="it is a link"):
+        write(path, 1)
+    assert not (tmp_path / "of others").exists()
+
+
+@pytest.mark.parametrize("kind", ["pipe", "null"])
+def test_a_report_is_a_file(tmp_path: Path, kind: str) -> None:
+    path = Path(os.devnull)
+    if kind == "pipe":
+        path = tmp_path / "report.csv"
+        os.mkfifo(path)
+    with pytest.raises(InvalidInput, match="is to be a file"):
+        write(path, 1)
 
 
 @pytest.mark.parametrize(

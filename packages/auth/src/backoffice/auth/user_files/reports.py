@@ -5,7 +5,10 @@ is cut off when it goes on, so that each refused line is there once.
 """
 
 import csv
+import errno
 import os
+import stat
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +21,8 @@ HEADER = ("line", "code", "reason", "import")
 #: In place of the import where nothing was.
 DRY_RUN = "dry run"
 _NAMED = 16
+#: No link, which somebody else may have put there; and no waiting for who reads a pipe.
+_SAFELY = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 class Report:
@@ -83,17 +88,31 @@ def opened_report(path: Path, digest: str, *, dry_run: bool) -> Iterator[Report]
     """
     name = DRY_RUN if dry_run else digest[:_NAMED]
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _SAFELY, 0o600)
     except OSError as error:
-        raise InvalidInput(f"the report cannot be written: {error.strerror or error}") from None
+        reason = "it is a link" if error.errno == errno.ELOOP else error.strerror or error
+        raise InvalidInput(f"the report cannot be written: {reason}") from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise InvalidInput("the report is to be a file: it is read again when an import goes on")
     with os.fdopen(descriptor, "r+", encoding="utf-8", newline="") as file:
         _lock(descriptor)
         _check(file, name)
+        _close_to_others(descriptor)
         yield Report(file, name)
 
 
 def _is_header(place: int, cells: list[str]) -> bool:
     return place == 0 and tuple(cells) == HEADER
+
+
+def _close_to_others(descriptor: int) -> None:
+    if sys.platform == "win32":
+        return
+    try:
+        os.fchmod(descriptor, 0o600)  # it may have been there, empty
+    except OSError:
+        raise InvalidInput("the file for the report is somebody else's; name another") from None
 
 
 def _lock(descriptor: int) -> None:
