@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from backoffice.auth.user_files import records as records_module
 from backoffice.auth.user_files.columns import Columns
 from backoffice.auth.user_files.faults import Fault
 from backoffice.auth.user_files.records import records
@@ -44,6 +45,21 @@ def test_a_quote_that_does_not_end_costs_its_own_line_alone(bad: str) -> None:
         (3, {"email": "b@x.com", "roles": "x"}),
         (4, {"email": "c@x.com", "roles": "y"}),
     ]
+
+
+def test_lines_of_which_each_begins_a_quote_that_does_not_end_are_not_all_read_for_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reads, decoded = [0], records_module._decoded
+
+    def counted(raw: bytes) -> str:
+        reads[0] += 1
+        return decoded(raw)
+
+    monkeypatch.setattr(records_module, "_decoded", counted)
+    found = read("email,roles\n" + 'x","y\n' * 1000)
+    assert found == [(number, "unreadable_line") for number in range(2, 1002)]
+    assert reads[0] < 150_000
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])

@@ -19,6 +19,8 @@ from backoffice.core import InvalidInput
 Record = tuple[int, dict[str, Any] | Fault]
 _MARK = "\ufeff"
 _DELIMITERS = ",;\t"
+#: That a record may go over. Each of them may begin one that does not end, and is read for all.
+_MOST_LINES = 100
 
 
 def records(lines: Lines, format: str, columns: Columns) -> Iterator[Record]:  # noqa: A002
@@ -92,7 +94,7 @@ class _Feed:
         self._number += 1
         self._taken.append(line)
         self._size += len(line)
-        if self._size > LONGEST_LINE:
+        if self._size > LONGEST_LINE or len(self._taken) > _MOST_LINES:
             raise _TooLong
         return _decoded(line)
 
