@@ -1,5 +1,6 @@
 """A file as portions, from its beginning and from where it was stopped."""
 
+import gzip
 import tracemalloc
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,6 +57,17 @@ def test_a_file_that_is_changed_meanwhile_is_not_taken_for_the_one_it_was(path: 
     now = datetime(2026, 11, 21, tzinfo=UTC)
     with opened_source(str(path)) as source, opened_seen() as seen:
         path.write_text("email\nz@x.com\n")
+        with pytest.raises(Conflict) as refused:
+            list(portions.portions(source, Terms("csv"), seen, now, 0))
+    assert refused.value.code == "file_changed"
+
+
+def test_a_packed_file_that_is_none_any_more_is_changed_too(tmp_path: Path) -> None:
+    path, now = tmp_path / "people.csv.gz", datetime(2026, 11, 21, tzinfo=UTC)
+    packed = gzip.compress(b"email\n" + b"".join(b"p%d@x.com\n" % number for number in range(9999)))
+    path.write_bytes(packed)
+    with opened_source(str(path)) as source, opened_seen() as seen:
+        path.write_bytes(packed[:99])
         with pytest.raises(Conflict) as refused:
             list(portions.portions(source, Terms("csv"), seen, now, 0))
     assert refused.value.code == "file_changed"

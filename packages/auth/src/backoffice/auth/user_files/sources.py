@@ -19,6 +19,7 @@ STDIN = "-"
 LONGEST_LINE = 64 << 10
 _BLOCK = 1 << 20
 _GZIP = b"\x1f\x8b"
+_NOT_PACKED = (EOFError, zlib.error, gzip.BadGzipFile)
 _FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 
 
@@ -59,22 +60,23 @@ class Lines:
 
     def next(self) -> bytes:
         """The next line with its end; b"" after the last. Of one too long, the beginning."""
-        line = self._stream.readline(LONGEST_LINE + 1)
-        self._content.update(line)
-        rest = line
+        line = rest = self._read()
         while len(rest) > LONGEST_LINE and not rest.endswith(b"\n"):
-            rest = self._stream.readline(LONGEST_LINE + 1)
-            self._content.update(rest)
+            rest = self._read()
         return line
 
     def check(self, digest: str) -> None:
         """Conflict where this is not what the file was when it was read first."""
         if self._content.hexdigest() != digest:
-            raise Conflict(
-                "the file was changed while it was imported; what was read of it is done. "
-                "Import it again: accounts that are there are skipped",
-                code="file_changed",
-            )
+            raise _changed()
+
+    def _read(self) -> bytes:
+        try:
+            read = self._stream.readline(LONGEST_LINE + 1)
+        except _NOT_PACKED:  # it was, when it was measured
+            raise _changed() from None
+        self._content.update(read)
+        return read
 
 
 @contextmanager
@@ -85,6 +87,14 @@ def opened_source(name: str) -> Iterator[Source]:
             source = Source(_seekable(name, closing))
             source.measure()
         yield source
+
+
+def _changed() -> Conflict:
+    return Conflict(
+        "the file was changed while it was imported; what was read of it is done. "
+        "Import it again: accounts that are there are skipped",
+        code="file_changed",
+    )
 
 
 def format_of(name: str, chosen: str | None = None) -> str:
@@ -121,7 +131,7 @@ def _spooled(stream: BinaryIO, closing: ExitStack) -> BinaryIO:
 def _readable() -> Iterator[None]:
     try:
         yield
-    except (EOFError, zlib.error, gzip.BadGzipFile):
+    except _NOT_PACKED:
         raise InvalidInput("the file is no whole gzip file") from None
     except OSError as error:
         raise InvalidInput(f"the file cannot be read: {error.strerror or error}") from None
