@@ -46,6 +46,8 @@ def test_what_others_write_for_no_password_is_none(mark: str) -> None:
         ARGON2.replace("47104", "99999999"),
         "pbkdf2_sha256$1000000$",
         BCRYPT[:-1],
+        f"scrypt:3:8:1$salt${'0' * 128}",
+        f"scrypt:32768:0:1$salt${'0' * 128}",
         "x" * 2000,
     ],
 )
@@ -54,13 +56,14 @@ def test_what_could_never_be_verified_is_refused(hashed: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "meant"), [("TRUE", True), ("0", False), ("Yes", True), (True, True), ("", None)]
+    ("written", "meant"),
+    [("TRUE", True), ("0", False), ("Yes", True), (True, True), (1, True), ("", None)],
 )
 def test_yes_and_no_are_taken_as_people_write_them(written: Any, meant: bool | None) -> None:
     assert row(is_verified=written).is_verified is meant
 
 
-@pytest.mark.parametrize("written", ["maybe", 1, [], "2"])
+@pytest.mark.parametrize("written", ["maybe", 1.0, [], "2", 3])
 def test_neither_yes_nor_no_is_refused(written: Any) -> None:
     assert code(is_active=written) == "invalid_boolean"
 

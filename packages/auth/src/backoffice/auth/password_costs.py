@@ -70,7 +70,9 @@ def _pbkdf2(rounds: int) -> bool:
 
 
 def _scrypt(n: int, r: int, p: int) -> bool:
-    return 128 * n * r <= MOST_MEMORY and n * r * p <= MOST_SCRYPT
+    # RFC 7914, 2: N is a power of 2, and more than 1; what else is asked for is never computed.
+    possible = n > 1 and not n & (n - 1) and min(r, p) > 0
+    return possible and 128 * n * r <= MOST_MEMORY and n * r * p <= MOST_SCRYPT
 
 
 def _phpass(rounds: int) -> bool:

@@ -95,8 +95,8 @@ def _hash(text: str) -> str | None:
 
 def _boolean(values: dict[str, Any], name: str) -> bool | None:
     value = values.get(name)
-    if isinstance(value, bool):
-        return value
+    if isinstance(value, int) and value in (0, 1):  # JSON's own, and what others make of it
+        return bool(value)
     if not (text := _of("invalid_boolean", _text, value).strip().lower()):
         return None
     if text not in _BOOLEANS:
