@@ -37,7 +37,7 @@ def test_plan_ends_with_3_until_the_file_is_applied(roles: Command, file: Path) 
     code, answer, _ = roles("plan")
     assert (code, answer["pending"]) == (3, True)
     assert answer["changes"][0] == {"change": "create", "role": "editor"}
-    assert roles("apply")[:2] == (0, answer | {"changed": True})
+    assert roles("apply")[:2] == (0, answer | {"changed": True, "pending": False})
     code, answer, _ = roles("plan")
     assert (code, answer["pending"], answer["changes"]) == (0, False, [])
     assert roles("apply")[1]["changed"] is False

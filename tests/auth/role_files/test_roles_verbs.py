@@ -51,6 +51,22 @@ def test_deny_tells_what_a_role_allows_all_the_same(roles: Command) -> None:
     assert (answer["changed"], answer["left"]) == (False, [])
 
 
+def test_what_is_taken_from_a_role_is_logged_as_that(roles: Command, command: Command) -> None:
+    roles("create", "reader")
+    roles("create", "editor", "--allow", "books:read", "--allow", "books:write")
+    roles("include", "editor", "reader")
+    roles("deny", "editor", "books:read")
+    roles("exclude", "editor", "reader")
+    told = [each["data"]["change"] for each in command("audit", "list")[1]]
+    assert sorted(told) == [
+        "created",
+        "created",
+        "denied books:read",
+        "excludes reader",
+        "includes reader",
+    ]
+
+
 def test_a_circle_is_a_conflict(roles: Command) -> None:
     roles("create", "a")
     roles("create", "b", "--include", "a")

@@ -69,7 +69,7 @@ def apply(
 
     done = within_app(context, work)
     changed = bool(done.difference.changes)
-    _give(command, done, {"changed": changed})
+    _give(command, done, {"changed": changed, "pending": changed and command.dry_run})
     if changed and not command.dry_run:
         command.say("applied")
     command.end(changed)
