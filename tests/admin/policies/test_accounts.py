@@ -58,3 +58,23 @@ def test_the_log_names_nobody_by_an_address_that_may_not_be_read(offices: Office
         page = offices.open(path).text
         assert "cat@example.com" not in page
         assert "bob@other.example" not in page
+
+
+def test_nobody_makes_an_account_that_they_could_not_change(offices: Offices) -> None:
+    """Nor makes one of another office of one of their own; what is refused leaves nothing."""
+    offices.signed_in(*(f"users:{each}" for each in VERBS), "users:see-email")
+    refused = offices.send("/users/add", {"email": "New@Other.example"})
+    assert refused.status_code == 422
+    assert "You may not add a record such as this would be." in refused.text
+    assert offices.send("/users/add", {"email": "New@Example.com"}).status_code == 200
+    cat = next(each for each in offices.all(User) if each.email == "cat@example.com")
+    path = f"/users/edit?pk={cat.id}"
+    assert offices.send(path, {"email": "cat@other.example"}).status_code == 422
+    assert offices.send(path, {"email": "new@example.com"}).status_code == 422
+    assert offices.send(path, {"email": "tom@example.com"}).status_code == 303
+    assert {each.email for each in offices.all(User)} == {
+        "ann@example.com",
+        "bob@other.example",
+        "new@example.com",
+        "tom@example.com",
+    }

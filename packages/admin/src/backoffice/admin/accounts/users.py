@@ -2,18 +2,23 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, ClassVar
 
+from sqlalchemy import inspect as inspected
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import SQLModel
 from starlette.requests import Request
 from starlette_admin.actions import ActionSelection, action
+from starlette_admin.exceptions import FormValidationError
 from starlette_admin.fields import BaseField, PasswordField
 from starlette_admin.types import RequestAction
 
 from backoffice.admin import forms
 from backoffice.admin.accounts.views import AccountView
 from backoffice.admin.columns import fields_of
+from backoffice.admin.constraints import explained
 from backoffice.admin.fields import ChoicesField
 from backoffice.admin.model_admin import ModelAdmin
 from backoffice.admin.visits import visit_of
@@ -28,6 +33,7 @@ from backoffice.auth.reach import (
     users_within,
 )
 from backoffice.auth.user_records import UserRecords
+from backoffice.auth.users import normal_email
 
 _ROLES = "backoffice_roles"
 
@@ -99,15 +105,6 @@ class UserView(AccountView):
             each.read_only = each.exclude_from_list = each.exclude_from_export = True
             each.exclude_from_create = each.exclude_from_edit = True
         return found
-
-    def is_readable(self, request: Request, field: BaseField) -> bool:
-        """An adopted table's own columns are read by the rules that the app has for its class."""
-        records = self.options.records
-        if field.name in self._own_names:
-            visit = visit_of(request)
-            hidden = visit.services.fields.unreadable(records.model, visit.principal)
-            return field.name not in hidden
-        return super().is_readable(request, field)
 
     def label(self, record: Any) -> str:
         """By address; a program's account says that it is one, wherever it is named."""
@@ -189,6 +186,7 @@ class UserView(AccountView):
             giver = await giving(principal, services)
             check_permissions(giver, [EVERYTHING] if values.get("is_superuser") else [])
             await check_roles(giver, services, values.get("roles", ()))
+            await self._try(request, "add", None, _given(values, services.clock.now()))
             return await services.users.create(
                 values["email"],
                 password,
@@ -209,7 +207,30 @@ class UserView(AccountView):
             await self._check_lasting(giver, services, user, values)
             await check_roles(principal, services, held - set(held if wanted is None else wanted))
             await check_roles(giver, services, set(wanted or ()) - held)
+            await self._try(request, "change", user, values)
             return await services.users.change(user.id, values, roles=wanted, actor=principal.name)
+
+    async def _try(self, request: Request, verb: str, user: Any, fields: Mapping[str, Any]) -> None:
+        """Forbidden where a policy refuses what becomes of the account: tried, and taken back."""
+        if not self.has_policy(request, verb):
+            return
+        session, records = self.session(request), visit_of(request).services.records
+        known = dict(fields)
+        if "email" in known:
+            known["email"] = normal_email(known["email"])
+        try:
+            async with session.begin_nested() as tried:
+                if user is None:
+                    user = await records.add(session, known)
+                else:
+                    await records.set(session, user, known)
+                await self._check_policy(request, verb, user)
+                await tried.rollback()
+        except IntegrityError as error:
+            raise FormValidationError(explained(error, self.model)) from None
+        if inspected(user).persistent:
+            await session.refresh(user)
+        await session.commit()
 
     async def _check_lasting(
         self, giver: Principal, services: Services, user: Any, values: Mapping[str, Any]
@@ -257,6 +278,13 @@ class UserView(AccountView):
         password = secrets.token_urlsafe(18)
         self.show_once(request, password)
         return password
+
+
+def _given(values: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """What a policy can know of an account before there is one."""
+    superuser = bool(values.get("is_superuser"))
+    known = {"email": values["email"], "hashed_password": "", "is_superuser": superuser}
+    return {**known, "created_at": now, "password_changed_at": now}
 
 
 def _offered_roles(request: Request) -> list[tuple[str, str]]:
