@@ -318,3 +318,8 @@ def test_it_serves_alone_on_a_handler_of_the_apps_own() -> None:
     finally:
         log.removeHandler(handler)
     assert stream.getvalue() == f"the key {MASK} of redis://:{MASK}@h\n"
+
+
+def test_a_secret_of_other_bytes_than_utf_8_is_masked_too() -> None:
+    written = b"\xff\xfe s3cr3t hunter2".decode("utf-8", "surrogateescape")
+    assert "s3cr3t" not in Redacted(written).redacted(f"it was {written}")

@@ -21,3 +21,9 @@ def hoisted(arguments: Sequence[str]) -> list[str]:
         else:
             rest.append(each)
     return front + rest
+
+
+def encodable(text: str) -> bool:
+    """Whether it was written in the encoding of the shell: Python keeps any other byte as half a
+    surrogate pair, which no database and no answer can hold."""
+    return not any("\ud800" <= each <= "\udfff" for each in text)

@@ -20,16 +20,17 @@ from fastapi import FastAPI
 from sqlalchemy.exc import DBAPIError
 
 from backoffice.core import completion, streams
+from backoffice.core.arguments import encodable
 from backoffice.core.arguments import hoisted as hoisted
 from backoffice.core.database import database
 from backoffice.core.discovery import find_app
-from backoffice.core.errors import BackofficeError, InvalidInput
+from backoffice.core.errors import BackofficeError, InvalidInput, SetupError
 from backoffice.core.logs import configure_logging, settings_secrets
 from backoffice.core.progress import Progress
 from backoffice.core.redaction import Redacted
 from backoffice.core.singletons import Run
 from backoffice.core.spans import span_of as span_of
-from backoffice.core.tables import table
+from backoffice.core.tables import printable, printable_lines, table
 
 ENTRY_POINTS = "backoffice.commands"
 OWN_VERBS = ("doctor", "completion")
@@ -109,7 +110,7 @@ class Command:
     def say(self, text: str) -> None:
         """Tell the person at the terminal, on stderr; nothing under --quiet."""
         if not self.quiet:
-            typer.echo(text, err=True)
+            streams.tell(printable_lines(text))
 
     def styled(self, text: str, **style: Any) -> str:
         """The same with typer's style, which a terminal alone is shown; plain with --no-color."""
@@ -128,7 +129,7 @@ class Command:
             return
         if not streams.somebody_there():
             raise InvalidInput(f"{text} There is no terminal to ask at: add --yes")
-        typer.echo(f"{text} [y/N]: ", err=True, nl=False)
+        streams.tell(f"{printable(text)} [y/N]: ", nl=False)
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             self.say("nothing was changed")
             raise typer.Exit(REFUSED)
@@ -251,11 +252,13 @@ def show_completion(
 def main() -> None:
     """Run the command; whatever goes wrong is one line on stderr and an exit code."""
     arguments = hoisted(sys.argv[1:])
+    streams.open_closed()
     configure_logging(level=logging.CRITICAL)
     streams.take_any_character()
     try:
         if completion.asked():
             application(completion.words(hoisted), load=False)(prog_name="backoffice")
+        _check_streams(arguments)
         app = application(arguments)
         # Gives what `typer.Exit` was raised with; what was typed wrongly is raised.
         sys.exit(app(args=arguments, prog_name="backoffice", standalone_mode=False))
@@ -275,6 +278,15 @@ def main() -> None:
         _refuse(arguments, "unexpected", f"{type(error).__name__}{masked}", REFUSED)
 
 
+def _check_streams(arguments: Sequence[str]) -> None:
+    """What is typed can be read, and there is where to answer: a key is shown once."""
+    if sys.stdout is None:
+        raise SetupError("there is no stdout to answer on; give it >/dev/null")
+    for each in arguments:
+        if not encodable(each):
+            raise InvalidInput(f"{each!r} is not written in UTF-8")
+
+
 def _tell_usage(arguments: list[str], error: typer.TyperException) -> None:
     """As typer does, with the usage, unless a program reads it."""
     show = getattr(error, "show", None)
@@ -289,5 +301,5 @@ def _refuse(arguments: list[str], code: str, message: str, exit_code: int) -> No
     shown = json.dumps({"error": {"code": code, "message": message}})
     plain = "--no-color" in arguments or os.environ.get("NO_COLOR")
     error = "error:" if plain else typer.style("error:", fg="red")
-    typer.echo(shown if "--json" in arguments else f"{error} {message}", err=True)
+    streams.tell(shown if "--json" in arguments else f"{error} {printable_lines(message)}")
     sys.exit(exit_code)

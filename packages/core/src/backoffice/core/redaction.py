@@ -245,7 +245,9 @@ def _listed(value: str) -> list[str]:
 
 def _spellings(value: str) -> Iterator[str]:
     if len(value) >= SHORTEST:
-        yield from (value, quote(value, safe=""), quote_plus(value), repr(value)[1:-1])
+        # A variable may hold bytes that are no UTF-8.
+        quoted = value.encode("utf-8", "replace")
+        yield from (value, quote(quoted, safe=""), quote_plus(quoted), repr(value)[1:-1])
         yield json.dumps(value)[1:-1]
 
 

@@ -24,9 +24,29 @@ def write(text: str | bytes, *, nl: bool = True) -> None:
         raise SetupError(f"the answer cannot be written: {error.strerror}") from None
 
 
+def tell(text: str, *, nl: bool = True) -> None:
+    """Print on stderr. Nobody need be there to hear it: what was done is done, and the exit code
+    says so as well."""
+    try:
+        typer.echo(text, err=True, nl=nl)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+
+
 def somebody_there() -> bool:
     """Whether a person can be asked, and answer."""
-    return all(each is not None and each.isatty() for each in (sys.stdin, sys.stderr))
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def open_closed() -> None:
+    """Where stdin or stderr was closed there is nothing to read, and nobody to tell.
+
+    In their order: each takes the number of the one that was closed, before a database does.
+    """
+    if sys.stdin is None:
+        sys.stdin = os.fdopen(os.open(os.devnull, os.O_RDONLY), encoding="utf-8")
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
 
 
 def take_any_character() -> None:

@@ -30,12 +30,19 @@ def chosen_password(stdin: bool, file: Path | None, generate: bool) -> tuple[str
     if generate:
         return secrets.token_urlsafe(18), True
     if stdin:
-        return _line(sys.stdin.readline(), "stdin"), False
+        return _from_stdin(), False
     if file is not None:
         return _from_file(file), False
     if VARIABLE in os.environ:
         return _line(os.environ[VARIABLE], VARIABLE), False
     return _prompted(), False
+
+
+def _from_stdin() -> str:
+    try:
+        return _line(sys.stdin.readline(), "stdin")
+    except UnicodeDecodeError:
+        raise InvalidInput("the password on stdin is not written in UTF-8") from None
 
 
 def _from_file(file: Path) -> str:
