@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import TypedDict, Unpack
 
 from sqlalchemy import ColumnElement, delete, func, or_, update
 from sqlalchemy.exc import IntegrityError
@@ -27,6 +28,16 @@ from backoffice.core import Clock, Conflict, Database, Events, InvalidInput, Not
 
 _NAME_LENGTH = 100
 _AT_ONCE = timedelta(0)
+
+
+class NewKey(TypedDict, total=False):
+    """The terms of a key that is to be made; what is left out is as in `ApiKeys.create`."""
+
+    scopes: Iterable[str] | None
+    expires_at: datetime | None
+    networks: Iterable[str] | None
+    rate_limit: str | None
+    manages_credentials: bool
 
 
 class ApiKeys:
@@ -68,34 +79,45 @@ class ApiKeys:
         owner does not have (ASVS 2.2.3), Forbidden for a key that is to do more than the one that
         makes it, Conflict for an owner who has as many keys as one may.
         """
-        moment, expires_at = self._clock.now(), _utc(expires_at)
-        _check(name, moment, expires_at)
-        made = new_api_key()
-        row = ApiKey(
-            user_id=owner.id,
-            name=name.strip(),
-            prefix=made.prefix,
-            digest=made.digest,
-            scopes=None if scopes is None else sorted({parsed(each) for each in scopes}),
-            created_at=moment,
+        moment = self._clock.now()
+        row, text = _new(
+            owner,
+            name,
+            moment,
+            scopes=scopes,
             expires_at=expires_at,
-            networks=network_list(networks),
-            rate_limit=limit_text(rate_limit),
+            networks=networks,
+            rate_limit=rate_limit,
             manages_credentials=manages_credentials,
         )
         async with self._database.session() as session:
-            held = await held_by(session, self._records.user, owner.id, moment)
-            _check_scopes(row.scopes, held)
+            await self._check_held(session, row)
             if (maker := await Maker.of(session, by)) is not None:
                 maker.bind(row)
             await self._hold(session, owner.id)
-            session.add(row)
-            await _flush(session, row.user_id)
-            await self._check_number(session, row)
-            event = ApiKeyCreated(actor=actor, subject=audit.user(owner.id), key=str(row.id))
-            await self._events.emit(event, session)
-            await session.commit()
-        return row, made.text
+            await self._add(session, row, actor)
+        return row, text
+
+    async def ensure(
+        self, owner: User, name: str, *, actor: str, **terms: Unpack[NewKey]
+    ) -> tuple[ApiKey, str | None]:
+        """The newest key of that name that goes on and has no successor, whatever its terms; or a
+        new one of these terms, with its text. Of any number at once, one makes it."""
+        row, text = _new(owner, name, self._clock.now(), **terms)
+        async with self._database.session() as session:
+            await self._hold(session, owner.id)
+            current = (
+                select(ApiKey)
+                .where(ApiKey.user_id == owner.id, ApiKey.name == row.name)
+                .where(col(ApiKey.successor_id).is_(None), *_alive_at(row.created_at))
+                .order_by(col(ApiKey.created_at).desc())
+            )
+            found = (await session.exec(current.limit(1))).first()
+            if found is not None:
+                return found, None
+            await self._check_held(session, row)
+            await self._add(session, row, actor)
+        return row, text
 
     async def rotate(
         self,
@@ -212,6 +234,19 @@ class ApiKeys:
         running = key.expires_at is None or key.expires_at > self._clock.now()
         return key.revoked_at is None and running
 
+    async def _add(self, session: AsyncSession, row: ApiKey, actor: str) -> None:
+        """Write a new key, whose owner is held, and commit."""
+        session.add(row)
+        await _flush(session, row.user_id)
+        await self._check_number(session, row)
+        event = ApiKeyCreated(actor=actor, subject=audit.user(row.user_id), key=str(row.id))
+        await self._events.emit(event, session)
+        await session.commit()
+
+    async def _check_held(self, session: AsyncSession, row: ApiKey) -> None:
+        held = await held_by(session, self._records.user, row.user_id, row.created_at)
+        _check_scopes(row.scopes, held)
+
     async def _hold(self, session: AsyncSession, owner: uuid.UUID) -> None:
         if not await hold_users(session, self._records, col(self._records.user.id) == owner):
             raise _gone(owner)
@@ -260,6 +295,26 @@ class ApiKeys:
 
 #: What a successor has of the key before it.
 _KEPT = {"user_id", "name", "scopes", "networks", "rate_limit", "manages_credentials"}
+
+
+def _new(owner: User, name: str, moment: datetime, **terms: Unpack[NewKey]) -> tuple[ApiKey, str]:
+    """A key that nothing holds yet, and its text."""
+    expires_at, scopes = _utc(terms.get("expires_at")), terms.get("scopes")
+    _check(name, moment, expires_at)
+    made = new_api_key()
+    row = ApiKey(
+        user_id=owner.id,
+        name=name.strip(),
+        prefix=made.prefix,
+        digest=made.digest,
+        scopes=None if scopes is None else sorted({parsed(each) for each in scopes}),
+        created_at=moment,
+        expires_at=expires_at,
+        networks=network_list(terms.get("networks")),
+        rate_limit=limit_text(terms.get("rate_limit")),
+        manages_credentials=terms.get("manages_credentials", False),
+    )
+    return row, made.text
 
 
 def _renewed(old: ApiKey, moment: datetime, maker: Maker | None) -> datetime | None:

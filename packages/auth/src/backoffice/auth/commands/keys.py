@@ -64,22 +64,13 @@ class _Terms:
             )
 
 
-async def _current(services: Services, owner: User, name: str) -> ApiKey | None:
-    """The newest key of that name that goes on, and has no successor."""
-    for key in await services.keys.of_user(owner.id):
-        current = key.successor_id is None and services.keys.alive(key)
-        if key.name == name.strip() and current:
-            return key
-    return None
-
-
 async def _made(
     services: Services, owner: User, name: str, terms: _Terms, span: timedelta | None
 ) -> dict[str, Any]:
     key, text = await services.keys.create(
         owner,
         name,
-        expires_at=None if span is None else services.clock.now() + span,
+        expires_at=_end(services, span),
         actor=operator(),
         **asdict(terms),
     )
@@ -130,12 +121,13 @@ def ensure(
 
     async def work(services: Services) -> dict[str, Any]:
         owner = await account(services, user)
-        found = await _current(services, owner, name)
-        if found is None:
-            made = await _made(services, owner, name, terms, span)
-            return made | {"changed": True}
-        terms.check(found)
-        return _shown(found) | {"changed": False}
+        key, text = await services.keys.ensure(
+            owner, name, expires_at=_end(services, span), actor=operator(), **asdict(terms)
+        )
+        if text is not None:
+            return _shown_once(key, text) | {"changed": True}
+        terms.check(key)
+        return _shown(key) | {"changed": False}
 
     answer, command = within_app(context, work), Command.of(context)
     if answer["changed"]:
@@ -208,6 +200,10 @@ def prune(
 
     count = within_app(context, work)
     Command.of(context).give({"deleted": count}, f"{count} deleted")
+
+
+def _end(services: Services, span: timedelta | None) -> datetime | None:
+    return None if span is None else services.clock.now() + span
 
 
 def _shown(key: ApiKey) -> dict[str, Any]:
