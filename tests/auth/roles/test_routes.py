@@ -211,6 +211,14 @@ def test_a_role_and_a_permission_are_given_and_taken(manager: Manager) -> None:
     assert manager.ask("GET", f"/users/{bob.id}/permissions").json()["permissions"] == []
 
 
+def test_a_role_whose_name_has_a_slash_is_given_and_taken(manager: Manager) -> None:
+    bob = manager.house.user("bob@example.com")
+    manager.role("books:read", name="sales/north")
+    for method, body in (("PUT", {}), ("DELETE", None)):
+        answer = manager.ask(method, f"/users/{bob.id}/roles/sales%2Fnorth", body)
+        assert answer.status_code == 204, answer.text
+
+
 @pytest.mark.parametrize("path", ["roles/writer", "permissions/books:write", "permissions/*"])
 def test_nobody_gives_or_takes_what_they_do_not_hold(manager: Manager, path: str) -> None:
     bob = manager.house.user("bob@example.com")

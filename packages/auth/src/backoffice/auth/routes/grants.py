@@ -30,7 +30,7 @@ def _add_roles(router: APIRouter, auth: "Auth") -> None:
         held = await found.roles.held_by((await managed_user(found, id)).id)
         return [RoleHeld(name=name, expires_at=until) for name, until in held]
 
-    @router.put("/users/{id}/roles/{name}", status_code=204)
+    @router.put("/users/{id}/roles/{name:path}", status_code=204)
     async def grant_role(
         request: Request,
         id: str,
@@ -46,7 +46,7 @@ def _add_roles(router: APIRouter, auth: "Auth") -> None:
             await check_roles(await giving(who, found, body.expires_at), found, [role.name])
         await found.roles.grant(user.id, name, body.expires_at, actor=who.name)
 
-    @router.delete("/users/{id}/roles/{name}", status_code=204)
+    @router.delete("/users/{id}/roles/{name:path}", status_code=204)
     async def revoke_role(
         request: Request, id: str, name: RoleName, who: Annotated[Principal, may_change]
     ) -> None:
