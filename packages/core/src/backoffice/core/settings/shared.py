@@ -1,6 +1,7 @@
 """The settings that all packages share."""
 
 import json
+import re
 from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator
@@ -16,6 +17,7 @@ from backoffice.core.settings.urls import database as checked_database
 from backoffice.core.singletons import singleton
 
 SECRET_BYTES = 32
+_FINDING = re.compile(r"[a-z][a-z0-9_-]*\.[a-z][a-z0-9_-]*")
 
 
 def _listed(value: object) -> object:
@@ -37,13 +39,15 @@ _Secrets = Annotated[
 
 
 def _reasons(value: object) -> object:
-    """`id=reason; id=reason`; a mapping as it is."""
-    if not isinstance(value, str):
-        return value
-    pairs = [each.partition("=") for each in value.split(";") if each.strip()]
-    if any(not id.strip() or not reason.strip() for id, _, reason in pairs):
+    """`id=reason; id=reason`, or a mapping."""
+    if isinstance(value, str):
+        pairs = [each.partition("=") for each in value.split(";") if each.strip()]
+        value = {id.strip(): reason.strip() for id, _, reason in pairs}
+    if isinstance(value, dict) and any(
+        not _FINDING.fullmatch(str(id)) or not reason for id, reason in value.items()
+    ):
         raise ValueError("is not a list of findings with reasons; write auth.links=no mail here")
-    return {id.strip(): reason.strip() for id, _, reason in pairs}
+    return value
 
 
 _Reasons = Annotated[
