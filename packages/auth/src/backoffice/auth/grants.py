@@ -58,6 +58,7 @@ class Grants:
             try:
                 async with self._administrators.left_by_grant(session, user_id, expires_at):
                     await self._hold(session, user_id)
+                    await forget_ended(session, UserPermission, user_id, self._clock.now())
                     added = await self.add_to(session, user_id, permission, expires_at, actor=actor)
                 await self._revocations.commit(session, user_id)
             except IntegrityError:
@@ -78,7 +79,6 @@ class Grants:
         self._catalogue.checked(permission)
         moment = self._clock.now()
         until = checked_expiry(expires_at, moment)
-        await forget_ended(session, UserPermission, user_id, moment)
         held = await session.get(UserPermission, (user_id, permission, WHOLE_APP))
         if held is not None and held.expires_at == until:
             return False

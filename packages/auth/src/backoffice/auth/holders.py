@@ -60,6 +60,7 @@ class Holders:
             try:
                 async with self._administrators.left_by_grant(session, user_id, expires_at):
                     await self._hold(session, user_id)
+                    await forget_ended(session, UserRole, user_id, self._clock.now())
                     added = await self.add_to(session, user_id, name, expires_at, actor=actor)
                 await self._revocations.commit(session, user_id)
             except IntegrityError:
@@ -78,8 +79,7 @@ class Holders:
     ) -> bool:
         """`grant`, in the transaction given."""
         role = await named(session, name)
-        until = checked_expiry(expires_at, moment := self._clock.now())
-        await forget_ended(session, UserRole, user_id, moment)
+        until = checked_expiry(expires_at, self._clock.now())
         held = await session.get(UserRole, (user_id, role.id, WHOLE_APP))
         if held is not None and held.expires_at == until:
             return False
