@@ -197,6 +197,7 @@ def test_what_the_state_does_not_allow_is_a_conflict(root: Desk, people: dict[st
         (root("PATCH", me, {"is_superuser": False}), "last_superuser"),
         (root("PATCH", me, {"is_active": False}), "last_superuser"),
         (root("DELETE", me), "own_account"),
+        (root("PATCH", me, {"email": "mine@example.com", "is_verified": True}), "own_account"),
     ):
         assert code_of(answer) == (409, code)
     assert root.emails() == [ANN, BOB, MAN, ROOT]

@@ -60,7 +60,7 @@ class Directory:
         if wanted.is_superuser is not None:
             found.append(col(user.is_superuser).is_(wanted.is_superuser))
         if wanted.search is not None:
-            found.append(col(user.email).icontains(wanted.search[: _LONGEST + 1], autoescape=True))
+            found.append(col(user.email).icontains(_in_small(wanted.search), autoescape=True))
         return found
 
     # Any: how a query is typed depends on what it asks for.
@@ -68,3 +68,8 @@ class Directory:
         return sqlalchemy.select(col(UserRole.user_id)).where(
             col(UserRole.role_id) == role_id, in_force(UserRole, self._clock.now())
         )
+
+
+def _in_small(search: str) -> str:
+    """As addresses are kept: SQLite knows of no other small letters than those of ASCII."""
+    return search[: _LONGEST + 1].lower()

@@ -103,6 +103,11 @@ def _add_changing(router: APIRouter, auth: "Auth") -> None:
         """Change what is sent, all at once or not at all."""
         found = services.of(request)
         user = await managed_user(found, id)
+        if user.id == who.id and body.email not in (None, user.email):
+            # Whoever has but the session could have the password reset, and so the account.
+            raise Conflict(
+                "This is your own account; PATCH /me, with your password.", code="own_account"
+            )
         with noted(request, who):
             await check_user(who, found, user)
             await _check_lasting(who, found, user, body)
