@@ -103,3 +103,32 @@ def test_nobody_becomes_or_stays_no_superuser_unless_that_is_said(
     assert importer(line, existing="update") == {"skipped": 1}
     assert importer(line, existing="update", superusers=True) == {"updated": 1}
     assert not importer.user("root@example.com").is_superuser
+
+
+@pytest.mark.parametrize("by", ["flag", "role", "grant"])
+def test_who_may_do_everything_gets_no_password_from_a_file_unless_that_is_said(
+    house: House, importer: Importer, by: str
+) -> None:
+    services = house.services
+    root = house.user("root@example.com", superuser=by == "flag")
+    if by == "role":
+        house.accounts.role("root", "*")
+        house.call(services.roles.grant(root.id, "root", actor="test"))
+    if by == "grant":
+        house.call(services.grants.give(root.id, "*", actor="test"))
+    line = {"email": "root@example.com", "password_hash": BROUGHT, "is_verified": True}
+    good = {"email": "root@example.com", "is_verified": True}
+    assert importer.refused(line, existing="update") == [(1, "superuser_not_allowed")]
+    assert importer(good, existing="update") == {"updated": 1}
+    assert importer(line, existing="update", superusers=True) == {"updated": 1}
+
+
+def test_who_may_do_everything_is_not_let_in_again_unless_that_is_said(
+    house: House, importer: Importer
+) -> None:
+    for name in ("root", "other"):
+        house.user(f"{name}@example.com", superuser=True)
+    importer({"email": "root@example.com", "is_active": False}, existing="update")
+    line = {"email": "root@example.com", "is_active": True}
+    assert importer.refused(line, existing="update") == [(1, "superuser_not_allowed")]
+    assert importer(line, existing="update", superusers=True) == {"updated": 1}

@@ -8,7 +8,7 @@ the events are those of `Users.create` and `Users.change`, for each account.
 
 import asyncio
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,12 +20,12 @@ from starlette.exceptions import HTTPException
 
 from backoffice.auth import audit
 from backoffice.auth.events import RoleGranted, UserCreated
-from backoffice.auth.models import WHOLE_APP, Role, User, UserRole
+from backoffice.auth.models import User, UserRole
 from backoffice.auth.passwords import Passwords
 from backoffice.auth.roles import Roles
 from backoffice.auth.user_files.checkpoints import Counts
 from backoffice.auth.user_files.faults import REASONS, Fault, Refused
-from backoffice.auth.user_files.granted import Granted, granted
+from backoffice.auth.user_files.granted import Granted, granted, held_by, mighty
 from backoffice.auth.user_files.rows import Row
 from backoffice.auth.user_files.terms import Terms
 from backoffice.auth.users import NO_PASSWORD, NewUser, UserManager, Users
@@ -62,6 +62,8 @@ class Known:
     #: The names of the roles that those hold.
     held: dict[Any, set[str]]
     roles: dict[str, Granted]
+    #: Those of the users who may do everything.
+    mighty: set[Any]
 
 
 class Batches:
@@ -171,6 +173,8 @@ class Batches:
         if self._terms.existing == "refuse" or (self._terms.existing == "update" and there[1:]):
             raise Refused("email_taken")
         if self._terms.existing == "update" and self._differs(row, there[0], known.held):
+            if not self._terms.superusers and there[0].id in known.mighty:
+                _check_entrance(row, there[0])
             await self._update(session, row, there[0])
             counts.updated += 1
         else:
@@ -274,10 +278,12 @@ class Batches:
     async def _known(self, session: AsyncSession, rows: Sequence[Row]) -> Known:
         users = await self._there(session, [row.email for row in rows])
         names = {name for row in rows for name in row.roles or ()}
-        held = {}
-        if self._terms.existing == "update":
-            held = await _held(session, [each.id for found in users.values() for each in found])
-        return Known(users, held, await granted(session, names))
+        if self._terms.existing != "update":
+            return Known(users, {}, await granted(session, names), set())
+        there = [each for found in users.values() for each in found]
+        held = await held_by(session, [each.id for each in there])
+        roles = await granted(session, names.union(*held.values()))
+        return Known(users, held, roles, await mighty(session, there, held, roles))
 
     async def _there(self, session: AsyncSession, emails: Sequence[str]) -> dict[str, list[User]]:
         """The users with these addresses; of an adopted table there may be several with one."""
@@ -298,20 +304,14 @@ def _check_roles(row: Row, roles: dict[str, Granted], *, superusers: bool) -> No
         raise Refused("superuser_not_allowed")
 
 
+def _check_entrance(row: Row, user: User) -> None:
+    """Whose password a file brings may sign in as them: that makes a superuser as well."""
+    if _new_hash(row, user) or (row.is_active and not user.is_active):
+        raise Refused("superuser_not_allowed")
+
+
 def _new_hash(row: Row, user: User) -> bool:
     return row.hashed_password is not None and row.hashed_password != user.hashed_password
-
-
-async def _held(session: AsyncSession, ids: Iterable[Any]) -> dict[Any, set[str]]:
-    query = (
-        select(UserRole.user_id, Role.name)
-        .join(Role, col(Role.id) == col(UserRole.role_id))
-        .where(col(UserRole.user_id).in_(list(ids)), UserRole.scope == WHOLE_APP)
-    )
-    held: dict[Any, set[str]] = {}
-    for user_id, name in (await session.exec(query)).all():
-        held.setdefault(user_id, set()).add(name)
-    return held
 
 
 def _refusal(error: Exception) -> Refused:

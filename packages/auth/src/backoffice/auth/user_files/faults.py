@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 #: What each code means; docs/import.md has a row for each. A code never changes.
 REASONS = {
-    "unreadable_line": "this is no line of that format, or one of over 64 KiB",
+    "unreadable_line": "this is no line of that format, or one of over 64 KiB or 100 lines",
     "not_text": "the line has bytes that are no UTF-8, or the character 0",
     "wrong_columns": "the line has not as many cells as the header",
     "unknown_column": "the line has a name that is no column",
