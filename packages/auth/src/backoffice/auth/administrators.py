@@ -109,11 +109,10 @@ class Administrators:
             raise refusal(lost)
 
     async def _matters(self, session: AsyncSession, user_id: uuid.UUID | None) -> bool:
-        user = self._records.user
         if user_id is not None:
             wanted = frozenset[str]().union(*map(patterns_of, KEPT))
-            held = may(user, wanted, self._clock.now())
-            if not await self._somebody(session, col(user.id) == user_id, held):
+            held = may(self._records.user, wanted, self._clock.now(), user_id)
+            if not await self._somebody(session, held):
                 return False
         return not await self._superuser(session)
 

@@ -178,9 +178,9 @@ def patterns_of(permission: str) -> frozenset[str]:
 
 
 def may(
-    user: type[User], wanted: Collection[str], moment: datetime
+    user: type[User], wanted: Collection[str], moment: datetime, only: uuid.UUID | None = None
 ) -> sqlalchemy.ColumnElement[bool]:
-    """That a user holds one of these patterns then, active or not."""
+    """That a user holds one of these patterns then, active or not; `only` that one is looked at."""
     roles = _roles_with(wanted)
     by_role = sqlalchemy.select(col(UserRole.user_id)).where(
         in_force(UserRole, moment), col(UserRole.role_id).in_(sqlalchemy.select(roles.c.role_id))
@@ -189,7 +189,12 @@ def may(
         in_force(UserPermission, moment), col(UserPermission.permission).in_(wanted)
     )
     id = col(user.id)
-    return or_(col(user.is_superuser), id.in_(by_role), id.in_(direct))
+    if only is None:
+        return or_(col(user.is_superuser), id.in_(by_role), id.in_(direct))
+    # PostgreSQL would read what everybody holds: 20 ms where 100,000 hold two roles each.
+    by_role = by_role.where(col(UserRole.user_id) == only)
+    direct = direct.where(col(UserPermission.user_id) == only)
+    return (id == only) & or_(col(user.is_superuser), by_role.exists(), direct.exists())
 
 
 def _roles_with(wanted: Collection[str]) -> CTE:
