@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from backoffice.auth.effective import Path
 from tests.adopted.conftest import Notes
 
@@ -39,3 +41,11 @@ def test_grants_are_managed_over_http_by_the_apps_own_key(notes: Notes) -> None:
     assert client.delete(f"{path}/reports:read").status_code == 204
     assert client.get("/auth/users/999999/permissions").status_code == 404
     assert client.get("/auth/users/1e3/permissions").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "written", ["2147483648", str(2**63 - 1), str(2**63), "9" * 5000, "0", "-1", "01", "%D9%A1"]
+)
+def test_a_key_that_the_table_cannot_hold_is_nobodys(notes: Notes, written: str) -> None:
+    client = notes.accounts.signed_in("carol@example.com", permissions=["users:view"])
+    assert client.get(f"/auth/users/{written}").status_code == 404

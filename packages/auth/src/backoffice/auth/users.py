@@ -13,7 +13,7 @@ from fastapi_users.db import BaseUserDatabase
 from fastapi_users.schemas import BaseUserCreate
 from pydantic import Field
 from sqlalchemy import func, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -85,7 +85,11 @@ class UserTable(BaseUserDatabase[User, uuid.UUID]):
 
     async def get(self, id: uuid.UUID) -> User | None:
         """The user with that id."""
-        return await self.session.get(self.records.user, id)
+        try:
+            return await self.session.get(self.records.user, id)
+        except DataError:  # PostgreSQL has no such integer in a column of this size
+            await self.session.rollback()
+            return None
 
     async def get_by_email(self, email: str) -> User | None:
         """The user with that (normalised) address.
