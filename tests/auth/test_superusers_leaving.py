@@ -9,6 +9,7 @@ import pytest
 from backoffice.auth import User
 from backoffice.auth.passwords import Passwords
 from backoffice.auth.sessions import Client
+from backoffice.core import Conflict
 from tests.auth.conftest import PASSWORD, House
 
 MANY = 6
@@ -85,4 +86,28 @@ def test_leaving_and_being_sent_away_do_not_wait_for_each_other(
         else:
             work.append(users.delete(each.id, actor="test"))
     assert outcomes(house, work) == ["gone"] * (MANY - 1) + ["last_superuser"]
+    assert house.call(users.superusers()) == 1
+
+
+@pytest.mark.parametrize("going", ["deactivated", "deleted"])
+def test_who_became_the_only_one_since_they_were_looked_up_stays(
+    house: House, superusers: list[User], going: str
+) -> None:
+    ann, users = house.user("ann@example.com"), house.services.users
+
+    async def go() -> None:
+        async with house.services.database.session() as session:
+            found = await session.get(house.services.records.user, ann.id)
+            assert found is not None
+            await users.change(ann.id, {"is_superuser": True}, actor="test")
+            for each in superusers:
+                await users.change(each.id, {"is_superuser": False}, actor="test")
+            if going == "deleted":
+                await users._delete(session, found, "test", "")
+            else:
+                await users.change_in(session, found, {"is_active": False}, actor="test")
+            await session.commit()
+
+    with pytest.raises(Conflict, match="last active superuser"):
+        house.call(go())
     assert house.call(users.superusers()) == 1

@@ -3,7 +3,7 @@
 import unicodedata
 import uuid
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
@@ -540,7 +540,8 @@ class Users:
         actor: str,
     ) -> User:
         id = user.id
-        async with _superuser_left(session, self.records, user):
+        takes = False in (changed.get("is_active"), changed.get("is_superuser"))
+        async with _superuser_left(session, self.records, user) if takes else nullcontext():
             try:
                 user = await self.table(session).update(user, changed)
             except exceptions.UserAlreadyExists:
@@ -640,12 +641,17 @@ def _fields(user_create: BaseUserCreate, safe: bool) -> dict[str, Any]:
 async def _superuser_left(
     session: AsyncSession, records: UserRecords, user: User
 ) -> AsyncIterator[None]:
-    """Conflict if what is done within leaves no active superuser."""
-    matters = user.is_superuser and user.is_active
-    if matters:
+    """Conflict if what is done within leaves no active superuser, where there was one.
+
+    Of an ordinary account too: a superuser may have become of it since it was read.
+    """
+    if user.is_superuser and user.is_active:
         await hold_superusers(session, records)
+        before = 1
+    else:
+        before = await _active_superusers(session, records)
     yield
-    if matters and await _active_superusers(session, records) == 0:
+    if before and await _active_superusers(session, records) == 0:
         raise Conflict(
             "This is the last active superuser; make another one first.", code="last_superuser"
         )
