@@ -18,7 +18,7 @@ class Progress:
 
     def __init__(self, label: str, total: int | None = None, *, shown: bool = True) -> None:
         #: How much is done.
-        self.done = 0
+        self.done: int = 0
         self._label = label
         self._total = total
         self._shown = shown and sys.stderr is not None and sys.stderr.isatty()
