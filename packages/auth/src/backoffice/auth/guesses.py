@@ -1,4 +1,4 @@
-"""Guesses at passwords: counted wherever one is asked for, by network and by account.
+"""Guesses at passwords and API keys: counted wherever one is asked for, by network and by account.
 
 A try is counted before the password is looked at, and given back where it was right, so that a
 hundred guesses at once are a hundred. What a stranger guesses never keeps the owner out: whoever
@@ -11,9 +11,11 @@ from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from ipaddress import ip_address, ip_network
 from itertools import takewhile
+from typing import NoReturn
 
 from sqlalchemy import ColumnElement
 from sqlmodel import col, select
+from starlette.requests import HTTPConnection
 
 from backoffice.auth.models import UserSession
 from backoffice.auth.sessions import Client
@@ -27,6 +29,7 @@ from backoffice.ratelimit.judgements import Check, Judgement
 from backoffice.ratelimit.refusals import refusal
 
 BY_NETWORK, BY_BOTH, BY_ACCOUNT = "auth.sign-in", "auth.guess-here", "auth.guess-account"
+BY_KEY = "auth.guess-key"
 #: How long a network is known after a sign-in from it.
 KNOWN = timedelta(days=90)
 
@@ -51,6 +54,7 @@ class Guesses:
         self._by_network = limits(settings.sign_in_limit)
         self._by_both = limits(settings.account_limit)
         self._by_account = limits(settings.account_limit_of_strangers)
+        self._by_key = limits(settings.guess_limit)
 
     @asynccontextmanager
     async def counted(self, email: str, client: Client) -> AsyncIterator[None]:
@@ -60,15 +64,22 @@ class Guesses:
         whatever it is, unless it could not be found out: Unavailable.
         """
         held = await self._permitted(email.lower(), client)
-        wrong = True
-        try:
+        async with self._ended(held):
             yield
-            wrong = False
-        except Unavailable:
-            wrong = False
-            raise
-        finally:
-            await self._limiter.end(held, failed=wrong)
+
+    @asynccontextmanager
+    async def of_key(self, prefix: str, connection: HTTPConnection) -> AsyncIterator[None]:
+        """Count what happens within as a try at the API key that begins so, as `counted` does.
+
+        By the client's network as well: nobody elsewhere uses up the tries of a key's owner.
+        """
+        client = Client.of(connection)
+        check = Check(BY_KEY, f"{client.network} {prefix}", self._by_key)
+        judged = await self._limiter.judge([check])
+        if not judged.decisions[0].allowed:
+            await self._refuse([check], judged, client)
+        async with self._ended([self._limiter.hold(judged, 0, on_failures=True)]):
+            yield
 
     async def forgive(self, email: str) -> None:
         """Count anew what strangers try at that account: its owner has proved the address."""
@@ -82,15 +93,30 @@ class Guesses:
         # Asked only where it decides: nobody else costs a look at the database.
         if self._refused_as_a_stranger(judged) and await self._knows(email, client):
             judged = await self._limiter.judge(checks[:2])
-        refused = [
-            check for check, each in zip(checks, judged.decisions, strict=False) if not each.allowed
-        ]
-        if refused:
-            name, key = refused[0].name, refused[0].key
-            await self._turned_away.by_limit(name, key, client, email=email)
-            raise refusal(judged.decisions, self._limiter.fields(judged.decisions))
+        if not all(each.allowed for each in judged.decisions):
+            await self._refuse(checks, judged, client, email)
         tries = range(1, len(judged.decisions))
         return [self._limiter.hold(judged, each, on_failures=True) for each in tries]
+
+    async def _refuse(
+        self, checks: Sequence[Check], judged: Judgement, client: Client, email: str = ""
+    ) -> NoReturn:
+        pairs = zip(checks, judged.decisions, strict=False)
+        first = next(check for check, each in pairs if not each.allowed)
+        await self._turned_away.by_limit(first.name, first.key, client, email=email)
+        raise refusal(judged.decisions, self._limiter.fields(judged.decisions))
+
+    @asynccontextmanager
+    async def _ended(self, held: list[Holding]) -> AsyncIterator[None]:
+        wrong = True
+        try:
+            yield
+            wrong = False
+        except Unavailable:
+            wrong = False
+            raise
+        finally:
+            await self._limiter.end(held, failed=wrong)
 
     def _checks(self, email: str, client: Client) -> Sequence[Check]:
         return [

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from types import MappingProxyType
 
-from backoffice.auth.guesses import BY_ACCOUNT, BY_BOTH, BY_NETWORK
+from backoffice.auth.guesses import BY_ACCOUNT, BY_BOTH, BY_KEY, BY_NETWORK
 from backoffice.auth.key_terms import COUNTED_AS
 from backoffice.auth.links import InvalidLink
 from backoffice.auth.sessions import Client
@@ -93,6 +93,7 @@ def policies(settings: AuthSettings) -> list[Policy]:
                 (_RECOVER_ACCOUNT, "mail address", settings.recovery_limit_per_account),
                 (BY_ACCOUNT, "mail address", settings.account_limit_of_strangers),
                 (BY_BOTH, "client's network and mail address", settings.account_limit),
+                (BY_KEY, "client's network and API key", settings.guess_limit),
             )
         ),
         *(

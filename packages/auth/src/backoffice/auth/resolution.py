@@ -30,6 +30,7 @@ from backoffice.auth import refusals
 from backoffice.auth.api_keys import ApiKeys
 from backoffice.auth.cookies import SessionCookie
 from backoffice.auth.credentials import API_KEY, api_key_prefix
+from backoffice.auth.guesses import Guesses
 from backoffice.auth.key_terms import KeyTerms
 from backoffice.auth.last_uses import LastUses, due
 from backoffice.auth.models import ApiKey, UserSession
@@ -119,6 +120,7 @@ class Resolver:
         terms: KeyTerms,
         tickets: Tickets,
         standing: Standing,
+        guesses: Guesses,
         *,
         realm: str,
         remembered: int,
@@ -136,6 +138,7 @@ class Resolver:
         self._terms = terms
         self._tickets = tickets
         self._standing = standing
+        self._guesses = guesses
         self._realm = realm
         self._same_principal = same_principal
         self._trusted_origins = trusted_origins
@@ -255,15 +258,21 @@ class Resolver:
         # By one spelling: the memory is not to be filled with the ways to write one token.
         spelled = b"Bearer " + text.encode() if name == AUTHORIZATION else value
         digest = _digest(name, spelled)
-        return await self._known(digest) or await self._loaded(digest, self._checked(text))
+        return await self._known(digest) or await self._loaded(
+            digest, self._checked(text, connection)
+        )
 
-    def _checked(self, text: str) -> Load:
-        """How to load it, once all is right that the credential itself can tell."""
+    def _checked(self, text: str, connection: HTTPConnection | None = None) -> Load:
+        """How to load it, once all is right that the credential itself can tell.
+
+        Where it was presented by a connection, a key that is not good is counted as a guess.
+        """
         if text.startswith(API_KEY):
             prefix = api_key_prefix(text)
             if prefix is None:
                 raise NotGood("malformed key")
-            return partial(self._of_key, prefix, text)
+            load = partial(self._of_key, prefix, text)
+            return load if connection is None else partial(self._tried, prefix, connection, load)
         try:
             claims = self._tokens.read(text)
         except InvalidToken as error:
@@ -299,6 +308,10 @@ class Resolver:
         if session.kind != TOKEN or session.user_id != claims.subject:
             raise NotGood("session")
         return Good(principal, min(claims.expires_at, self._sessions.good_until(session)))
+
+    async def _tried(self, prefix: str, connection: HTTPConnection, load: Load) -> Good:
+        async with self._guesses.of_key(prefix, connection):
+            return await load()
 
     async def _of_key(self, prefix: str, text: str) -> Good:
         found = await self._principals.of_key(prefix, text)

@@ -303,6 +303,7 @@ class Services:
             KeyTerms(self.limiter),
             self.tickets,
             self.standing,
+            self.guesses,
             realm=self.settings.realm,
             remembered=self.settings.remembered,
             same_principal=self.settings.two_credentials,

@@ -131,7 +131,8 @@ class AuthSettings(PackageSettings):
     """How long the link to replace a password is good."""
 
     guess_limit: WrittenLimit = "60/minute"
-    """Refresh tokens, and tokens to revoke, that are not good, per address."""
+    """Refresh tokens, and tokens to revoke, that are not good, per address; API keys that are not
+    good, per address and key."""
 
     keys_per_owner: Annotated[int, Unit("keys")] = Field(default=100, ge=1, le=100_000)
     """API keys that one account may have at a time."""
