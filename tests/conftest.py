@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -34,6 +35,20 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting of the developer's shell reaches a test."""
     for name in [name for name in os.environ if name.startswith("BACKOFFICE_")]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def no_app_of_another_test() -> Iterator[None]:
+    """A `main` of one test's folder, which a command has imported, is none of the next test's."""
+    forget_apps()
+    yield
+    forget_apps()
+
+
+def forget_apps() -> None:
+    """Those under the names that the command looks for by itself."""
+    for name in ("main", "app", "api"):
+        sys.modules.pop(name, None)
 
 
 @pytest.fixture(scope="session")

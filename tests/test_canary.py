@@ -415,6 +415,9 @@ HARMLESS = {(f"ApiKey{done}", "key") for done in ("Created", "Revoked", "Rotated
 HARMLESS |= {("Choice", "key")}
 #: The digests of the audit log's chain, and what limits are counted under: digests as well.
 HARMLESS |= {(kind, "digest") for kind in ("AuditEntry", "AuditHead", "AuditPruned", "Verified")}
+HARMLESS |= {("NewEntry", "digest")}
+#: Of the content of a file of accounts.
+HARMLESS |= {(kind, "digest") for kind in ("UserImport", "UsersImported", "Run")}
 HARMLESS |= {("Counted", "digest"), ("Policy", "keys"), ("Request", "keys"), ("Whom", "key")}
 
 

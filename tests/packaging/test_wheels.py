@@ -32,6 +32,7 @@ OF_AN_EXTRA = [
     "backoffice.ratelimit.commands.counters",
     "backoffice.ratelimit.exchange",
     "backoffice.ratelimit.lines",
+    "backoffice.ratelimit.links",
     "backoffice.ratelimit.prometheus",
     "backoffice.ratelimit.redis",
     "backoffice.ratelimit.redis_urls",
