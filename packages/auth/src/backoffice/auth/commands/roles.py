@@ -104,14 +104,12 @@ def delete(context: typer.Context, name: Name) -> None:
 
     async def work(services: Services) -> dict[str, Any]:
         async with services.database.session() as session:
-            await role_records.named(session, name)
+            role = await role_records.named(session, name)
             count = (await holder_counts(session, [name], services.clock.now())).get(name, 0)
         holders = counted(count, "account") if count else "nobody"
         # Whoever is asked may take a while.
         await to_thread.run_sync(command.confirm, f"Delete the role {name}, held by {holders}?")
-        async with services.administrators.changing_roles() as session:
-            role = await role_records.named(session, name)
-            await services.roles.delete_in(session, role, actor=operator())
+        await services.roles.delete(role.id, actor=operator())
         return {"name": name, "deleted": True, "held_by": count}
 
     command.give(within_app(context, work), f"{name} is deleted")
@@ -137,14 +135,10 @@ def deny(context: typer.Context, name: Name, permissions: Permissions) -> None:
     unwanted = role_records.all_parsed(permissions)
 
     async def work(services: Services) -> tuple[list[str], list[str]]:
-        async with services.administrators.changing_roles() as session:
-            role = await role_records.named(session, name)
-            held = await role_records.permissions(session, role.id)
-            await services.roles.change_in(
-                session, role, permissions=held - unwanted, actor=operator()
-            )
-            left = await _allowed(session, role)
-        return sorted(held & unwanted), sorted(each for each in unwanted if grants(left, each))
+        gone = await services.roles.deny(name, unwanted, actor=operator())
+        role = await services.roles.find(name)
+        left = (await services.effective.of_roles([role.id])).get(role.id, frozenset())
+        return gone, sorted(each for each in unwanted if grants(left, each))
 
     gone, left = within_app(context, work)
     told = f"{name} may no more {' '.join(gone)}" if gone else f"{name} had none of it"
@@ -172,14 +166,7 @@ def exclude(context: typer.Context, name: Name, others: Others) -> None:
     """Let a role include others no more."""
 
     async def work(services: Services) -> list[str]:
-        async with services.administrators.changing_roles() as session:
-            role = await role_records.named(session, name)
-            unwanted = {each.name for each in await role_records.all_named(session, others)}
-            held = await role_records.included(session, role.id)
-            await services.roles.change_in(
-                session, role, includes=held - unwanted, actor=operator()
-            )
-        return sorted(held & unwanted)
+        return await services.roles.exclude(name, others, actor=operator())
 
     gone = within_app(context, work)
     told = f"{name} includes no more {', '.join(gone)}" if gone else f"{name} included none of it"
@@ -221,9 +208,3 @@ async def _found_or_made(services: Services, session: AsyncSession, name: str) -
         return await role_records.named(session, name), False
     except NotFound:
         return await services.roles.create_in(session, name, actor=operator()), True
-
-
-async def _allowed(session: AsyncSession, role: Role) -> frozenset[str]:
-    reached = await role_records.reached(session, role.id)
-    held = await role_records.permissions_by_role(session)
-    return frozenset(each for id in reached for each in held.get(id, ()))
