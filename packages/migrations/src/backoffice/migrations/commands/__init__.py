@@ -1,0 +1,11 @@
+"""The group `backoffice migrate`."""
+
+import typer
+
+from backoffice.migrations.commands.standing import check, show_status
+from backoffice.migrations.commands.up import up
+
+migrate = typer.Typer(help="Bring the database to the present.", no_args_is_help=True)
+migrate.command("up")(up)
+migrate.command("status")(show_status)
+migrate.command("check")(check)
