@@ -45,6 +45,7 @@ def bearer(token: str) -> Headers:
 async def created() -> Credentials:
     """An account with one permission, by a role, in the database of the settings."""
     auth, app = Auth(), FastAPI()
+    auth.permission(PERMISSION, "See books")
     app.include_router(auth.router)
     async with Run(app) as run:
         services = await run.open(auth.services)
