@@ -1,0 +1,1 @@
+"""Reads migrations before they run, and says which of them would hurt."""
