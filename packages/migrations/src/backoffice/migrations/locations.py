@@ -1,0 +1,102 @@
+"""Where the files of the app's history are, told from its configuration without Alembic."""
+
+import os
+import re
+import sys
+import tomllib
+from collections.abc import Sequence
+from configparser import ConfigParser
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from backoffice.core.errors import SetupError
+from backoffice.migrations.histories import APP
+from backoffice.migrations.project import AppHistory
+
+_SEPARATORS = {"space": " ", "newline": "\n", "os": os.pathsep, ":": ":", ";": ";"}
+#: How Alembic splits where nothing says how.
+_LEGACY = re.compile(r", *|(?: +)")
+
+
+def version_folders(app: AppHistory) -> tuple[tuple[Path, ...], bool]:
+    """The folders that revisions are in, and whether in folders below them too.
+
+    SetupError where the configuration names none.
+    """
+    options = _Options(app)
+    named = options.several("version_locations")
+    if named:
+        folders = tuple(_folder(app, each) for each in named)
+    else:
+        folders = (script_folder(app) / "versions",)
+    return tuple(each.absolute() for each in folders), options.flag("recursive_version_locations")
+
+
+def script_folder(app: AppHistory) -> Path:
+    """The folder of env.py; SetupError where the configuration names none that is there."""
+    location = _Options(app).one("script_location")
+    if not location:
+        raise SetupError(f"{APP}: No 'script_location' key found in configuration.")
+    folder = _folder(app, location)
+    if not folder.is_dir():
+        raise SetupError(f"{APP}: Path doesn't exist: {location}")
+    return folder.absolute()
+
+
+class _Options:
+    """`[alembic]` of the ini file, then `[tool.alembic]` of pyproject.toml, as Alembic has it."""
+
+    def __init__(self, app: AppHistory) -> None:
+        self._ini = ConfigParser({"here": app.folder.as_posix()})
+        if app.ini is not None:
+            self._ini.read(app.ini, "utf-8")
+        self._toml = _toml(app.pyproject) if app.pyproject is not None else {}
+        self._here = {"here": app.folder.as_posix()}
+
+    def one(self, name: str) -> str:
+        if self._ini.has_option("alembic", name):
+            return self._ini.get("alembic", name)
+        value = self._toml.get(name, "")
+        return str(value) % self._here
+
+    def several(self, name: str) -> Sequence[str]:
+        written = self._ini.get("alembic", name, fallback="")
+        if not written:
+            return [str(each) % self._here for each in self._toml.get(name) or ()]
+        separator = self.one("path_separator") or self.one("version_path_separator")
+        if not separator:
+            return _LEGACY.split(written)
+        parts = written.split(_SEPARATORS.get(separator, os.pathsep))
+        return [each.strip() for each in parts if each.strip()]
+
+    def flag(self, name: str) -> bool:
+        return self.one(name).lower() in ("true", "1", "yes", "on")
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    table = tomllib.loads(path.read_text("utf-8")).get("tool", {}).get("alembic", {})
+    return table if isinstance(table, dict) else {}
+
+
+def _folder(app: AppHistory, location: str) -> Path:
+    package, colon, rest = location.partition(":")
+    if colon and not Path(location).is_absolute():
+        return _in_package(app, package, rest)
+    path = Path(location)
+    return path if path.is_absolute() or path.exists() else app.folder / path
+
+
+def _in_package(app: AppHistory, package: str, rest: str) -> Path:
+    for entry in (str(app.folder), *sys.path):
+        folder = Path(entry, *package.split("."))
+        if folder.is_dir():
+            return folder / rest
+    try:
+        spec = find_spec(package)
+    except ImportError:
+        spec = None
+    places = list(spec.submodule_search_locations or ()) if spec else []
+    if not places:
+        raise SetupError(f"{APP}: there is no package {package}, which script_location names")
+    return Path(places[0]) / rest
