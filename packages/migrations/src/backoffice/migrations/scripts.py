@@ -18,10 +18,9 @@ from backoffice.migrations.project import AppHistory
 # One line, as `alembic revision` writes it; whatever else is there is left to the parser.
 _PLAIN = re.compile(
     r"^(revision|down_revision|depends_on|branch_labels)\b(?:\s*:[^=\n]+)?\s*="
-    r"[ \t]*(None|'[^'\n\\]*'|\"[^\"\n\\]*\")[ \t]*(?:#.*)?$",
+    r"[ \t]*(?:(None)|'([^'\n\\]*)'|\"([^\"\n\\]*)\")?(.*)$",
     re.MULTILINE,
 )
-_SAID = re.compile(r"^(revision|down_revision|depends_on|branch_labels)\b[^=\n]*=", re.MULTILINE)
 _DOCSTRING = re.compile(r"(?:\s|#.*\n)*(\"\"\"|'''|\"|')(.*?)\1", re.DOTALL)
 _HEADER = re.compile(
     r"^# Copied by `backoffice migrate sync` from (\S+) (\S+)\.\n"
@@ -131,19 +130,26 @@ def _files(app: AppHistory) -> Iterator[Path]:
     except (Error, OSError, UnicodeDecodeError) as error:
         told = str(error).splitlines()[0]
         raise SetupError(f"{APP}: the history cannot be read: {told}") from None
-    seen: set[Path] = set()
-    for folder in folders:
+    # Two names of one folder hold each file once.
+    for folder in {each.resolve(): each for each in folders}.values():
         for file in sorted(folder.glob("**/*.py" if recursive else "*.py")):
-            hidden = file.name.startswith((".#", "__init__")) or "__pycache__" in file.parts
-            if not hidden and (place := file.resolve()) not in seen:
-                seen.add(place)
+            if not file.name.startswith((".#", "__init__")) and "__pycache__" not in file.parts:
                 yield file
 
 
 def _assigned(text: str) -> dict[str, tuple[str, ...]]:
-    plain = {name: _strings(value) for name, value in _PLAIN.findall(text)}
-    if {"revision", "down_revision"} <= plain.keys() >= set(_SAID.findall(text)):
+    # Only up to the first function: what stands below is long, and assigns nothing of this.
+    plain: dict[str, tuple[str, ...]] = {}
+    for name, none, one, two, rest in _PLAIN.findall(text.partition("\ndef ")[0]):
+        if not (none or one or two) or rest.partition("#")[0].strip():
+            return _parsed(text)
+        plain[name] = (one or two,) if one or two else ()
+    if {"revision", "down_revision"} <= plain.keys():
         return plain
+    return _parsed(text)
+
+
+def _parsed(text: str) -> dict[str, tuple[str, ...]]:
     names = ("revision", "down_revision", "depends_on", "branch_labels")
     return {
         target.id: _strings(node.value)
@@ -154,7 +160,7 @@ def _assigned(text: str) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _strings(value: str | ast.expr) -> tuple[str, ...]:
+def _strings(value: ast.expr) -> tuple[str, ...]:
     found = ast.literal_eval(value)
     if found is None or isinstance(found, str):
         return (found,) if found else ()
