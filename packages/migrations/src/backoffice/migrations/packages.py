@@ -14,7 +14,7 @@ from backoffice.migrations.steps import Steps
 
 
 def upgrade(
-    connection: Connection, history: PackageHistory, steps: Steps, user_table: str = ""
+    connection: Connection, history: PackageHistory, steps: Steps, users: UserTable | None = None
 ) -> None:
     """Apply all pending revisions in one transaction: all of them, or none."""
     script = ScriptDirectory(history.folder)
@@ -25,7 +25,7 @@ def upgrade(
             "script": script,
             "version_table": history.version_table,
             "transactional_ddl": True,
-            user_tables.OPTION: user_table,
+            user_tables.OPTION: users and users.reference,
             "fn": lambda heads, context: steps.upgrade(script, heads, context, guarded=True),
         },
     )
@@ -37,7 +37,7 @@ def offline_sql(
     dialect: Dialect,
     history: PackageHistory,
     current: str | None,
-    user_table: UserTable | None = None,
+    users: UserTable | None = None,
 ) -> str:
     """The SQL that would bring a database from `current` to the present."""
     script = ScriptDirectory(history.folder)
@@ -50,7 +50,7 @@ def offline_sql(
             "version_table": history.version_table,
             "transactional_ddl": True,
             "as_sql": True,
-            user_tables.OPTION: user_table or "",
+            user_tables.OPTION: users and users.reference,
             "literal_binds": True,
             "output_buffer": written,
             "starting_rev": current,

@@ -144,9 +144,18 @@ def _packages(
             refusals.append(ahead(history.name, ", ".join(each.current)))
         elif each.state == "pending":
             steps = Steps(history.name, tell)
-            packages.upgrade(connection, history, steps, user_table)
+            # A package that has begun finds the users by what it has made.
+            users = None if each.current else _adopted(connection, user_table)
+            packages.upgrade(connection, history, steps, users)
             applied += steps.applied
     return applied, refusals
+
+
+def _adopted(connection: Connection, name: str) -> UserTable | None:
+    if not name:
+        return None
+    with connection.begin():  # Alembic commits nothing where a transaction is open already
+        return reflected(connection, name)
 
 
 def _app(connection: Connection, app: AppHistory, tell: Tell) -> list[Migration]:

@@ -1,22 +1,27 @@
 """Number what is taken away; give keys their terms, accounts a lock, sessions their proofs;
 keep tickets for websockets."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
-
-from backoffice.core.user_tables import present
 
 revision = "auth_0002"
 down_revision = "auth_0001"
 branch_labels = None
 depends_on = None
 
+#: What a foreign key to the app's own users names, and its type; None where users are in our table.
+#: `backoffice migrate sync` writes it into its copy.
+USERS: tuple[str, sa.types.TypeEngine[Any]] | None = None
+
+_OWN = ("backoffice_user.id", sa.Uuid())
 _MOMENT = sa.DateTime(timezone=True)
 
 
 def _columns() -> list[tuple[str, sa.Column[object]]]:
     """The columns added: the table of each, and the column."""
-    users = "account" if present(op.get_context()).adopted else "user"
+    users = "user" if _users() == _OWN else "account"
     return [
         (users, sa.Column("is_service", sa.Boolean(), nullable=False, server_default=sa.false())),
         (users, sa.Column("locked_until", _MOMENT, nullable=True)),
@@ -42,7 +47,7 @@ def upgrade() -> None:
     op.create_table(
         "backoffice_revocation",
         sa.Column("number", sa.Integer(), nullable=False, autoincrement=False),
-        sa.Column("user_id", present(op.get_context()).key_type, nullable=True),
+        sa.Column("user_id", _users()[1], nullable=True),
         sa.Column("at", _MOMENT, nullable=False),
         sa.PrimaryKeyConstraint("number", name="pk_backoffice_revocation"),
         if_not_exists=True,
@@ -79,6 +84,20 @@ def _create_tickets() -> None:
             [name],
             if_not_exists=True,
         )
+
+
+def _users() -> tuple[str, sa.types.TypeEngine[Any]]:
+    """What a foreign key to users names, and its type: the database knows best."""
+    context = op.get_context()
+    if context.as_sql:
+        return context.opts.get("backoffice_users") or USERS or _OWN
+    inspector = sa.inspect(op.get_bind())
+    if not inspector.has_table("backoffice_account"):
+        return _OWN
+    found = inspector.get_foreign_keys("backoffice_account")[0]
+    name, column = found["referred_table"], found["referred_columns"][0]
+    types = {each["name"]: each["type"] for each in inspector.get_columns(name)}
+    return f"{name}.{column}", types[column]
 
 
 def _lacks(table: str, column: str) -> bool:

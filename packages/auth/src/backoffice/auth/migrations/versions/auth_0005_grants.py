@@ -1,17 +1,23 @@
 """Let roles include roles, and grants be for a while, within a scope, or of one permission."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
-
-from backoffice.core.user_tables import UserTable, present
 
 revision = "auth_0005"
 down_revision = "auth_0004"
 branch_labels = None
 depends_on = None
 
+#: What a foreign key to the app's own users names, and its type; None where users are in our table.
+#: `backoffice migrate sync` writes it into its copy.
+USERS: tuple[str, sa.types.TypeEngine[Any]] | None = None
+
+Users = tuple[str, sa.types.TypeEngine[Any]]
+
+_OWN = ("backoffice_user.id", sa.Uuid())
 _MOMENT = sa.DateTime(timezone=True)
 _HELD, _MADE = "backoffice_user_role", "backoffice_user_role_new"
 _KEY = ["user_id", "role_id", "scope"]
@@ -26,7 +32,7 @@ def _added() -> list[sa.Column[object]]:
 
 def upgrade() -> None:
     """Make what the app's own `create_all` has not made before."""
-    users = present(op.get_context())
+    users = _users()
     op.create_index(
         "ix_backoffice_role_permission_permission",
         "backoffice_role_permission",
@@ -37,6 +43,20 @@ def upgrade() -> None:
     _create_permissions(users)
     if _lacks_scope():
         _widen(users)
+
+
+def _users() -> Users:
+    """What a foreign key to users names, and its type: the database knows best."""
+    context = op.get_context()
+    if context.as_sql:
+        return context.opts.get("backoffice_users") or USERS or _OWN
+    inspector = sa.inspect(op.get_bind())
+    if not inspector.has_table("backoffice_account"):
+        return _OWN
+    found = inspector.get_foreign_keys("backoffice_account")[0]
+    name, column = found["referred_table"], found["referred_columns"][0]
+    types = {each["name"]: each["type"] for each in inspector.get_columns(name)}
+    return f"{name}.{column}", types[column]
 
 
 def _create_inclusions() -> None:
@@ -64,10 +84,10 @@ def _create_inclusions() -> None:
     )
 
 
-def _create_permissions(users: UserTable) -> None:
+def _create_permissions(users: Users) -> None:
     op.create_table(
         "backoffice_user_permission",
-        sa.Column("user_id", users.key_type, nullable=False),
+        sa.Column("user_id", users[1], nullable=False),
         sa.Column("permission", sa.String(128), nullable=False),
         sa.Column("scope", sa.String(128), nullable=False),
         sa.Column("expires_at", _MOMENT, nullable=True),
@@ -77,7 +97,7 @@ def _create_permissions(users: UserTable) -> None:
         ),
         sa.ForeignKeyConstraint(
             ["user_id"],
-            [users.key],
+            [users[0]],
             name="fk_backoffice_user_permission_user",
             ondelete="CASCADE",
         ),
@@ -99,7 +119,7 @@ def _lacks_scope() -> bool:
     return "scope" not in {each["name"] for each in columns}
 
 
-def _widen(users: UserTable) -> None:
+def _widen(users: Users) -> None:
     """The scope is part of the key, which SQLite cannot change."""
     if op.get_context().dialect.name == "sqlite":
         _remake(users, _KEY, _added())
@@ -110,15 +130,15 @@ def _widen(users: UserTable) -> None:
     op.create_primary_key("pk_backoffice_user_role", _HELD, _KEY)
 
 
-def _remake(users: UserTable, key: list[str], more: Sequence[sa.Column[object]] = ()) -> None:
+def _remake(users: Users, key: list[str], more: Sequence[sa.Column[object]] = ()) -> None:
     op.create_table(
         _MADE,
-        sa.Column("user_id", users.key_type, nullable=False),
+        sa.Column("user_id", users[1], nullable=False),
         sa.Column("role_id", sa.Uuid(), nullable=False),
         *more,
         sa.PrimaryKeyConstraint(*key, name="pk_backoffice_user_role"),
         sa.ForeignKeyConstraint(
-            ["user_id"], [users.key], name="fk_backoffice_user_role_user", ondelete="CASCADE"
+            ["user_id"], [users[0]], name="fk_backoffice_user_role_user", ondelete="CASCADE"
         ),
         sa.ForeignKeyConstraint(
             ["role_id"],
@@ -135,7 +155,7 @@ def _remake(users: UserTable, key: list[str], more: Sequence[sa.Column[object]] 
 
 def downgrade() -> None:
     """Take it back; what was for a while, or for a part of the app, is granted no more."""
-    users = present(op.get_context())
+    users = _users()
     op.execute(f"DELETE FROM {_HELD} WHERE scope <> '' OR expires_at IS NOT NULL")  # noqa: S608
     if op.get_context().dialect.name == "sqlite":
         _remake(users, _KEY[:2])
