@@ -175,7 +175,7 @@ def test_a_lock_that_another_connection_holds_is_waited_for_a_bounded_time(
             upgrade(
                 database_url,
                 histories=[LIBRARY, history],
-                settings=MigrationSettings(lock_timeout=0.2),
+                settings=MigrationSettings(lock_timeout=0.2, lock_patience=0.3),
             )
     assert refusal.value.exit_code == 6
     assert [each.revision for each in upgrade(database_url, histories=[LIBRARY, history])] == [

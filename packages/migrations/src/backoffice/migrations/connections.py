@@ -2,7 +2,7 @@
 a bounded time only."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,18 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from backoffice.core.database import Database
 from backoffice.migrations.errors import unanswered
+from backoffice.migrations.patience import Patience
+
+NO_PATIENCE = Patience(0, lambda _: None)
 
 
 @contextmanager
-def migrating(url: str, lock_timeout: float) -> Iterator[Engine]:
+def migrating(url: str, lock_timeout: float, patience: Patience | None = None) -> Iterator[Engine]:
     """An engine on the database, with what a migration needs; closed at the end."""
     engine = Database(url).sync_engine
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _unguarded(lock_timeout))
-        event.listen(engine, "begin", _begin)
+        event.listen(engine, "begin", begin_immediately(patience or NO_PATIENCE))
     else:
         event.listen(engine, "connect", _impatient(lock_timeout))
     try:
@@ -73,11 +76,31 @@ def _unguarded(lock_timeout: float) -> Any:
     return connect
 
 
-def _begin(connection: Connection) -> None:
-    """Python's sqlite3 opens a transaction before INSERT, UPDATE and DELETE only: without this,
-    a revision that fails half-way would leave the tables that it had made."""
-    if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+def begin_immediately(patience: Patience) -> Callable[[Connection], None]:
+    """Begins transactions on SQLite, trying again while others write.
+
+    Python's sqlite3 opens a transaction before INSERT, UPDATE and DELETE only: without this,
+    a revision that fails half-way would leave the tables that it had made.
+    """
+
+    def begin(connection: Connection) -> None:
+        driver = connection.connection.driver_connection
+        if _autocommit(connection) or getattr(driver, "in_transaction", False):
+            return
+        while True:
+            try:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            except OperationalError as error:
+                if not patience.again(error):
+                    raise
+            else:
+                return
+
+    return begin
+
+
+def _autocommit(connection: Connection) -> bool:
+    return connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
 
 
 def _impatient(lock_timeout: float) -> Any:

@@ -19,6 +19,7 @@ from sqlalchemy import URL, Connection
 from backoffice.core.database import ASYNC_DRIVERS, SYNC_DRIVERS, parsed, with_driver
 from backoffice.migrations.histories import APP
 from backoffice.migrations.project import AppHistory
+from backoffice.migrations.sessions import Sessions
 from backoffice.migrations.standings import Standing
 from backoffice.migrations.steps import Steps, revision_of
 
@@ -29,8 +30,14 @@ Tell = Callable[[str], None]
 Work = Callable[[Any, MigrationContext], Iterable[RevisionStep]]
 
 
-def upgrade(app: AppHistory, connection: Connection, steps: Steps, tell: Tell) -> None:
-    """Bring the app's history to its head.
+def upgrade(
+    app: AppHistory,
+    connection: Connection,
+    steps: Steps,
+    tell: Tell,
+    sessions: Sessions | None = None,
+) -> None:
+    """Bring the app's history to its head, each revision in a transaction of its own.
 
     The connection is in `config.attributes["connection"]`, as Alembic's documentation has it; an
     env.py that opens one of its own goes where its own URL leads, which is told when that is not
@@ -41,10 +48,9 @@ def upgrade(app: AppHistory, connection: Connection, steps: Steps, tell: Tell) -
 
         def work(heads: Any, context: MigrationContext) -> Iterator[RevisionStep]:
             _notice(context, connection, tell)
-            ours = context.connection is connection
-            yield from steps.upgrade(environment.script, heads, context, guarded=ours)
+            yield from steps.upgrade(environment.script, heads, context, guarded=True)
 
-        environment.run(work, connection=connection, destination_rev="head")
+        environment.run(work, connection, sessions, destination_rev="head")
 
 
 def standing(app: AppHistory, connection: Connection, tell: Tell) -> Standing:
@@ -91,10 +97,22 @@ class Environment:
         if self.config.get_main_option("sqlalchemy.url") in (None, "", PLACEHOLDER):
             self._connect_to(url)
 
-    def run(self, work: Work, connection: Connection | None = None, **options: Any) -> None:
-        """Run env.py, which is to call `work` for the revisions to apply."""
+    def run(
+        self,
+        work: Work,
+        connection: Connection | None = None,
+        sessions: Sessions | None = None,
+        **options: Any,
+    ) -> None:
+        """Run env.py, which is to call `work` for the revisions to apply.
+
+        What it changes goes by connections that `sessions` has made fit.
+        """
         self.config.attributes["connection"] = connection
-        with _kept_logging(), EnvironmentContext(self.config, self.script, fn=work, **options):
+        context = EnvironmentContext(self.config, self.script, fn=work, **options)
+        if sessions is not None:
+            _governed(context, sessions)
+        with _kept_logging(), context:
             self.script.run_env()
 
     def standing(self, current: tuple[str, ...]) -> Standing:
@@ -122,6 +140,24 @@ class Environment:
         drivers = ASYNC_DRIVERS if "async_engine" in text else SYNC_DRIVERS
         address = with_driver(parsed(_plain(url)), drivers).render_as_string(hide_password=False)
         self.config.set_main_option("sqlalchemy.url", address.replace("%", "%%"))
+
+
+def _governed(context: EnvironmentContext, sessions: Sessions) -> None:
+    """Whatever env.py says of transactions, each revision gets one of its own.
+
+    By this instance's own attribute: Alembic serves `alembic.context` for that one class only,
+    and not for those that inherit from it.
+    """
+    configure = context.configure
+
+    # Any: the thirty arguments of Alembic's, which are passed on.
+    def governed(connection: Connection | None = None, *others: Any, **options: Any) -> None:
+        if connection is not None:
+            sessions.fit(connection)
+            options |= {"transaction_per_migration": True, "transactional_ddl": True}
+        configure(connection, *others, **options)
+
+    setattr(context, "configure", governed)  # noqa: B010 - mypy has it that methods stay
 
 
 def _notice(context: MigrationContext, ours: Connection, tell: Tell) -> None:

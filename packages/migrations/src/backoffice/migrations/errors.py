@@ -10,7 +10,9 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from backoffice.core.errors import BackofficeError, Unavailable
 
-LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL's SQLSTATE
+# PostgreSQL's SQLSTATEs
+LOCK_NOT_AVAILABLE = "55P03"
+DEADLOCK_DETECTED = "40P01"
 
 
 class RevisionFailed(BackofficeError):
@@ -43,7 +45,24 @@ def unanswered(error: BaseException) -> Unavailable:
 
 def locked(error: BaseException) -> bool:
     """Whether the statement waited for a lock until its time was up."""
-    cause = getattr(error, "orig", None) or error
-    return getattr(cause, "sqlstate", None) == LOCK_NOT_AVAILABLE or (
-        str(cause) == "database is locked"
+    return sqlstate(error) == LOCK_NOT_AVAILABLE or str(_cause(error)) in (
+        "database is locked",
+        "database schema is locked",
     )
+
+
+def retryable(error: BaseException) -> bool:
+    """Whether the same may go through a moment later: others held what it needed."""
+    return locked(error) or sqlstate(error) == DEADLOCK_DETECTED
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """What PostgreSQL calls the error; None for one that has no such name."""
+    cause = _cause(error)
+    found = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
+    return found if isinstance(found, str) else None
+
+
+def _cause(error: BaseException) -> BaseException:
+    cause = getattr(error, "orig", None)
+    return cause if isinstance(cause, BaseException) else error

@@ -4,13 +4,14 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection, Engine
 
-from backoffice.core.errors import BackofficeError
+from backoffice.core.errors import BackofficeError, Unavailable
 from backoffice.core.settings import load
 from backoffice.core.user_tables import UserTable, reflected
 from backoffice.migrations.connections import file_missing, migrating, reading
 from backoffice.migrations.histories import APP, Migration, PackageHistory, installed, ordered
 from backoffice.migrations.locks import migration_lock
 from backoffice.migrations.project import AppHistory, adopted_table
+from backoffice.migrations.sessions import Sessions
 from backoffice.migrations.settings import MigrationSettings
 from backoffice.migrations.standings import Standing, standing, standings
 
@@ -40,21 +41,21 @@ def upgrade(
     limits = settings or load(MigrationSettings)
     adopted = adopted_table(limits) if user_table is None else user_table
     known = ordered(installed() if histories is None else histories)
+    sessions = Sessions(limits, tell)
     with (
-        migrating(database_url, limits.lock_timeout) as engine,
+        migrating(database_url, limits.lock_timeout, sessions.patience) as engine,
         migration_lock(engine, limits.wait, tell),
         engine.connect() as connection,
+        sessions,
     ):
-        # Only now, under the lock: whoever held it may have done it all.
-        with connection.begin():
-            found = standings(connection, known)
-        first = _app(connection, app, tell) if app is not None and adopted else []
-        applied, refusals = _packages(connection, known, found, tell, adopted)
-        applied = first + applied
-        if app is not None and not adopted:
-            applied += _app(connection, app, tell)
-    if refusals:
-        raise refusals[0]
+        sessions.fit(connection)
+        parts = _Parts(connection, app, found, tell, adopted)
+        order = [parts.app, parts.before] if adopted else [parts.before, parts.app]
+        applied = [each for part in (*order, parts.after) for each in part()]
+    for each in unsynced_standings(found):
+        tell(f"warning: {unsynced_words(each)}\n")
+    if parts.refusals:
+        raise parts.refusals[0]
     return applied
 
 
@@ -131,11 +132,11 @@ def _packages(
     found: Sequence[Standing],
     tell: Tell,
     user_table: str,
+    sessions: Sessions,
 ) -> tuple[list[Migration], list[BackofficeError]]:
     if all(each.state == "present" for each in found):
         return [], []
-    from backoffice.migrations import packages
-    from backoffice.migrations.steps import Steps, ahead
+    from backoffice.migrations.steps import ahead
 
     applied: list[Migration] = []
     refusals: list[BackofficeError] = []
@@ -143,12 +144,33 @@ def _packages(
         if each.state == "ahead":
             refusals.append(ahead(history.name, ", ".join(each.current)))
         elif each.state == "pending":
-            steps = Steps(history.name, tell)
             # A package that has begun finds the users by what it has made.
             users = None if each.current else _adopted(connection, user_table)
-            packages.upgrade(connection, history, steps, users)
-            applied += steps.applied
+            applied += _package(connection, history, tell, users, sessions)
     return applied, refusals
+
+
+def _package(
+    connection: Connection,
+    history: PackageHistory,
+    tell: Tell,
+    users: UserTable | None,
+    sessions: Sessions,
+) -> list[Migration]:
+    """All of a package or nothing: where one revision is blocked, they let go of their locks, and
+    all are tried again."""
+    from backoffice.migrations import packages
+    from backoffice.migrations.steps import Steps
+
+    while True:
+        steps = Steps(history.name, tell, sessions)
+        try:
+            packages.upgrade(connection, history, steps, users)
+        except Unavailable as blocked:
+            if not sessions.patience.again(blocked.__cause__ or blocked):
+                raise
+        else:
+            return steps.applied
 
 
 def _adopted(connection: Connection, name: str) -> UserTable | None:
@@ -158,10 +180,12 @@ def _adopted(connection: Connection, name: str) -> UserTable | None:
         return reflected(connection, name)
 
 
-def _app(connection: Connection, app: AppHistory, tell: Tell) -> list[Migration]:
+def _app(
+    connection: Connection, app: AppHistory, tell: Tell, sessions: Sessions
+) -> list[Migration]:
     from backoffice.migrations import environment
     from backoffice.migrations.steps import Steps
 
-    steps = Steps(APP, tell)
-    environment.upgrade(app, connection, steps, tell)
+    steps = Steps(APP, tell, sessions)
+    environment.upgrade(app, connection, steps, tell, sessions)
     return steps.applied

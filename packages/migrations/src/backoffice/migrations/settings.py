@@ -10,9 +10,13 @@ class MigrationSettings(PackageSettings):
 
     model_config = configuration("BACKOFFICE_MIGRATIONS__")
 
-    lock_timeout: Seconds = Field(default=3.0, ge=0.001, le=3600)
-    """How long a statement waits for a lock of the database before it fails and all is undone:
-    the app's own queries never queue behind it for longer."""
+    lock_timeout: Seconds = Field(default=0.2, ge=0.001, le=3600)
+    """How long a statement waits for a lock of the database before it gives up for a moment: the
+    app's own queries never queue behind it for longer."""
+
+    lock_patience: Seconds = Field(default=60.0, ge=0, le=86400)
+    """How long a revision that is blocked is tried again, with pauses that grow to 5 seconds,
+    before it fails."""
 
     wait: Seconds = Field(default=60.0, ge=0, le=86400)
     """How long to wait for another process that migrates the same database."""

@@ -1,8 +1,8 @@
 """The way forward through one history: hands Alembic each pending revision, tells of it, and
 says what went wrong."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from alembic.runtime.migration import MigrationContext, RevisionStep
@@ -13,18 +13,28 @@ from sqlalchemy.exc import DBAPIError
 
 from backoffice.core.errors import BackofficeError, Conflict, SetupError, Unavailable
 from backoffice.migrations.connections import broken_references
-from backoffice.migrations.errors import RevisionFailed, locked, reason, unanswered
+from backoffice.migrations.errors import RevisionFailed, reason, retryable, unanswered
+from backoffice.migrations.followed import Followed
 from backoffice.migrations.histories import Migration, Revision, first_line
+from backoffice.migrations.sessions import Sessions
 
 
 class Steps:
-    """The revisions of one history that are applied, one after the other."""
+    """The revisions of one history that are run, one after the other.
 
-    def __init__(self, history: str, tell: Callable[[str], None]) -> None:
+    With `sessions` a revision that is blocked is tried again, and one that was interrupted goes
+    on from where it was.
+    """
+
+    def __init__(
+        self, history: str, tell: Callable[[str], None], sessions: Sessions | None = None
+    ) -> None:
         self.history = history
         self.applied: list[Migration] = []
         self._running: Revision | None = None
         self._tell = tell
+        self._sessions = sessions
+        self._watching = ExitStack()
 
     def upgrade(
         self, script: ScriptDirectory, heads: Any, context: MigrationContext, *, guarded: bool
@@ -34,11 +44,19 @@ class Steps:
         `guarded` says that the connection does not enforce foreign keys, so that they are
         checked after each revision, in its transaction.
         """
+        return self.run(script._upgrade_revs("head", heads), context, guarded=guarded)
+
+    def run(
+        self, steps: Iterable[RevisionStep], context: MigrationContext, *, guarded: bool
+    ) -> Iterator[RevisionStep]:
+        """Have Alembic run these steps, and tell of each."""
+        follow = self._followed(context)
         if guarded:
             _check_references(context)
-        for step in script._upgrade_revs("head", heads):
+        for step in steps:
             self._running = revision_of(step)
             self._tell(f"{self.history}: {self._running.id} {self._running.doc} ... ")
+            follow(step)
             yield step
             self._tell("done\n")
             self.applied.append(
@@ -46,11 +64,20 @@ class Steps:
             )
             self._running = None
 
+    def _followed(self, context: MigrationContext) -> Callable[[RevisionStep], None]:
+        if self._sessions is None or context.connection is None or context.as_sql:
+            return lambda _: None
+        connection, patience = context.connection, self._sessions.patience
+        followed = Followed(self.history, context, connection, patience, self._tell)
+        self._watching.enter_context(followed.journal.watching())
+        return followed.wrap
+
     @contextmanager
     def explained(self) -> Iterator[None]:
         """Whatever goes wrong within is an error of ours, in one line."""
         try:
-            yield
+            with self._watching:
+                yield
         except BackofficeError:
             self._fail()
             raise
@@ -74,10 +101,10 @@ def revision_of(step: RevisionStep) -> Revision:
 def failed(history: str, revision: Revision, error: BaseException) -> BackofficeError:
     """What to say of a revision that raised."""
     cause = getattr(error, "orig", None) or error
-    if locked(error):
+    if retryable(error):
         return Unavailable(
-            f"{history}: {revision.id} needs a lock that another connection holds; it was undone. "
-            "Try again, or wait longer by BACKOFFICE_MIGRATIONS__LOCK_TIMEOUT",
+            f"{history}: {revision.id} needs a lock that another connection holds; it was not "
+            "applied. Try again, or wait longer by BACKOFFICE_MIGRATIONS__LOCK_PATIENCE",
             code="database_locked",
         )
     if isinstance(error, DBAPIError) and error.connection_invalidated:

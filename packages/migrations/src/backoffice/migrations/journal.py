@@ -1,0 +1,309 @@
+"""What an interrupted revision had done already, so that it goes on from there.
+
+A revision within one transaction needs none of this: it is there with its version row, or not at
+all. But one that leaves its transaction (`autocommit_block`, a commit of its own) is half done when
+its process is killed, and would fail for ever with "already exists". So each commit in the midst
+of a revision carries a row for each statement that it makes last, in the same transaction; where
+the revision runs again, those statements are left out. The table is there only while a revision is
+half done: with the last one it goes.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import Connection, event, inspect
+
+from backoffice.migrations.concurrently import Concurrent
+from backoffice.migrations.errors import RevisionFailed
+from backoffice.migrations.patience import Patience
+
+TABLE = "backoffice_migration_journal"
+#: The execution option of statements that know by themselves how far they have come.
+RESUMABLE = "backoffice_resumable"
+
+_WORD = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*([A-Za-z]+)", re.DOTALL)
+_CHANGING_ROWS = re.compile(r"\b(INSERT|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
+_RETURNING = re.compile(r"\bRETURNING\b", re.IGNORECASE)
+# What only reads, or sets something for the session, is done again each time.
+_PASSING = {
+    *("SELECT", "SHOW", "PRAGMA", "EXPLAIN", "VALUES", "TABLE", "SET", "RESET", "BEGIN", "START"),
+    *("SAVEPOINT", "RELEASE", "ROLLBACK", "ANALYZE", "LOCK", "DISCARD", "VACUUM"),
+}
+# These may have a transaction around them, so that their row of the journal is in it.
+_TRANSACTIONAL = {"INSERT", "UPDATE", "DELETE", "MERGE", "CREATE", "ALTER", "DROP", "WITH"}
+_ALONE = re.compile(
+    r"^\W*\w+\s+(?:UNIQUE\s+INDEX\s+CONCURRENTLY|INDEX\s+CONCURRENTLY|DATABASE|TABLESPACE|SYSTEM"
+    r"|SUBSCRIPTION)\b|\bDETACH\s+PARTITION\b.*\bCONCURRENTLY\b",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One statement that is done, and what it counted; `verb` is its first word."""
+
+    digest: str
+    verb: str
+    rows: int = -1
+
+
+class Journal:
+    """Follows the statements of the revisions that one connection runs."""
+
+    def __init__(self, connection: Connection, patience: Patience) -> None:
+        self._connection = connection
+        self._patience = patience
+        self._revision = ""
+        self._exists: bool | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        self._running = False
+        self._done: list[Entry] = []
+        self._replayed: list[Entry] = []
+        self._noted: list[Entry] = []
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Follow the connection within."""
+        dialect = self._connection.dialect
+        listeners: list[tuple[Any, str, Callable[..., Any]]] = [
+            (self._connection, "commit", self._on_commit),
+            (self._connection, "rollback", self._on_rollback),
+            (dialect, "do_execute", self._on_execute),
+            (dialect, "do_executemany", self._on_executemany),
+            (dialect, "do_execute_no_params", self._on_execute_no_params),
+        ]
+        for listener in listeners:
+            event.listen(*listener)
+        try:
+            yield
+        finally:
+            for listener in listeners:
+                event.remove(*listener)
+
+    def begin(self, revision: str) -> bool:
+        """A revision runs from here on; whether an earlier run has done a part of it."""
+        self._forget()
+        self._revision = revision
+        self._done = self._read()
+        self.restart()
+        return bool(self._done)
+
+    def restart(self) -> None:
+        """The revision begins anew; what it has committed is left out."""
+        self._running = True
+        self._noted.clear()
+        self._replayed = list(self._done)
+
+    def finish(self) -> None:
+        """The version row stands for all of it: in that transaction, the journal forgets it."""
+        if self._done:
+            self._write(f"DELETE FROM {TABLE} WHERE revision = {_literal(self._revision)}")  # noqa: S608
+            if not self._rows(f"SELECT 1 FROM {TABLE} LIMIT 1"):  # noqa: S608
+                self._write(f"DROP TABLE {TABLE}")
+                self._exists = False
+        self._forget()
+
+    def _on_commit(self, _: Connection) -> None:
+        if self._running and self._noted:
+            self._keep(self._noted)
+            self._noted = []
+
+    def _on_rollback(self, _: Connection) -> None:
+        self._noted = []
+
+    def _on_execute(self, cursor: Any, statement: str, values: Any, context: Any) -> bool | None:
+        dialect = self._connection.dialect
+        return self._follow(
+            statement, values, context, lambda: dialect.do_execute(cursor, statement, values)
+        )
+
+    def _on_executemany(
+        self, cursor: Any, statement: str, values: Any, context: Any
+    ) -> bool | None:
+        def call() -> None:
+            self._connection.dialect.do_executemany(cursor, statement, values, context)
+
+        return self._follow(statement, values, context, call)
+
+    def _on_execute_no_params(self, cursor: Any, statement: str, context: Any) -> bool | None:
+        dialect = self._connection.dialect
+        return self._follow(
+            statement, (), context, lambda: dialect.do_execute_no_params(cursor, statement)
+        )
+
+    def _follow(
+        self, statement: str, values: Any, context: Any, call: Callable[[], None]
+    ) -> bool | None:
+        """Do a statement, or leave it out: True to SQLAlchemy; None for one of no concern."""
+        if not self._running or context.root_connection is not self._connection:
+            return None
+        verb = first_word(statement)
+        if verb in ("COMMIT", "END"):
+            self._on_commit(self._connection)
+            return None
+        if _passes(verb, statement) or context.execution_options.get(RESUMABLE):
+            return None
+        digest = sha256(f"{statement}\0{values!r}".encode()).hexdigest()[:32]
+        if (before := self._left_out(digest, verb, statement)) is not None:
+            context._rowcount = before.rows
+            return True
+        entry = Entry(digest, verb)
+        if self._autocommit():
+            self._alone(entry, statement, context, call)
+        else:
+            call()
+            self._noted.append(Entry(digest, verb, _counted(context)))
+        return True
+
+    def _left_out(self, digest: str, verb: str, statement: str) -> Entry | None:
+        """What the journal has for a statement that an earlier run did."""
+        places = [at for at, each in enumerate(self._replayed) if each.digest == digest]
+        if places:
+            if _RETURNING.search(statement):
+                raise self._unclear("a statement whose answer is needed was done before")
+            found = self._replayed[places[0]]
+            # Those before it were asked for then, and are not now: a type that is there already.
+            del self._replayed[: places[0] + 1]
+            return found
+        if verb == "INSERT" and any(each.verb == "INSERT" for each in self._replayed):
+            raise self._unclear("it would insert other rows than it did before")
+        return None
+
+    def _unclear(self, why: str) -> RevisionFailed:
+        return RevisionFailed(
+            f"{self._revision} was interrupted after {len(self._done)} statements that it had "
+            f"committed, and cannot go on by itself: {why}. Undo them by hand, then "
+            f"`DROP TABLE {TABLE}`, and migrate again",
+            code="revision_interrupted",
+        )
+
+    def _alone(self, entry: Entry, statement: str, context: Any, call: Callable[[], None]) -> None:
+        """A statement that commits by itself. What it waits for, it alone waits for."""
+        concurrent = Concurrent.of(statement)
+        while True:
+            try:
+                if concurrent is not None:
+                    self._concurrently(concurrent, entry, call)
+                elif entry.verb in _TRANSACTIONAL and not _ALONE.search(statement):
+                    self._together(entry, context, call)
+                else:
+                    call()
+                    self._keep([entry])
+            except Exception as error:
+                if not self._patience.again(error):
+                    raise
+            else:
+                return
+
+    def _together(self, entry: Entry, context: Any, call: Callable[[], None]) -> None:
+        """The statement and its row of the journal, in one transaction."""
+        sqlite = self._connection.dialect.name == "sqlite"
+        self._write("BEGIN IMMEDIATE" if sqlite else "BEGIN")
+        try:
+            call()
+            self._keep([Entry(entry.digest, entry.verb, _counted(context))])
+        except BaseException:
+            self._write("ROLLBACK")
+            raise
+        self._write("COMMIT")
+
+    def _concurrently(self, concurrent: Concurrent, entry: Entry, call: Callable[[], None]) -> None:
+        begun = Entry(f"~{entry.digest[1:]}", entry.verb)
+        valid = concurrent.valid(self._rows)
+        if valid and begun in self._done:
+            self._keep([entry])
+            return
+        if valid is False:
+            self._write(concurrent.dropping(self._rows))
+        if begun not in self._done:
+            self._keep([begun])
+        with self._unhurried():
+            try:
+                call()
+            except Exception:
+                if concurrent.valid(self._rows) is False:
+                    self._write(concurrent.dropping(self._rows))
+                raise
+        self._keep([entry])
+
+    @contextmanager
+    def _unhurried(self) -> Iterator[None]:
+        """Nobody queues behind what is done concurrently: it may wait as long as it takes."""
+        before = self._rows("SHOW lock_timeout")[0][0]
+        self._write(f"SET lock_timeout = {round(self._patience.seconds * 1000)}")
+        try:
+            yield
+        finally:
+            self._write(f"SET lock_timeout = {_literal(before)}")
+
+    def _keep(self, entries: list[Entry]) -> None:
+        """Write rows, in the transaction that is open, or each by itself."""
+        self._write(
+            f"CREATE TABLE IF NOT EXISTS {TABLE} (revision VARCHAR(160) NOT NULL, "
+            "place INTEGER NOT NULL, digest VARCHAR(32) NOT NULL, verb VARCHAR(32) NOT NULL, "
+            "counted BIGINT NOT NULL, PRIMARY KEY (revision, place))"
+        )
+        for each in entries:
+            self._done.append(each)
+            row = (self._revision, len(self._done), each.digest, each.verb, each.rows)
+            values = ", ".join(map(_literal, row))
+            self._write(f"INSERT INTO {TABLE} VALUES ({values})")  # noqa: S608
+        self._exists = True
+
+    def _read(self) -> list[Entry]:
+        if self._exists is None:
+            self._exists = inspect(self._connection).has_table(TABLE)
+        if not self._exists:
+            return []
+        found = self._rows(
+            f"SELECT digest, verb, counted FROM {TABLE} "  # noqa: S608
+            f"WHERE revision = {_literal(self._revision)} ORDER BY place"
+        )
+        return [Entry(*row) for row in found]
+
+    def _autocommit(self) -> bool:
+        return self._connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
+
+    def _write(self, statement: str) -> None:
+        cursor = self._connection.connection.cursor()
+        try:
+            cursor.execute(statement)
+        finally:
+            cursor.close()
+
+    def _rows(self, statement: str) -> list[Any]:
+        cursor = self._connection.connection.cursor()
+        try:
+            cursor.execute(statement)
+            return list(cursor.fetchall())
+        finally:
+            cursor.close()
+
+
+def first_word(statement: str) -> str:
+    """What a statement begins with, in capitals; "" for none."""
+    found = _WORD.match(statement)
+    return found.group(1).upper() if found else ""
+
+
+def _passes(verb: str, statement: str) -> bool:
+    return (
+        not verb
+        or verb in _PASSING
+        or (verb == "WITH" and _CHANGING_ROWS.search(statement) is None)
+    )
+
+
+def _counted(context: Any) -> int:
+    counted = getattr(context.cursor, "rowcount", -1)
+    return counted if isinstance(counted, int) else -1
+
+
+def _literal(value: object) -> str:
+    return str(value) if isinstance(value, int) else "'" + str(value).replace("'", "''") + "'"
