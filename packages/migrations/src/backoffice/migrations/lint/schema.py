@@ -1,0 +1,93 @@
+"""What is known of the tables before a statement runs: from the history, and from a database."""
+
+from dataclasses import dataclass, field, replace
+
+
+@dataclass
+class Column:
+    """A column, its type as PostgreSQL writes it (`character varying(50)`); "" where unknown."""
+
+    type: str = ""
+    nullable: bool | None = None
+
+
+@dataclass
+class Table:
+    """A table: its columns by name, its rows where a database was asked.
+
+    `complete` says that no other column exists.
+    """
+
+    name: str
+    columns: dict[str, Column] = field(default_factory=dict)
+    rows: int | None = None
+    complete: bool = False
+    #: Columns that a valid CHECK says are not null, by the name of the constraint.
+    not_null_checks: dict[str, str] = field(default_factory=dict)
+    #: CHECK and FOREIGN KEY constraints that were added NOT VALID.
+    not_valid: set[str] = field(default_factory=set)
+    #: Partitions, children and the like are not followed.
+    kind: str = "table"
+
+
+@dataclass
+class Schema:
+    """The tables by name; a table in another schema than the first of the path has it before."""
+
+    tables: dict[str, Table] = field(default_factory=dict)
+    #: Enum types, by name.
+    enums: set[str] = field(default_factory=set)
+    #: The table of each index.
+    indexes: dict[str, str] = field(default_factory=dict)
+    #: The tables that a table's foreign keys point at.
+    references: dict[str, set[str]] = field(default_factory=dict)
+
+    def has(self, name: str, schema: str | None = None) -> bool:
+        """Whether the table exists, as far as is known."""
+        return self.table(name, schema) is not None
+
+    def table(self, name: str, schema: str | None = None) -> Table | None:
+        """The table of that name."""
+        return self.tables.get(qualified(name, schema))
+
+    def names(self, schema: str | None = None) -> list[str]:
+        """The tables of one schema."""
+        prefix = "" if schema in (None, "public", "main") else f"{schema}."
+        return [
+            name.removeprefix(prefix)
+            for name in self.tables
+            if (name.startswith(prefix) if prefix else "." not in name)
+        ]
+
+    def columns(self, table: str, schema: str | None = None) -> dict[str, Column]:
+        """The columns that are known of a table."""
+        found = self.table(table, schema)
+        return found.columns if found else {}
+
+    def column(self, table: str, name: str) -> Column:
+        """What is known of a column; of one that nobody spoke of, nothing."""
+        found = self.tables.get(table)
+        return found.columns.get(name, Column()) if found else Column()
+
+    def copy(self) -> "Schema":
+        """The same, to be changed apart."""
+        return Schema(
+            {name: _copy(each) for name, each in self.tables.items()},
+            set(self.enums),
+            dict(self.indexes),
+            {name: set(each) for name, each in self.references.items()},
+        )
+
+
+def qualified(name: str, schema: str | None = None) -> str:
+    """The name of a table as `Schema` has it: without the schema where it is the usual one."""
+    return name if schema in (None, "", "public", "main") else f"{schema}.{name}"
+
+
+def _copy(table: Table) -> Table:
+    return replace(
+        table,
+        columns={name: replace(each) for name, each in table.columns.items()},
+        not_null_checks=dict(table.not_null_checks),
+        not_valid=set(table.not_valid),
+    )

@@ -1,0 +1,82 @@
+"""Which changes of a column's type only change the catalog."""
+
+import re
+
+_MODIFIED = re.compile(r"^(?P<name>[^(\[]+?)\s*(?:\((?P<modifiers>[\d,\s-]+)\))?(?P<rest>[^(]*)$")
+_SAME = {
+    "varchar": "character varying",
+    "char": "character",
+    "bpchar": "character",
+    "int": "integer",
+    "int4": "integer",
+    "int8": "bigint",
+    "int2": "smallint",
+    "bool": "boolean",
+    "decimal": "numeric",
+    "float8": "double precision",
+    "float": "double precision",
+    "float4": "real",
+    "timestamptz": "timestamp with time zone",
+    "timetz": "time with time zone",
+    "timestamp": "timestamp without time zone",
+    "time": "time without time zone",
+    "varbit": "bit varying",
+    "serial": "integer",
+    "bigserial": "bigint",
+    "smallserial": "smallint",
+}
+#: A type without a modifier may hold anything but these, which then hold one.
+_ONE = {"character", "bit"}
+#: PostgreSQL's pg_cast, binary coercible.
+_COERCIBLE = {
+    ("character varying", "text"),
+    ("text", "character varying"),
+    ("cidr", "inet"),
+    ("xml", "text"),
+    ("xml", "character varying"),
+    ("character", "character"),
+}
+
+
+def canonical(type_: str) -> tuple[str, tuple[int, ...]]:
+    """The name of a type as PostgreSQL has it, and its modifiers."""
+    found = _MODIFIED.match(" ".join(type_.lower().split()).removeprefix("pg_catalog."))
+    if found is None:
+        return type_.lower(), ()
+    name = f"{found['name']}{_spaced(found['rest'])}".strip()
+    modifiers = tuple(int(each) for each in (found["modifiers"] or "").split(",") if each.strip())
+    return _SAME.get(name, name), modifiers
+
+
+def _spaced(rest: str) -> str:
+    rest = rest.strip()
+    return rest if rest.startswith("[") else f" {rest}" if rest else ""
+
+
+def rewrites(old: str, new: str) -> bool:
+    """Whether the change writes the table anew; True where that cannot be told.
+
+    A change between timestamps with and without time zone is one, though a session in UTC is
+    spared it: that is a matter of the session, not of the migration.
+    """
+    if not old:
+        return True
+    (before, had), (after, has) = canonical(old), canonical(new)
+    if before != after:
+        return (before, after) not in _COERCIBLE or bool(has)
+    if had == has or before in ("text", "integer", "bigint", "boolean", "jsonb", "json", "uuid"):
+        return False
+    if before in _ONE:
+        return True
+    return not _wider(before, had, has)
+
+
+def _wider(name: str, had: tuple[int, ...], has: tuple[int, ...]) -> bool:
+    if not has:
+        return True
+    if not had:
+        return False
+    if name == "numeric":
+        scale_had, scale_has = (*had, 0)[1], (*has, 0)[1]
+        return has[0] >= had[0] and scale_has == scale_had
+    return has[0] >= had[0]
