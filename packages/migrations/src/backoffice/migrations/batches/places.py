@@ -1,0 +1,184 @@
+"""Where a job runs: inside a revision, or by itself on an engine; either way on a connection whose
+transactions are the job's own."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+
+from backoffice.core.errors import Conflict, InvalidInput, SetupError
+from backoffice.migrations.batches import ledger
+from backoffice.migrations.batches.pace import Pace
+
+
+@dataclass
+class Place:
+    """An open connection in autocommit, and the name under which the job is kept."""
+
+    connection: Connection
+    name: str
+    #: Raises where the job was done meanwhile and has been forgotten since.
+    confirm: Callable[[], None] = field(default=lambda: None)
+
+    def limit_waiting(self, pace: Pace, *, local: bool = False) -> None:
+        """Wait for no lock longer than the pace says; `local` to a transaction."""
+        milliseconds = max(1, round(pace.lock_timeout * 1000))
+        if self.connection.dialect.name == "sqlite":
+            self.connection.exec_driver_sql(f"PRAGMA busy_timeout = {milliseconds}")
+        elif local:
+            self.connection.exec_driver_sql(f"SET LOCAL lock_timeout = {milliseconds}")
+
+    @contextmanager
+    def transaction(self, pace: Pace, *, bounded: bool = False) -> Iterator[Connection]:
+        """A transaction of the job's own, which waits for no lock longer than the pace says.
+
+        `bounded` takes back a statement that holds its rows far too long.
+        """
+        # Written out: a transaction of SQLAlchemy's would be Alembic's, which ends with the
+        # revision and not with the batch.
+        postgresql = self.connection.dialect.name == "postgresql"
+        begin = "BEGIN ISOLATION LEVEL READ COMMITTED" if postgresql else "BEGIN IMMEDIATE"
+        self.connection.exec_driver_sql(begin)
+        try:
+            if postgresql:
+                self.limit_waiting(pace, local=True)
+                longest = round(max(1.0, 20 * pace.hold) * 1000) if bounded else 0
+                self.connection.exec_driver_sql(f"SET LOCAL statement_timeout = {longest}")
+            yield self.connection
+            self.connection.exec_driver_sql("COMMIT")
+        except BaseException:
+            self._roll_back()
+            raise
+
+    def _roll_back(self) -> None:
+        if not self.connection.invalidated:
+            self.connection.exec_driver_sql("ROLLBACK")
+
+
+# Any: `op` is Alembic's module or its Operations, which is not imported for its sake.
+Where = Engine | Any
+
+
+@contextmanager
+def place(where: Where, name: str | None) -> Iterator[Place]:
+    """A connection for the job; InvalidInput says what may be given for `where`."""
+    if isinstance(where, Engine):
+        if name is None:
+            raise InvalidInput("outside of a revision a job needs a name of its own: name=")
+        with where.connect() as connection:
+            connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+            with _foreign_keys(connection):
+                yield Place(connection, name)
+    elif hasattr(where, "get_context"):
+        with _in_revision(where.get_context(), name) as found:
+            yield found
+    else:
+        raise InvalidInput("batches run on `op` inside a revision, or else on an Engine")
+
+
+@contextmanager
+def _in_revision(context: Any, name: str | None) -> Iterator[Place]:
+    if context._in_external_transaction:
+        raise SetupError(
+            "env.py has begun the transaction itself, so that batches cannot be committed one by "
+            "one; open the connection by `engine.connect()`, and let Alembic begin"
+        )
+    settlement = _settlement(context)
+    full = settlement.named(name)
+    busy = _busy_timeout(context.connection)
+    with context.autocommit_block():
+        connection = context.connection
+        with _foreign_keys(connection):
+            yield Place(connection, full, settlement.confirm)
+        if busy is not None:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {busy}")
+
+
+class Settlement:
+    """The jobs of one revision: forgotten in the very transaction that records the revision."""
+
+    def __init__(self, context: Any) -> None:
+        self._context = context
+        self.revision, self._upgrading = _calling_revision()
+        self._names: list[str] = []
+
+    def named(self, name: str | None) -> str:
+        """The full name of the revision's next job."""
+        place = name or str(len(self._names) + 1)
+        full = f"{self.revision or 'revision'}:{'up' if self._upgrading else 'down'}:{place}"
+        if full in self._names:
+            raise InvalidInput(f"two jobs of one revision are named {name!r}")
+        self._names.append(full)
+        return full
+
+    def confirm(self) -> None:
+        """Conflict where another process has brought the revision to its end meanwhile."""
+        script = self._context.script
+        if script is None or self.revision is None:
+            return
+        heads = self._context.get_current_heads()
+        applied = {each.revision for each in script.iterate_revisions(heads, "base")}
+        if (self.revision in applied) is self._upgrading:
+            raise Conflict(
+                f"another process has run {self.revision} meanwhile; nothing was changed twice",
+                code="revision_run_meanwhile",
+            )
+
+    def __call__(self, **_: Any) -> None:
+        """What Alembic calls within the transaction that has recorded the revision."""
+        callbacks = self._context.on_version_apply_callbacks
+        self._context.on_version_apply_callbacks = tuple(
+            each for each in callbacks if each is not self
+        )
+        ledger.remove(self._context.connection, self._names)
+
+
+def _settlement(context: Any) -> Settlement:
+    callbacks = context.on_version_apply_callbacks
+    known = next((each for each in callbacks if isinstance(each, Settlement)), None)
+    if known is not None and known.revision == _calling_revision()[0]:
+        return known
+    made = Settlement(context)
+    context.on_version_apply_callbacks = (*callbacks, made)
+    return made
+
+
+def _calling_revision() -> tuple[str | None, bool]:
+    """The revision whose file called us, and whether it is being upgraded: Alembic tells neither.
+
+    Known by what every revision file defines.
+    """
+    frame = sys._getframe()
+    upgrading = True
+    while frame is not None and frame.f_back is not None:
+        frame = frame.f_back
+        names = frame.f_globals
+        if isinstance(names.get("revision"), str) and "down_revision" in names:
+            upgrading = upgrading and frame.f_code.co_name != "downgrade"
+            if frame.f_code.co_name in ("upgrade", "downgrade"):
+                return names["revision"], upgrading
+    return None, True
+
+
+def _busy_timeout(connection: Connection) -> int | None:
+    if connection.dialect.name != "sqlite":
+        return None
+    return connection.exec_driver_sql("PRAGMA busy_timeout").scalar()
+
+
+@contextmanager
+def _foreign_keys(connection: Connection) -> Iterator[None]:
+    """On SQLite they are enforced for the job alone: a migration has them off, and a batch of
+    deletes would leave rows behind that refer to nothing."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    before = connection.exec_driver_sql("PRAGMA foreign_keys").scalar()
+    connection.exec_driver_sql("PRAGMA foreign_keys = ON")
+    try:
+        yield
+    finally:
+        connection.exec_driver_sql(f"PRAGMA foreign_keys = {before or 0}")
