@@ -12,6 +12,8 @@ from sqlalchemy import Connection, Engine
 from backoffice.core.errors import Conflict, InvalidInput, SetupError
 from backoffice.migrations.batches import ledger
 from backoffice.migrations.batches.pace import Pace
+from backoffice.migrations.journal import RESUMABLE
+from backoffice.migrations.journal import resumable
 
 
 @dataclass
@@ -91,7 +93,7 @@ def _in_revision(context: Any, name: str | None) -> Iterator[Place]:
     busy = _busy_timeout(context.connection)
     with context.autocommit_block():
         connection = context.connection
-        with _foreign_keys(connection):
+        with _foreign_keys(connection), resumable(connection):
             yield Place(connection, full, settlement.confirm)
         if busy is not None:
             connection.exec_driver_sql(f"PRAGMA busy_timeout = {busy}")
@@ -133,7 +135,8 @@ class Settlement:
         self._context.on_version_apply_callbacks = tuple(
             each for each in callbacks if each is not self
         )
-        ledger.remove(self._context.connection, self._names)
+        with _by_itself(self._context.connection):
+            ledger.remove(self._context.connection, self._names)
 
 
 def _settlement(context: Any) -> Settlement:
@@ -161,6 +164,16 @@ def _calling_revision() -> tuple[str | None, bool]:
             if frame.f_code.co_name in ("upgrade", "downgrade"):
                 return names["revision"], upgrading
     return None, True
+
+
+@contextmanager
+def _by_itself(connection: Connection) -> Iterator[None]:
+    """Tell the journal of revisions that what is done here goes on by itself."""
+    connection.execution_options(**{RESUMABLE: True})
+    try:
+        yield
+    finally:
+        connection.execution_options(**{RESUMABLE: False})
 
 
 def _busy_timeout(connection: Connection) -> int | None:

@@ -1,0 +1,150 @@
+"""A revision changes rows in batches: kept when it is stopped, and recorded with the revision."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from backoffice.migrations import upgrade
+from tests.migrations.conftest import MakeShop
+from tests.migrations.projects import BINARIES, Look, Shop, environment
+
+ROWS = 3000
+HEAD = "from backoffice.migrations.batches import Pace, batched_delete, batched_update\n"
+READ = 'batched_update(op, "book", {"read": sa.text("read + 1")}, pace=Pace(size=50, pause=0.002))'
+
+
+def revision(shop: Shop, identity: str, down: str, body: str) -> None:
+    """A revision that uses batches."""
+    shop.revision(identity, down, f"{HEAD}{body}")
+
+
+@pytest.fixture
+def books(shop: Shop, look: Look) -> Shop:
+    """An app with three thousand books, and a revision that is to count one reading of each."""
+    shop.revision("shop_2", "shop_1", 'op.add_column("book", sa.Column("read", sa.Integer()))')
+    upgrade(shop.url, shop.history, histories=[])
+    numbers = (
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < "
+        f"{ROWS}) INSERT INTO book (id, read) SELECT i, 0 FROM n"
+    )
+    postgresql = f"INSERT INTO book (id, read) SELECT i, 0 FROM generate_series(1, {ROWS}) AS i"
+    look.execute(postgresql if "postgresql" in shop.url else numbers)
+    return shop
+
+
+def readings(look: Look) -> list[tuple[int, int]]:
+    return look.rows("SELECT read, count(*) FROM book GROUP BY read ORDER BY read")  # type: ignore[return-value]
+
+
+def test_a_revision_leaves_its_rows_changed_and_no_table_behind(books: Shop, look: Look) -> None:
+    revision(books, "shop_3", "shop_2", READ)
+    upgrade(books.url, books.history, histories=[])
+    assert readings(look) == [(1, ROWS)]
+    assert look.tables() == {"book", "alembic_version"}
+
+
+def test_two_jobs_of_a_revision_are_both_done(books: Shop, look: Look) -> None:
+    revision(books, "shop_3", "shop_2", f"{READ}\n{READ}")
+    upgrade(books.url, books.history, histories=[])
+    assert readings(look) == [(2, ROWS)]
+
+
+def test_the_apps_own_alembic_runs_it(books: Shop, look: Look) -> None:
+    books.point_at(books.url)
+    revision(books, "shop_3", "shop_2", READ)
+    books.alembic("upgrade", "head")
+    assert readings(look) == [(1, ROWS)]
+    assert look.tables() == {"book", "alembic_version"}
+
+
+def test_the_apps_own_alembic_writes_it_as_sql(books: Shop) -> None:
+    books.point_at(books.url)
+    revision(books, "shop_3", "shop_2", READ)
+    said = books.alembic("upgrade", "shop_2:head", "--sql")
+    assert "UPDATE /* in batches of at most 50 rows */ book SET read=read + 1" in said
+
+
+def test_a_revision_that_fails_after_its_batches_does_not_change_them_again(
+    books: Shop, look: Look
+) -> None:
+    broken = f'{READ}\nop.execute("SELECT * FROM nowhere")'
+    revision(books, "shop_3", "shop_2", broken)
+    with pytest.raises(Exception, match="nowhere"):
+        upgrade(books.url, books.history, histories=[])
+    assert readings(look) == [(1, ROWS)]
+    revision(books, "shop_3", "shop_2", READ)
+    upgrade(books.url, books.history, histories=[])
+    assert readings(look) == [(1, ROWS)]
+    assert look.tables() == {"book", "alembic_version"}
+
+
+def test_a_revision_that_is_killed_goes_on_where_it_was(books: Shop, look: Look) -> None:
+    revision(books, "shop_3", "shop_2", READ)
+    command = [str(BINARIES / "backoffice"), "migrate", "up"]
+    with subprocess.Popen(
+        command,
+        cwd=books.folder,
+        env=environment(books.url),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        before = changed(look)
+        while process.poll() is None and changed(look) < min(ROWS, before + 300):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+    assert 0 < changed(look) < ROWS
+    books.backoffice("migrate", "up")
+    assert readings(look) == [(1, ROWS)]
+    assert "backoffice_batches" not in look.tables()
+
+
+def changed(look: Look) -> int:
+    return int(look.rows("SELECT count(*) FROM book WHERE read > 0")[0][0])
+
+
+@pytest.mark.parametrize("databases", ["postgresql"], indirect=True)
+def test_processes_of_alembics_own_that_start_at_once_change_each_row_once(
+    books: Shop, look: Look
+) -> None:
+    books.point_at(books.url)
+    revision(books, "shop_3", "shop_2", READ)
+    running = [
+        subprocess.Popen(
+            [str(BINARIES / "alembic"), "upgrade", "head"],
+            cwd=books.folder,
+            env=environment(books.url),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for _ in range(4)
+    ]
+    ended = [process.wait() for process in running]
+    assert 0 in ended
+    assert readings(look) == [(1, ROWS)]
+    assert "backoffice_batches" not in look.tables()
+
+
+def test_deleting_a_parent_on_sqlite_takes_its_children_along(
+    make_shop: MakeShop, tmp_path: Path
+) -> None:
+    shop = make_shop(f"sqlite:///{tmp_path}/shop.db")
+    upgrade(shop.url, shop.history, histories=[])
+    look = Look(shop.url)
+    look.execute(
+        "CREATE TABLE page (id INTEGER PRIMARY KEY, "
+        "book_id INTEGER REFERENCES book (id) ON DELETE CASCADE)",
+        "INSERT INTO book (id) VALUES (1), (2)",
+        "INSERT INTO page VALUES (1, 1), (2, 2)",
+    )
+    revision(shop, "shop_2", "shop_1", 'batched_delete(op, "book", where="id = 1")')
+    upgrade(shop.url, shop.history, histories=[])
+    assert look.rows("SELECT id FROM page") == [(2,)]
+
+
+def test_an_app_that_uses_no_batches_does_not_import_alembic_for_them() -> None:
+    program = "import sys, backoffice.migrations.batches; assert 'alembic' not in sys.modules"
+    subprocess.run([sys.executable, "-c", program], check=True)
