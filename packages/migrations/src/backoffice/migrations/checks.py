@@ -9,7 +9,7 @@ from backoffice.core.database import database
 from backoffice.core.singletons import Run
 from backoffice.migrations.project import app_history
 from backoffice.migrations.runner import status
-from backoffice.migrations.standings import Standing
+from backoffice.migrations.standings import Standing, unsynced_words
 
 PENDING, AHEAD, HEADS = "migrations.pending", "migrations.ahead", "migrations.heads"
 FIX = "run `backoffice migrate up`"
@@ -34,5 +34,7 @@ def finding(standing: Standing) -> Finding:
     if standing.state == "ahead":
         told = f"{of}: the database is at {', '.join(standing.current)}, unknown to this version"
         return Finding(AHEAD, "error", told, "install the version that made it, or a newer one")
+    if standing.state == "unsynced":
+        return Finding(PENDING, "error", unsynced_words(standing), "commit what it copies")
     told = f"{of}: the history has several heads: {', '.join(standing.heads)}"
     return Finding(HEADS, "error", told, "join them by `alembic merge heads`")

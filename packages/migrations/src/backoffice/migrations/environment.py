@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
@@ -17,6 +17,7 @@ from alembic.util import CommandError
 from sqlalchemy import URL, Connection
 
 from backoffice.core.database import ASYNC_DRIVERS, SYNC_DRIVERS, parsed, with_driver
+from backoffice.migrations.copying import APPLIED
 from backoffice.migrations.histories import APP
 from backoffice.migrations.project import AppHistory
 from backoffice.migrations.sessions import Sessions
@@ -68,12 +69,19 @@ def standing(app: AppHistory, connection: Connection, tell: Tell) -> Standing:
         return environment.standing(tuple(sorted(seen)))
 
 
-def offline_sql(app: AppHistory, url: URL, current: tuple[str, ...]) -> str:
-    """The SQL that would bring a database from `current` to the head."""
+def offline_sql(
+    app: AppHistory, url: URL, current: tuple[str, ...], apart: Mapping[str, str] | None = None
+) -> str:
+    """The SQL that would bring a database from `current` to the head.
+
+    `apart` says how far packages were brought by a version table of their own, of which copies of
+    their revisions ask.
+    """
     steps = Steps(APP, _silent)
     with steps.explained():
         environment = Environment(app, url)
         environment.config.output_buffer = written = StringIO()
+        environment.config.attributes[APPLIED] = dict(apart or {})
         environment.run(
             lambda heads, context: steps.upgrade(environment.script, heads, context, guarded=False),
             as_sql=True,

@@ -8,7 +8,7 @@ RevisionFailed (6)   a revision raised, or the database refused what it asked fo
 
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from backoffice.core.errors import BackofficeError, Unavailable
+from backoffice.core.errors import BackofficeError, Conflict, Unavailable
 
 # PostgreSQL's SQLSTATEs
 LOCK_NOT_AVAILABLE = "55P03"
@@ -33,7 +33,7 @@ def unanswered(error: BaseException) -> Unavailable:
     if locked(error):
         return Unavailable(
             "another connection is writing to the database; try again, or wait longer by "
-            "BACKOFFICE_MIGRATIONS__LOCK_TIMEOUT",
+            "BACKOFFICE_MIGRATIONS__LOCK_PATIENCE",
             code="database_locked",
         )
     if isinstance(error, OperationalError | InterfaceError):
@@ -66,3 +66,24 @@ def sqlstate(error: BaseException) -> str | None:
 def _cause(error: BaseException) -> BaseException:
     cause = getattr(error, "orig", None)
     return cause if isinstance(cause, BaseException) else error
+
+
+def ahead(history: str, revision: str) -> Conflict:
+    """The database names a revision that the files do not have."""
+    return Conflict(
+        f"{history}: the database is at revision {revision}, which this version does not have; "
+        "install the version that made it, or a newer one. Nothing was changed in this history",
+        code="database_ahead",
+        history=history,
+    )
+
+
+def copies_missing(history: str) -> Conflict:
+    """The database got the package's tables by copies of its revisions, which the files lack."""
+    return Conflict(
+        f"{history}: the database was migrated by an app whose own history has copies of this "
+        "package's revisions, and yours has none; restore them from your version control, or "
+        "install the version of the app that has them. Nothing was changed for this package",
+        code="copies_missing",
+        history=history,
+    )

@@ -7,7 +7,7 @@ a hundredth of the time and runs no code of a package before its tables are ther
 import ast
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
@@ -75,11 +75,28 @@ class PackageHistory:
     @cached_property
     def revisions(self) -> tuple[Revision, ...]:
         """All revisions, the first one first; SetupError when they do not form one line."""
+        return _line(self.name, list(self._read.values()))
+
+    @cached_property
+    def files(self) -> Mapping[str, Path]:
+        """Where each revision is, by its id."""
+        return {revision.id: file for file, revision in self._read.items()}
+
+    @cached_property
+    def version(self) -> str:
+        """That of the installed distribution that ships it; "unknown" where none does."""
+        for entry in entry_points(group=ENTRY_POINTS, name=self.name):
+            if entry.dist is not None:
+                return entry.dist.version
+        return "unknown"
+
+    @cached_property
+    def _read(self) -> Mapping[Path, Revision]:
         versions = self.folder / "versions"
         if not versions.is_dir():
             raise SetupError(f"{self.name}: there is no folder {versions}; install it again")
         files = sorted(each for each in versions.glob("*.py") if each.name != "__init__.py")
-        return _line(self.name, [_read(each) for each in files])
+        return {file: _read(file) for file in files}
 
 
 def installed() -> tuple[PackageHistory, ...]:

@@ -44,6 +44,14 @@ def script_folder(app: AppHistory) -> Path:
     return folder.absolute()
 
 
+def names_version_table(app: AppHistory | None) -> bool:
+    """Whether the app's env.py keeps its version rows in a table of another name than Alembic's."""
+    if app is None:
+        return False
+    file = script_folder(app) / "env.py"
+    return file.is_file() and "version_table" in file.read_text("utf-8", errors="replace")
+
+
 class _Options:
     """`[alembic]` of the ini file, then `[tool.alembic]` of pyproject.toml, as Alembic has it."""
 

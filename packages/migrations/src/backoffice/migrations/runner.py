@@ -8,12 +8,23 @@ from backoffice.core.errors import BackofficeError, Unavailable
 from backoffice.core.settings import load
 from backoffice.core.user_tables import UserTable, reflected
 from backoffice.migrations.connections import file_missing, migrating, reading
+from backoffice.migrations.errors import ahead, copies_missing
 from backoffice.migrations.histories import APP, Migration, PackageHistory, installed, ordered
+from backoffice.migrations.locations import names_version_table
 from backoffice.migrations.locks import migration_lock
 from backoffice.migrations.project import AppHistory, adopted_table
 from backoffice.migrations.sessions import Sessions
 from backoffice.migrations.settings import MigrationSettings
-from backoffice.migrations.standings import Standing, standing, standings
+from backoffice.migrations.standings import (
+    VERSION_TABLE,
+    Standing,
+    standing,
+    standings,
+    unsynced_standings,
+    unsynced_words,
+    versions,
+)
+from backoffice.migrations.vendored import Modes, came_by_copies, modes
 
 Tell = Callable[[str], None]
 
@@ -40,7 +51,7 @@ def upgrade(
     """
     limits = settings or load(MigrationSettings)
     adopted = adopted_table(limits) if user_table is None else user_table
-    known = ordered(installed() if histories is None else histories)
+    found = modes(app, ordered(installed() if histories is None else histories))
     sessions = Sessions(limits, tell)
     with (
         migrating(database_url, limits.lock_timeout, sessions.patience) as engine,
@@ -49,14 +60,18 @@ def upgrade(
         sessions,
     ):
         sessions.fit(connection)
-        parts = _Parts(connection, app, found, tell, adopted)
-        order = [parts.app, parts.before] if adopted else [parts.before, parts.app]
-        applied = [each for part in (*order, parts.after) for each in part()]
+        run = _Run(connection, app, found, adopted, sessions, tell)
+        if adopted:
+            run.app()
+        run.packages(found.before)
+        if not adopted:
+            run.app()
+        run.packages(found.after)
     for each in unsynced_standings(found):
         tell(f"warning: {unsynced_words(each)}\n")
-    if parts.refusals:
-        raise parts.refusals[0]
-    return applied
+    if run.refusals:
+        raise run.refusals[0]
+    return run.applied
 
 
 def status(
@@ -70,9 +85,9 @@ def status(
 
     Alembic is imported only where the app has a history of its own.
     """
-    known = ordered(installed() if histories is None else histories)
+    parts = modes(app, ordered(installed() if histories is None else histories))
     with reading(database_url) as engine:
-        found = _standings(engine, known)
+        found = [*_standings(engine, parts.managed), *unsynced_standings(parts)]
         if app is not None:
             from backoffice.migrations import environment
 
@@ -93,15 +108,15 @@ def offline_sql(
     copies a table on SQLite.
     """
     from backoffice.migrations import environment, packages
-    from backoffice.migrations.steps import ahead
 
     adopted = adopted_table(load(MigrationSettings))
-    known = ordered(installed() if histories is None else histories)
-    by_name = {history.name: history for history in known}
+    parts = modes(app, ordered(installed() if histories is None else histories))
+    by_name = {history.name: history for history in parts.managed}
+    there = {each.history: each for each in status(database_url, app, histories=histories)}
     written = []
     with reading(database_url) as engine:
         users = _reflected(engine, adopted) if adopted else None
-        for each in status(database_url, app, histories=known):
+        for each in (there[name] for name in _order(parts, adopted) if name in there):
             if each.state == "present":
                 continue
             if each.state == "ahead":
@@ -110,8 +125,25 @@ def offline_sql(
                 history, current = by_name[each.history], next(iter(each.current), None)
                 written.append(packages.offline_sql(engine.dialect, history, current, users))
             elif app is not None:
-                written.append(environment.offline_sql(app, engine.url, each.current))
+                apart = _applied_apart(engine, parts)
+                written.append(environment.offline_sql(app, engine.url, each.current, apart))
     return "".join(written)
+
+
+def _order(parts: Modes, user_table: str) -> list[str]:
+    """The names of what is applied, the first one first."""
+    before, after = ([each.name for each in some] for some in (parts.before, parts.after))
+    return [APP, *before, *after] if user_table else [*before, APP, *after]
+
+
+def _applied_apart(engine: Engine, parts: Modes) -> dict[str, str]:
+    """How far a database was brought by version tables of packages that are copied by now."""
+    if file_missing(engine.url):
+        return {}
+    with engine.connect() as connection:
+        rows = versions(connection, [each.version_table for each in parts.vendored])
+    by_name = {each.name: rows[each.version_table] for each in parts.vendored}
+    return {name: there[0] for name, there in by_name.items() if there}
 
 
 def _reflected(engine: Engine, name: str) -> UserTable:
@@ -126,28 +158,52 @@ def _standings(engine: Engine, histories: Sequence[PackageHistory]) -> list[Stan
         return standings(connection, histories)
 
 
-def _packages(
-    connection: Connection,
-    histories: Sequence[PackageHistory],
-    found: Sequence[Standing],
-    tell: Tell,
-    user_table: str,
-    sessions: Sessions,
-) -> tuple[list[Migration], list[BackofficeError]]:
-    if all(each.state == "present" for each in found):
-        return [], []
-    from backoffice.migrations.steps import ahead
+class _Run:
+    """What is applied on one connection, one part after the other, and what was refused."""
 
-    applied: list[Migration] = []
-    refusals: list[BackofficeError] = []
-    for history, each in zip(histories, found, strict=True):
-        if each.state == "ahead":
-            refusals.append(ahead(history.name, ", ".join(each.current)))
-        elif each.state == "pending":
-            # A package that has begun finds the users by what it has made.
-            users = None if each.current else _adopted(connection, user_table)
-            applied += _package(connection, history, tell, users, sessions)
-    return applied, refusals
+    def __init__(
+        self,
+        connection: Connection,
+        app: AppHistory | None,
+        found: Modes,
+        user_table: str,
+        sessions: Sessions,
+        tell: Tell,
+    ) -> None:
+        self.applied: list[Migration] = []
+        self.refusals: list[BackofficeError] = []
+        self._connection, self._app, self._found = connection, app, found
+        self._user_table, self._sessions, self._tell = user_table, sessions, tell
+
+    def packages(self, histories: Sequence[PackageHistory]) -> None:
+        """Bring these to their heads, but for those that the database contradicts."""
+        # Only now, under the lock: whoever held it may have done it all.
+        with self._connection.begin():
+            found = standings(self._connection, histories)
+        for history, each in zip(histories, found, strict=True):
+            if each.state == "ahead":
+                self.refusals.append(ahead(history.name, ", ".join(each.current)))
+            elif each.state == "pending" and not (each.current or self._begins(history)):
+                self.refusals.append(copies_missing(history.name))
+            elif each.state == "pending":
+                # A package that has begun finds the users by what it has made.
+                name = "" if each.current else self._user_table
+                users = _adopted(self._connection, name)
+                self.applied += _package(
+                    self._connection, history, self._tell, users, self._sessions
+                )
+
+    def app(self) -> None:
+        """Bring the app's own history to its head, where it has one."""
+        if self._app is not None:
+            self.applied += _app(self._connection, self._app, self._tell, self._sessions)
+
+    def _begins(self, history: PackageHistory) -> bool:
+        """Whether nothing says that the package's tables came by copies that are missing here."""
+        with self._connection.begin():
+            rows = versions(self._connection, [VERSION_TABLE])[VERSION_TABLE]
+        told = self._found.complete and not names_version_table(self._app)
+        return not came_by_copies(rows, self._found.scripts if told else (), history)
 
 
 def _package(

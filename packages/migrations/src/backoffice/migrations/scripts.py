@@ -61,6 +61,23 @@ def app_scripts(app: AppHistory) -> tuple[Script, ...]:
     return tuple(script for file in _files(app) if (script := read_script(file)) is not None)
 
 
+def readable_scripts(app: AppHistory) -> tuple[tuple[Script, ...], bool]:
+    """Those revisions that can be read without running them, and whether these are all.
+
+    Alembic runs the files, so that it takes an id that is computed.
+    """
+    found: list[Script] = []
+    complete = True
+    for file in _files(app):
+        try:
+            script = read_script(file)
+        except SetupError:
+            complete = False
+        else:
+            found += [script] if script is not None else []
+    return tuple(found), complete
+
+
 def read_script(path: Path) -> Script | None:
     """The revision that a file holds; None for a file that holds none."""
     try:
@@ -128,7 +145,7 @@ def _files(app: AppHistory) -> Iterator[Path]:
     try:
         folders, recursive = version_folders(app)
     except (Error, OSError, UnicodeDecodeError) as error:
-        told = str(error).splitlines()[0]
+        told = f"{type(error).__name__}: {str(error).splitlines()[0]}"
         raise SetupError(f"{APP}: the history cannot be read: {told}") from None
     # Two names of one folder hold each file once.
     for folder in {each.resolve(): each for each in folders}.values():

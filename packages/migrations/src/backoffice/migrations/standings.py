@@ -12,8 +12,13 @@ from sqlalchemy import Connection, String, column, inspect, select, table
 
 from backoffice.core.database import Database
 from backoffice.migrations.histories import Migration, PackageHistory, Revision, installed, ordered
+from backoffice.migrations.project import app_history
+from backoffice.migrations.vendored import Modes, copies, modes, unsynced
 
-State = Literal["present", "pending", "ahead", "split"]
+#: Of the app's own history, unless its env.py has another.
+VERSION_TABLE = "alembic_version"
+
+State = Literal["present", "pending", "ahead", "split", "unsynced"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +26,8 @@ class Standing:
     """Where the database stands in one history.
 
     `state` is `present`, `pending`, `ahead` (the database names a revision that the files do not
-    have) or `split` (the files have several heads).
+    have) or `split` (the files have several heads). `unsynced` is said of a package whose tables
+    come by the app's own history, where that lacks a copy of its `pending` revisions.
     """
 
     history: str
@@ -36,11 +42,13 @@ async def pending(
 ) -> list[Migration]:
     """What `backoffice migrate up` would do to the packages' tables; empty when nothing.
 
-    Cheap enough for every start. It leaves out the app's own history, and a history that the
-    database is ahead of: an older release may go on running while a newer one is rolled out.
+    Cheap enough for every start. It leaves out the app's own history with what is copied there,
+    and one that the database is ahead of: an older release may go on running while a newer one is
+    rolled out.
     Raises Unavailable when the database does not answer.
     """
     known = ordered(installed() if histories is None else histories)
+    known = modes(app_history(), known).managed
     async with database.session() as session:
         found = await (await session.connection()).run_sync(standings, known)
     return [
@@ -77,3 +85,24 @@ def standing(history: PackageHistory, current: tuple[str, ...]) -> Standing:
         return Standing(history.name, "ahead", current, heads)
     left = line[ids.index(current[0]) + 1 :] if current else line
     return Standing(history.name, "pending" if left else "present", current, heads, left)
+
+
+def unsynced_standings(found: Modes) -> list[Standing]:
+    """The packages of which the app's own history lacks revisions."""
+    return [
+        Standing(
+            history.name,
+            "unsynced",
+            tuple(each.id for each in copies(found.scripts, history.name)[-1:]),
+            tuple(each.id for each in history.revisions[-1:]),
+            missing,
+        )
+        for history in found.vendored
+        if (missing := unsynced(found.scripts, history))
+    ]
+
+
+def unsynced_words(standing: Standing) -> str:
+    """What to tell of such a package."""
+    ids = ", ".join(each.id for each in standing.pending)
+    return f"{standing.history}: your history has no copy of {ids}; run `backoffice migrate sync`"

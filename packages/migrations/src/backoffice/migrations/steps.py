@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from backoffice.core.errors import BackofficeError, Conflict, SetupError, Unavailable
 from backoffice.migrations.connections import broken_references
-from backoffice.migrations.errors import RevisionFailed, reason, retryable, unanswered
+from backoffice.migrations.errors import RevisionFailed, ahead, reason, retryable, unanswered
 from backoffice.migrations.followed import Followed
 from backoffice.migrations.histories import Migration, Revision, first_line
 from backoffice.migrations.sessions import Sessions
@@ -134,16 +134,6 @@ def refused(history: str, error: BaseException) -> BackofficeError:
         return SetupError(f"{history}: a revision names {error}, which is not among the files")
     told = reason(error) if isinstance(error, CommandError) else f"{type(error).__name__}: {error}"
     return SetupError(f"{history}: the history cannot be run: {told.splitlines()[0]}")
-
-
-def ahead(history: str, revision: str) -> Conflict:
-    """The database names a revision that the files do not have."""
-    return Conflict(
-        f"{history}: the database is at revision {revision}, which this version does not have; "
-        "install the version that made it, or a newer one. Nothing was changed in this history",
-        code="database_ahead",
-        history=history,
-    )
 
 
 def _check_references(context: MigrationContext) -> None:

@@ -11,7 +11,7 @@ from graphlib import TopologicalSorter
 
 from backoffice.migrations.histories import PackageHistory, Revision
 from backoffice.migrations.project import AppHistory
-from backoffice.migrations.scripts import Script, app_scripts
+from backoffice.migrations.scripts import Script, readable_scripts
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,9 @@ class Modes:
     #: Those that require a vendored one, so that the app's own history goes first.
     after: tuple[PackageHistory, ...] = ()
     vendored: tuple[PackageHistory, ...] = ()
+    #: The app's own revisions, as far as they can be read as text, and whether these are all.
     scripts: tuple[Script, ...] = field(default=(), repr=False)
+    complete: bool = True
 
     @property
     def managed(self) -> tuple[PackageHistory, ...]:
@@ -33,7 +35,7 @@ class Modes:
 
 def modes(app: AppHistory | None, histories: Sequence[PackageHistory]) -> Modes:
     """The modes of these packages (which are in order) in an app, or in none."""
-    scripts = app_scripts(app) if app is not None else ()
+    scripts, complete = readable_scripts(app) if app is not None else ((), True)
     names = {each.copy_of.package for each in scripts if each.copy_of}
     late: set[str] = set()
     for history in histories:
@@ -45,6 +47,7 @@ def modes(app: AppHistory | None, histories: Sequence[PackageHistory]) -> Modes:
         tuple(each for each in managed if each.name in late),
         tuple(each for each in histories if each.name in names),
         scripts,
+        complete,
     )
 
 
@@ -67,3 +70,15 @@ def removed(scripts: Iterable[Script], histories: Iterable[PackageHistory]) -> t
     installed = {each.name for each in histories}
     names = {each.copy_of.package for each in scripts if each.copy_of}
     return tuple(sorted(names - installed))
+
+
+def came_by_copies(rows: Iterable[str], scripts: Sequence[Script], history: PackageHistory) -> bool:
+    """Whether the app's version rows say that a package which is managed was vendored before.
+
+    They name one of its revisions; or one that the app's files do not have, so that nobody knows
+    what the database has got by the files that are missing.
+    """
+    there = set(rows)
+    if there & {each.id for each in history.revisions}:
+        return True
+    return bool(scripts) and not there <= {each.id for each in scripts}

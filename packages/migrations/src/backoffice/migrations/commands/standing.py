@@ -69,5 +69,5 @@ def _end(found: Sequence[Standing]) -> None:
     states = {standing.state for standing in found}
     if states & {"ahead", "split"}:
         raise typer.Exit(Conflict.exit_code)
-    if "pending" in states:
+    if states & {"pending", "unsynced"}:
         raise typer.Exit(CHANGES_PENDING)

@@ -41,6 +41,7 @@ def _give_pending(command: Command, found: Sequence[Standing]) -> None:
     left = [
         {"history": standing.history, "revision": each.id, "doc": each.doc}
         for standing in found
+        if standing.state != "unsynced"
         for each in standing.pending
     ]
     lines = [f"{each['history']}: {each['revision']} {each['doc']}".rstrip() for each in left]
