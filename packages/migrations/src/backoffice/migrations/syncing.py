@@ -127,5 +127,5 @@ def _check_paths(found: Sequence[Copy]) -> None:
         if os.path.lexists(each.path):
             raise Conflict(
                 f"{each.path} is there already, and is no copy of {each.revision}; move it away",
-                code="file_exists",
+                code="revision_taken",
             )
