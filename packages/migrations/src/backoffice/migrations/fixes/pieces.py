@@ -1,0 +1,161 @@
+"""upgrade() taken apart: what becomes a step of its own, and what stays as it is written."""
+
+import ast
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from backoffice.migrations.fixes import columns, constraints, enums, indexes, types
+from backoffice.migrations.fixes.calls import Call
+from backoffice.migrations.fixes.source import Source
+from backoffice.migrations.fixes.steps import ByHand, Step
+
+NESTED = (
+    "it stands within a condition, a loop or a function, or shares its line: write it out in "
+    "upgrade() first"
+)
+
+
+@dataclass(frozen=True)
+class Left:
+    """A line that no machine can make safe, and why."""
+
+    line: int
+    words: str
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A statement, by the numbers of its lines: the comments above it, the line that opens the
+    batch in which it stands, and its own. `step` is what takes its place on PostgreSQL."""
+
+    statement: ast.stmt
+    calls: tuple[Call | None, ...]
+    above: range
+    own: range
+    opening: range = range(0)
+    step: Step | None = None
+
+
+class Parting:
+    """Takes upgrade() apart; `lines` are those that are to be made safe, or None for all."""
+
+    def __init__(self, source: Source, function: ast.FunctionDef, lines: Collection[int] | None):
+        self.source = source
+        self.function = function
+        self.lines = lines
+        self.left: list[Left] = []
+        self._seen: set[int] = set()
+        self._new = new_tables(source, function)
+
+    def pieces(self) -> list[Piece]:
+        """All of them in order; `left` then holds what stays unsafe."""
+        found: list[Piece] = []
+        begin = self.function.body[0].lineno
+        for statement in self.function.body:
+            found += self._of(statement, begin)
+            begin = _end(statement) + 1
+        for line in sorted(set(self.lines or ()) - self._seen):
+            if self.function.lineno <= line <= _end(self.function):
+                self.left.append(Left(line, NESTED))
+        return found
+
+    def _of(self, statement: ast.stmt, begin: int) -> list[Piece]:
+        batch = self.source.batch(statement)
+        if batch is not None:
+            return self._of_batch(*batch, begin)
+        call = self.source.call(statement)
+        alone = begin <= statement.lineno
+        step = self._step(call, statement) if alone else None
+        return [
+            Piece(statement, (call,), range(begin, statement.lineno), _lines(statement), step=step)
+        ]
+
+    def _of_batch(self, block: ast.With, calls: list[Call | None], begin: int) -> list[Piece]:
+        first = block.body[0].lineno
+        steps = [self._step(call, each) for call, each in zip(calls, block.body, strict=True)]
+        if not any(steps) or first == block.lineno:
+            return [Piece(block, tuple(calls), range(begin, block.lineno), _lines(block))]
+        opening = range(block.lineno, first)
+        found: list[Piece] = []
+        above, begin = range(begin, block.lineno), first
+        for call, statement, step in zip(calls, block.body, steps, strict=True):
+            own = range(begin, _end(statement) + 1)
+            found.append(Piece(statement, (call,), above, own, opening, step))
+            above, begin = range(0), _end(statement) + 1
+        return found
+
+    def _step(self, call: Call | None, statement: ast.stmt) -> Step | None:
+        if call is None or call.table in self._new or not self._asked(statement):
+            return None
+        found = safer(call, everything=self.lines is None)
+        if isinstance(found, ByHand):
+            self.left.append(Left(statement.lineno, found.words))
+            return None
+        return found
+
+    def _asked(self, statement: ast.stmt) -> bool:
+        if self.lines is None:
+            return True
+        own = set(_lines(statement))
+        self._seen |= own
+        return bool(own & set(self.lines))
+
+
+def safer(call: Call, *, everything: bool) -> Step | ByHand | None:
+    """What to do instead of an operation; None where nothing is known against it.
+
+    With `everything` only what is unsafe by its looks: else somebody has found that it is.
+    """
+    match call.verb:
+        case "create_index" | "drop_index":
+            return getattr(indexes, call.verb)(call)  # type: ignore[no-any-return]
+        case "create_unique_constraint":
+            return indexes.create_unique_constraint(call)
+        case "create_foreign_key" | "create_check_constraint":
+            if call.value(constraints.NOT_VALID) is True:
+                return None
+            return getattr(constraints, call.verb)(call)  # type: ignore[no-any-return]
+        case "create_primary_key" | "create_exclude_constraint":
+            return _BY_HAND[call.verb]
+        case "add_column" if not everything or columns.unsafe_column(call):
+            return columns.add_column(call)
+        case "alter_column":
+            return _altered(call, everything=everything)
+        case "execute" if enums.adds_value(call):
+            return enums.add_value(call)
+        case "sync_enum_values":
+            return enums.sync_enum_values(call)
+    return None
+
+
+def _altered(call: Call, *, everything: bool) -> Step | ByHand | None:
+    if "type_" in call and not everything:
+        return types.change_type(call)
+    if call.value("nullable") is False and "type_" not in call and "new_column_name" not in call:
+        return columns.set_not_null(call)
+    return None
+
+
+_BY_HAND = {
+    "create_primary_key": ByHand(
+        "make the columns NOT NULL, build a unique index concurrently, and add the key by "
+        "`ALTER TABLE ... ADD PRIMARY KEY USING INDEX`"
+    ),
+    "create_exclude_constraint": ByHand(
+        "PostgreSQL cannot build it while others write: do it when the table is small or idle"
+    ),
+}
+
+
+def new_tables(source: Source, function: ast.FunctionDef) -> set[str]:
+    """The tables that upgrade() makes itself, which nobody uses yet."""
+    found = [source.call(each) for each in function.body]
+    return {each.table for each in found if each and each.verb == "create_table" and each.table}
+
+
+def _lines(statement: ast.stmt) -> range:
+    return range(statement.lineno, _end(statement) + 1)
+
+
+def _end(statement: ast.stmt) -> int:
+    return statement.end_lineno or statement.lineno
