@@ -94,6 +94,7 @@ def begin_immediately(patience: Patience) -> Callable[[Connection], None]:
                 if not patience.again(error):
                     raise
             else:
+                patience.renew()
                 return
 
     return begin

@@ -27,11 +27,12 @@ RESUMABLE = "backoffice_resumable"
 
 _WORD = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*([A-Za-z]+)", re.DOTALL)
 _CHANGING_ROWS = re.compile(r"\b(INSERT|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
+_TO_SAVEPOINT = re.compile(r"\bTO\b", re.IGNORECASE)
 _RETURNING = re.compile(r"\bRETURNING\b", re.IGNORECASE)
 # What only reads, or sets something for the session, is done again each time.
 _PASSING = {
-    *("SELECT", "SHOW", "PRAGMA", "EXPLAIN", "VALUES", "TABLE", "SET", "RESET", "BEGIN", "START"),
-    *("SAVEPOINT", "RELEASE", "ROLLBACK", "ANALYZE", "LOCK", "DISCARD", "VACUUM"),
+    *("SELECT", "SHOW", "PRAGMA", "EXPLAIN", "VALUES", "TABLE", "SET", "RESET", "SAVEPOINT"),
+    *("RELEASE", "ROLLBACK", "ANALYZE", "LOCK", "DISCARD", "VACUUM"),
 }
 # These may have a transaction around them, so that their row of the journal is in it.
 _TRANSACTIONAL = {"INSERT", "UPDATE", "DELETE", "MERGE", "CREATE", "ALTER", "DROP", "WITH"}
@@ -40,6 +41,16 @@ _ALONE = re.compile(
     r"|SUBSCRIPTION)\b|\bDETACH\s+PARTITION\b.*\bCONCURRENTLY\b",
     re.IGNORECASE | re.DOTALL,
 )
+
+
+@contextmanager
+def resumable(connection: Connection) -> Iterator[None]:
+    """What the connection does within knows by itself how far it has come: it is done again."""
+    connection.execution_options(**{RESUMABLE: True})
+    try:
+        yield
+    finally:
+        connection.execution_options(**{RESUMABLE: False})
 
 
 @dataclass(frozen=True)
@@ -63,6 +74,7 @@ class Journal:
 
     def _forget(self) -> None:
         self._running = False
+        self._by_hand = False
         self._done: list[Entry] = []
         self._replayed: list[Entry] = []
         self._noted: list[Entry] = []
@@ -97,6 +109,7 @@ class Journal:
     def restart(self) -> None:
         """The revision begins anew; what it has committed is left out."""
         self._running = True
+        self._by_hand = False
         self._noted.clear()
         self._replayed = list(self._done)
 
@@ -144,21 +157,31 @@ class Journal:
         if not self._running or context.root_connection is not self._connection:
             return None
         verb = first_word(statement)
-        if verb in ("COMMIT", "END"):
-            self._on_commit(self._connection)
+        if context.execution_options.get(RESUMABLE) or self._transacts(verb, statement):
             return None
-        if _passes(verb, statement) or context.execution_options.get(RESUMABLE):
+        if _passes(verb, statement):
             return None
         digest = sha256(f"{statement}\0{values!r}".encode()).hexdigest()[:32]
         if (before := self._left_out(digest, verb, statement)) is not None:
             context._rowcount = before.rows
             return True
         entry = Entry(digest, verb)
-        if self._autocommit():
+        if self._autocommit() and not self._by_hand:
             self._alone(entry, statement, context, call)
         else:
             call()
             self._noted.append(Entry(digest, verb, _counted(context)))
+        return True
+
+    def _transacts(self, verb: str, statement: str) -> bool:
+        """Whether a statement begins or ends a transaction by hand, which is followed too."""
+        if verb in ("COMMIT", "END"):
+            self._on_commit(self._connection)
+        elif verb == "ROLLBACK" and not _TO_SAVEPOINT.search(statement):
+            self._noted = []
+        elif verb not in ("BEGIN", "START"):
+            return False
+        self._by_hand = verb in ("BEGIN", "START")
         return True
 
     def _left_out(self, digest: str, verb: str, statement: str) -> Entry | None:

@@ -59,6 +59,8 @@ class Sessions:
         self._restoring.close()
 
     def _fit_sqlite(self, connection: Connection) -> None:
+        if getattr(connection.connection.driver_connection, "isolation_level", "") is None:
+            connection.execution_options(isolation_level="SERIALIZABLE")
         timeout = round(self._limits.lock_timeout * 1000)
         for pragma, value in (("foreign_keys", 0), ("busy_timeout", timeout)):
             before = _raw(connection, f"PRAGMA {pragma}")

@@ -1,0 +1,52 @@
+"""What people write into env.py around the run of their migrations."""
+
+from tests.migrations.projects import Shop
+
+STOCK = """    with connectable.connect() as connection:
+        context.configure(
+            connection=connection, target_metadata=target_metadata
+        )
+
+        with context.begin_transaction():
+            context.run_migrations()
+"""
+#: All in one transaction, which Alembic takes for somebody else's.
+OUTER = STOCK.replace("connectable.connect()", "connectable.begin()")
+#: The popular recipe that exits with 0 and commits nothing: it begins a transaction by a question.
+LOCKING = STOCK.replace(
+    "        with context.begin_transaction",
+    "        connection.exec_driver_sql('SELECT 1')\n        with context.begin_transaction",
+).replace(
+    "        context.configure(",
+    "        connection.exec_driver_sql('SELECT 1')\n        context.configure(",
+)
+AUTOCOMMIT = STOCK.replace(
+    "connectable.connect() as connection:",
+    "connectable.connect().execution_options(isolation_level='AUTOCOMMIT') as connection:",
+)
+UNGUARDED = STOCK.replace(
+    "        with context.begin_transaction():\n            context.run_migrations()",
+    "        context.run_migrations()",
+)
+NOT_TRANSACTIONAL = STOCK.replace(
+    "target_metadata=target_metadata\n",
+    "target_metadata=target_metadata, transactional_ddl=False\n",
+)
+HANDED = "    connection = config.attributes['connection']\n" + "".join(
+    line[4:] for line in STOCK.splitlines(keepends=True)[1:]
+)
+ALL = {
+    "stock": STOCK,
+    "outer": OUTER,
+    "locking": LOCKING,
+    "autocommit": AUTOCOMMIT,
+    "unguarded": UNGUARDED,
+    "not_transactional": NOT_TRANSACTIONAL,
+    "handed": HANDED,
+}
+
+
+def rewrite(shop: Shop, kind: str) -> None:
+    """Have the env.py of a generic template migrate in this manner."""
+    if ALL[kind] != STOCK:
+        shop.edit("alembic/env.py", STOCK, ALL[kind])
