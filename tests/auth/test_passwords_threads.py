@@ -56,6 +56,20 @@ async def test_no_more_run_at_once_than_there_is_memory_for(threads: PasswordThr
     assert gate.most == 2
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell")
+@pytest.mark.parametrize(("processors", "at_once"), [(1, 1), (2, 1), (4, 3), (64, 4)])
+async def test_one_processor_is_left_to_everybody_else(
+    monkeypatch: pytest.MonkeyPatch, processors: int, at_once: int
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(processors)))
+    threads, gate = PasswordThreads(), Gate()
+    tasks = await started(threads, gate, 6)
+    gate.open.set()
+    await asyncio.gather(*tasks)
+    threads.close()
+    assert gate.most == at_once
+
+
 async def test_who_comes_after_those_that_may_wait_is_told_when_to_come_again(
     threads: PasswordThreads,
 ) -> None:

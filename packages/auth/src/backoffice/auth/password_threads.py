@@ -18,6 +18,8 @@ T = TypeVar("T")
 NICENESS = 10
 #: How many may wait for each thread: about three seconds.
 WAITING = 64
+#: As many as are hashed at once on a machine of many processors, unless it is told otherwise.
+MOST = 4
 #: What one hash takes, in seconds, to tell those who are sent away when to come back.
 _ONE = 0.05
 
@@ -25,10 +27,12 @@ _ONE = 0.05
 class PasswordThreads:
     """Runs `at_once` pieces of work at a time; those above what may wait are refused.
 
-    Each takes 46 MiB, so that this bounds the memory of all: with two at once, 92 MiB.
+    Each takes 46 MiB, so that this bounds the memory of all. None leaves one processor to
+    everybody else: with all of them hashing, whoever holds the interpreter's lock waits for one.
     """
 
-    def __init__(self, at_once: int = 2, waiting: int = WAITING) -> None:
+    def __init__(self, at_once: int | None = None, waiting: int = WAITING) -> None:
+        at_once = at_once or _spare_processors()
         self._threads = ThreadPoolExecutor(
             max_workers=at_once,
             thread_name_prefix="backoffice-passwords",
@@ -65,6 +69,11 @@ class PasswordThreads:
     def _ended(self, _: Future[Any] | None = None) -> None:
         with self._lock:
             self._taken -= 1
+
+
+def _spare_processors() -> int:
+    usable = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return max(1, min(usable - 1, MOST))
 
 
 def _stand_back() -> None:

@@ -29,10 +29,14 @@ log: logging.Logger = logging.getLogger(__name__)
 
 
 class Passwords(PasswordHelperProtocol):
-    """Judges, hashes and verifies passwords; `at_once` at a time, 46 MiB each."""
+    """Judges, hashes and verifies passwords; `at_once` at a time, as PasswordThreads has it."""
 
     def __init__(
-        self, min_length: int = 8, *, at_once: int = 2, breaches: BreachedPasswords | None = None
+        self,
+        min_length: int = 8,
+        *,
+        at_once: int | None = None,
+        breaches: BreachedPasswords | None = None,
     ) -> None:
         self._min_length = min_length
         self._breaches = breaches

@@ -76,9 +76,10 @@ class AuthSettings(PackageSettings):
     password_min_length: Annotated[int, Unit("characters")] = Field(default=8, ge=8, le=128)
     """Least number of characters of a new password (NIST 800-63B-4 recommends 15)."""
 
-    passwords_at_once: Annotated[int, Unit("passwords")] = Field(default=2, ge=1, le=64)
+    passwords_at_once: Annotated[int | None, Unit("passwords")] = Field(default=None, ge=1, le=64)
     """Passwords that a process hashes at a time, 46 MiB each; 64 times as many may wait, and who
-    comes then gets 503."""
+    comes then gets 503. Unset: one fewer than the processors that the process may use, at least 1
+    and at most 4."""
 
     breached_passwords_url: Annotated[
         Annotated[str, AfterValidator(written_base)] | None, Unit("URL")

@@ -1,5 +1,6 @@
 """Signing in with an address and a password, for tokens or for a browser."""
 
+import asyncio
 import uuid
 from typing import cast
 
@@ -42,11 +43,13 @@ class SignIn:
         the address is unknown, the password wrong or the account not active; TooManyRequests,
         alike as well, after too many."""
         credentials = OAuth2PasswordRequestForm(username=_address(email), password=password)
+        await asyncio.sleep(0)  # whoever has waited while the form was read comes first
         async with (
             self._guesses.counted(credentials.username, client),
             self._database.session() as session,
         ):
             manager = self._users.manager(session)
+            await asyncio.sleep(0)  # and while the tries were counted
             user = await manager.authenticate(credentials)
             if user is None:
                 # Looked up for known and unknown addresses alike, so that both cost the same.

@@ -63,7 +63,9 @@ def normal_email(text: str) -> str:
             checked = validate_email(
                 plain, strict=True, check_deliverability=False, globally_deliverable=False
             )
-            plain = checked.normalized.lower()
+            if (lower := checked.normalized.lower()) == plain:
+                break
+            plain = lower
     except EmailNotValidError as error:
         raise InvalidInput(f"This is no e-mail address: {error}", code="invalid_email") from None
     return plain
