@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import Any
 
 from sqlalchemy import Connection, Engine
@@ -12,7 +13,6 @@ from sqlalchemy import Connection, Engine
 from backoffice.core.errors import Conflict, InvalidInput, SetupError
 from backoffice.migrations.batches import ledger
 from backoffice.migrations.batches.pace import Pace
-from backoffice.migrations.journal import RESUMABLE
 from backoffice.migrations.journal import resumable
 
 
@@ -99,33 +99,48 @@ def _in_revision(context: Any, name: str | None) -> Iterator[Place]:
             connection.exec_driver_sql(f"PRAGMA busy_timeout = {busy}")
 
 
+@dataclass(frozen=True)
+class Caller:
+    """The revision that is running: its id, its direction, and its call of `upgrade`."""
+
+    revision: str
+    upgrading: bool
+    frame: FrameType
+
+
 class Settlement:
     """The jobs of one revision: forgotten in the very transaction that records the revision."""
 
-    def __init__(self, context: Any) -> None:
+    def __init__(self, context: Any, caller: Caller) -> None:
+        self.caller = caller
         self._context = context
-        self.revision, self._upgrading = _calling_revision()
         self._names: list[str] = []
+        self._named: list[str] = []
+
+    def called(self, caller: Caller) -> None:
+        """A revision that was blocked begins anew: its first job is the first one again."""
+        if caller.frame is not self.caller.frame:
+            self._named.clear()
+        self.caller = caller
 
     def named(self, name: str | None) -> str:
         """The full name of the revision's next job."""
-        place = name or str(len(self._names) + 1)
-        full = f"{self.revision or 'revision'}:{'up' if self._upgrading else 'down'}:{place}"
-        if full in self._names:
+        direction = "up" if self.caller.upgrading else "down"
+        full = f"{self.caller.revision}:{direction}:{name or len(self._named) + 1}"
+        if full in self._named:
             raise InvalidInput(f"two jobs of one revision are named {name!r}")
+        self._named.append(full)
         self._names.append(full)
         return full
 
     def confirm(self) -> None:
         """Conflict where another process has brought the revision to its end meanwhile."""
-        script = self._context.script
-        if script is None or self.revision is None:
-            return
+        revision = self.caller.revision
         heads = self._context.get_current_heads()
-        applied = {each.revision for each in script.iterate_revisions(heads, "base")}
-        if (self.revision in applied) is self._upgrading:
+        applied = {each.revision for each in self._context.script.iterate_revisions(heads, "base")}
+        if (revision in applied) is self.caller.upgrading:
             raise Conflict(
-                f"another process has run {self.revision} meanwhile; nothing was changed twice",
+                f"another process has run {revision} meanwhile; nothing was changed twice",
                 code="revision_run_meanwhile",
             )
 
@@ -135,45 +150,33 @@ class Settlement:
         self._context.on_version_apply_callbacks = tuple(
             each for each in callbacks if each is not self
         )
-        with _by_itself(self._context.connection):
+        with resumable(self._context.connection):
             ledger.remove(self._context.connection, self._names)
 
 
 def _settlement(context: Any) -> Settlement:
+    caller = _caller()
     callbacks = context.on_version_apply_callbacks
-    known = next((each for each in callbacks if isinstance(each, Settlement)), None)
-    if known is not None and known.revision == _calling_revision()[0]:
-        return known
-    made = Settlement(context)
+    for known in callbacks:
+        if isinstance(known, Settlement) and known.caller.revision == caller.revision:
+            known.called(caller)
+            return known
+    made = Settlement(context, caller)
     context.on_version_apply_callbacks = (*callbacks, made)
     return made
 
 
-def _calling_revision() -> tuple[str | None, bool]:
-    """The revision whose file called us, and whether it is being upgraded: Alembic tells neither.
-
-    Known by what every revision file defines.
-    """
+def _caller() -> Caller:
+    """The revision whose file called us, which Alembic does not tell; known by what every revision
+    file defines."""
     frame = sys._getframe()
-    upgrading = True
-    while frame is not None and frame.f_back is not None:
+    while frame.f_back is not None:
         frame = frame.f_back
-        names = frame.f_globals
-        if isinstance(names.get("revision"), str) and "down_revision" in names:
-            upgrading = upgrading and frame.f_code.co_name != "downgrade"
-            if frame.f_code.co_name in ("upgrade", "downgrade"):
-                return names["revision"], upgrading
-    return None, True
-
-
-@contextmanager
-def _by_itself(connection: Connection) -> Iterator[None]:
-    """Tell the journal of revisions that what is done here goes on by itself."""
-    connection.execution_options(**{RESUMABLE: True})
-    try:
-        yield
-    finally:
-        connection.execution_options(**{RESUMABLE: False})
+        names, function = frame.f_globals, frame.f_code.co_name
+        is_revision = isinstance(names.get("revision"), str) and "down_revision" in names
+        if is_revision and function in ("upgrade", "downgrade"):
+            return Caller(names["revision"], function == "upgrade", frame)
+    raise InvalidInput("`op` is for the upgrade() and downgrade() of a revision; give an Engine")
 
 
 def _busy_timeout(connection: Connection) -> int | None:
