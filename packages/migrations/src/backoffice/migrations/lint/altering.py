@@ -1,5 +1,7 @@
 """ALTER TABLE, ALTER TYPE and ALTER INDEX."""
 
+from dataclasses import replace
+
 from backoffice.migrations.lint.actions import Action
 from backoffice.migrations.lint.columns import column, constraint, expression, type_of
 from backoffice.migrations.lint.statements import Words
@@ -40,13 +42,9 @@ def _add(words: Words, table: str) -> list[Action]:
     words = Words(words.sql, before)
     words.take("column")
     exists = words.take("if", "not", "exists")
-    made = column(words, table)[0]
+    made, *checks = column(words, table)
     flags = made.flags | {"if not exists"} if exists else made.flags
-    return [
-        Action(
-            "add column", table, made.name, made.type, made.expression, made.references, (), flags
-        )
-    ]
+    return [replace(made, flags=flags), *checks]
 
 
 def _drop(words: Words, table: str) -> list[Action]:

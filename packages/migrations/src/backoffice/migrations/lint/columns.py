@@ -55,12 +55,13 @@ def column(words: Words, table: str) -> list[Action]:
     name = words.name()
     type_ = type_of(words)
     flags: set[str] = set()
-    default = references = check = ""
+    checks: list[Action] = []
+    default = references = named = ""
     if type_.removeprefix("pg_catalog.") in _SERIAL:
         flags.add("serial")
     while not words.over:
         if words.take("constraint"):
-            words.name()
+            named = words.name()
         elif words.take("not", "null"):
             flags.add("not null")
         elif words.take("null"):
@@ -77,8 +78,8 @@ def column(words: Words, table: str) -> list[Action]:
             words.group()
             flags.add("references")
         elif words.take("check"):
-            check = words.group().text()
-            flags.add("check")
+            check = named or f"{table}_{name}_check"
+            checks.append(Action("add check", table, check, expression=words.group().text()))
         elif words.take("primary", "key"):
             flags |= {"primary key", "not null"}
         elif words.take("unique"):
@@ -88,9 +89,8 @@ def column(words: Words, table: str) -> list[Action]:
     if default.lower() == "null":
         flags -= {"default"}
     return [
-        Action(
-            "add column", table, name, type_, default or check, references, flags=frozenset(flags)
-        )
+        Action("add column", table, name, type_, default, references, flags=frozenset(flags)),
+        *checks,
     ]
 
 

@@ -46,8 +46,10 @@ def _create(words: Words) -> tuple[Action, ...]:
         return (_create_index(words, flags),)
     if words.take("trigger"):
         return _on(words, "create trigger")
-    if words.take("policy") or words.take("statistics"):
-        return _on(words, "create policy" if words.has("on") else "create statistics")
+    if words.take("policy"):
+        return _on(words, "create policy")
+    if words.take("statistics"):
+        return (Action("create statistics", _after(words, "from")),)
     if words.take("rule"):
         return _to(words, "create rule")
     for kind in ("materialized view", "view"):

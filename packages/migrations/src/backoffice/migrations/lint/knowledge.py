@@ -37,8 +37,10 @@ def _create_table(schema: Schema, action: Action) -> None:
         elif part.kind == "add primary key":
             for name in part.columns:
                 made.columns.setdefault(name, Column()).nullable = False
+        elif part.kind == "add check":
+            _add_check(schema, part)
         if part.references:
-            schema.references.setdefault(action.table, set()).add(part.references)
+            _refer(schema, part)
 
 
 def _drop_table(schema: Schema, action: Action) -> None:
@@ -66,7 +68,7 @@ def _add_column(schema: Schema, action: Action) -> None:
         return
     columns[action.name] = Column(action.type, nullable)
     if action.references:
-        schema.references.setdefault(action.table, set()).add(action.references)
+        _refer(schema, action)
 
 
 def _drop_column(schema: Schema, action: Action) -> None:
@@ -101,7 +103,15 @@ def _add_check(schema: Schema, action: Action) -> None:
 def _add_foreign_key(schema: Schema, action: Action) -> None:
     if "not valid" in action.flags:
         _table(schema, action).not_valid.add(action.name)
-    schema.references.setdefault(action.table, set()).add(action.references)
+    _refer(schema, action)
+
+
+def _refer(schema: Schema, action: Action) -> None:
+    """Note a foreign key, by the name that PostgreSQL gives to one without."""
+    column = action.name if action.kind == "add column" else ""
+    own = "" if column else action.name
+    name = own or f"{action.table}_{'_'.join([column] if column else action.columns)}_fkey"
+    schema.references.setdefault(action.table, {})[name] = action.references
 
 
 def _add_primary_key(schema: Schema, action: Action) -> None:
@@ -117,6 +127,7 @@ def _drop_constraint(schema: Schema, action: Action) -> None:
     table = _table(schema, action)
     table.not_null_checks.pop(action.name, None)
     table.not_valid.discard(action.name)
+    schema.references.get(action.table, {}).pop(action.name, None)
 
 
 def _create_index(schema: Schema, action: Action) -> None:
@@ -136,8 +147,15 @@ def _drop_type(schema: Schema, action: Action) -> None:
     schema.enums.discard(action.name)
 
 
+def _create_view(schema: Schema, action: Action) -> None:
+    schema.tables[action.table] = Table(action.table, kind="view")
+
+
 _CHANGES = {
     "create table": _create_table,
+    "create view": _create_view,
+    "drop view": _drop_table,
+    "drop materialized view": _drop_table,
     "create materialized view": _create_table,
     "drop table": _drop_table,
     "rename table": _rename_table,

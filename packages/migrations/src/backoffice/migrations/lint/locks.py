@@ -2,7 +2,7 @@
 every row."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -137,26 +137,41 @@ def _changed_rows(action: Action, _: Target, __: Schema) -> tuple[Effect, ...]:
 
 
 def _drop_table(action: Action, _: Target, known: Schema) -> tuple[Effect, ...]:
-    pointed_at = known.references.get(action.table, set()) - {action.table}
-    others = [each for name in sorted(pointed_at) for each in _effect(name, Lock.ACCESS_EXCLUSIVE)]
-    return _effect(action.table, Lock.ACCESS_EXCLUSIVE) + tuple(others)
+    pointed_at = set(known.references.get(action.table, {}).values()) - {action.table}
+    return _all([action.table, *sorted(pointed_at)], Lock.ACCESS_EXCLUSIVE)
+
+
+def _truncate(action: Action, _: Target, known: Schema) -> tuple[Effect, ...]:
+    tables, cascade = [action.table], "cascade" in action.flags
+    for table in tables:
+        tables += [each for each in _pointing(known, table) if cascade and each not in tables]
+    return _all(tables, Lock.ACCESS_EXCLUSIVE)
+
+
+def _pointing(known: Schema, table: str) -> list[str]:
+    """The tables with foreign keys to that one."""
+    return [name for name, keys in known.references.items() if table in keys.values()]
+
+
+def _all(tables: Sequence[str], lock: Lock) -> tuple[Effect, ...]:
+    return tuple(effect for table in tables for effect in _effect(table, lock))
 
 
 def _add_column(action: Action, _: Target, __: Schema) -> tuple[Effect, ...]:
     flags = action.flags
     rewrite = bool(flags & {"volatile", "stored", "identity", "serial"})
     index = bool(flags & {"unique", "primary key"})
-    checked = "check" in flags or ("references" in flags and "default" in flags)
+    checked = "references" in flags and "default" in flags
     empty_only = "not null" in flags and not flags & {"default", "serial", "identity", "stored"}
     found = _effect(
         action.table, Lock.ACCESS_EXCLUSIVE, index or checked or empty_only, rewrite=rewrite
     )
-    return found + _effect(action.references, Lock.SHARE_ROW_EXCLUSIVE)
+    return found + _effect(action.references, Lock.SHARE_ROW_EXCLUSIVE, scan=checked)
 
 
 def _alter_type(action: Action, _: Target, known: Schema) -> tuple[Effect, ...]:
     old = known.column(action.table, action.name).type
-    rewrite = rewrites(old, action.type) or not _plain_cast(action)
+    rewrite = rewrites(old, action.type, known.utc) or not _plain_cast(action)
     return _effect(action.table, Lock.ACCESS_EXCLUSIVE, rewrite=rewrite)
 
 
@@ -186,22 +201,26 @@ def _add_check(action: Action, _: Target, __: Schema) -> tuple[Effect, ...]:
 
 
 def _add_foreign_key(action: Action, _: Target, __: Schema) -> tuple[Effect, ...]:
-    own = _effect(action.table, Lock.SHARE_ROW_EXCLUSIVE, scan="not valid" not in action.flags)
+    scan = "not valid" not in action.flags
+    own = _effect(action.table, Lock.SHARE_ROW_EXCLUSIVE, scan)
     if action.references in ("", action.table):
         return own
-    return own + _effect(action.references, Lock.SHARE_ROW_EXCLUSIVE)
+    return own + _effect(action.references, Lock.SHARE_ROW_EXCLUSIVE, scan)
 
 
 def _add_unique(action: Action, _: Target, __: Schema) -> tuple[Effect, ...]:
     return _effect(action.table, Lock.ACCESS_EXCLUSIVE, scan="using index" not in action.flags)
 
 
-def _validate(action: Action, _: Target, __: Schema) -> tuple[Effect, ...]:
-    return _effect(action.table, Lock.SHARE_UPDATE_EXCLUSIVE, scan=True)
+def _validate(action: Action, _: Target, known: Schema) -> tuple[Effect, ...]:
+    other = known.references.get(action.table, {}).get(action.name, "")
+    own = _effect(action.table, Lock.SHARE_UPDATE_EXCLUSIVE, scan=True)
+    return own + _effect(other, Lock.ROW_SHARE, scan=True)
 
 
-def _drop_constraint(action: Action, _: Target, __: Schema) -> tuple[Effect, ...]:
-    return _effect(action.table, Lock.ACCESS_EXCLUSIVE)
+def _drop_constraint(action: Action, _: Target, known: Schema) -> tuple[Effect, ...]:
+    other = known.references.get(action.table, {}).get(action.name, "")
+    return _all(list(dict.fromkeys([action.table, other])), Lock.ACCESS_EXCLUSIVE)
 
 
 def _create_index(action: Action, _: Target, __: Schema) -> tuple[Effect, ...]:
@@ -250,7 +269,7 @@ _SPECIAL: dict[str, Callable[[Action, Target, Schema], tuple[Effect, ...]]] = {
     "set expression": _move,
     "vacuum full": _move,
     "cluster": _move,
-    "truncate": _drop_table,
+    "truncate": _truncate,
     "drop table": _drop_table,
     "update": _changed_rows,
     "delete": _changed_rows,
@@ -284,8 +303,7 @@ def sqlite_effects(action: Action, _: Target, known: Schema) -> tuple[Effect, ..
         return _changed_rows_on_sqlite(action)
     table = action.table or known.indexes.get(action.name, "")
     rewrite = kind in ("drop column", "vacuum", "vacuum full")
-    added = kind == "add column" and "check" in action.flags
-    scan = kind in ("create index", "reindex", "insert select") or added
+    scan = kind in ("create index", "reindex", "insert select", "add check")
     return _effect(table, Lock.EXCLUSIVE, scan=scan, rewrite=rewrite)
 
 

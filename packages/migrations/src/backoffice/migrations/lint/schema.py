@@ -39,8 +39,10 @@ class Schema:
     enums: set[str] = field(default_factory=set)
     #: The table of each index.
     indexes: dict[str, str] = field(default_factory=dict)
-    #: The tables that a table's foreign keys point at.
-    references: dict[str, set[str]] = field(default_factory=dict)
+    #: The tables that a table's foreign keys point at, by the names of the keys.
+    references: dict[str, dict[str, str]] = field(default_factory=dict)
+    #: Whether the sessions of the database are in UTC; None where nobody asked.
+    utc: bool | None = None
 
     def has(self, name: str, schema: str | None = None) -> bool:
         """Whether the table exists, as far as is known."""
@@ -75,7 +77,8 @@ class Schema:
             {name: _copy(each) for name, each in self.tables.items()},
             set(self.enums),
             dict(self.indexes),
-            {name: set(each) for name, each in self.references.items()},
+            {name: dict(each) for name, each in self.references.items()},
+            self.utc,
         )
 
 

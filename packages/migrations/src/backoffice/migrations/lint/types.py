@@ -1,8 +1,5 @@
 """Which changes of a column's type only change the catalog."""
 
-import re
-
-_MODIFIED = re.compile(r"^(?P<name>[^(\[]+?)\s*(?:\((?P<modifiers>[\d,\s-]+)\))?(?P<rest>[^(]*)$")
 _SAME = {
     "varchar": "character varying",
     "char": "character",
@@ -27,6 +24,7 @@ _SAME = {
 }
 #: A type without a modifier may hold anything but these, which then hold one.
 _ONE = {"character", "bit"}
+_TIMESTAMPS = {"timestamp with time zone", "timestamp without time zone"}
 #: PostgreSQL's pg_cast, binary coercible.
 _COERCIBLE = {
     ("character varying", "text"),
@@ -40,28 +38,24 @@ _COERCIBLE = {
 
 def canonical(type_: str) -> tuple[str, tuple[int, ...]]:
     """The name of a type as PostgreSQL has it, and its modifiers."""
-    found = _MODIFIED.match(" ".join(type_.lower().split()).removeprefix("pg_catalog."))
-    if found is None:
-        return type_.lower(), ()
-    name = f"{found['name']}{_spaced(found['rest'])}".strip()
-    modifiers = tuple(int(each) for each in (found["modifiers"] or "").split(",") if each.strip())
+    told = " ".join(type_.lower().split()).removeprefix("pg_catalog.")
+    name, _, behind = told.partition("(")
+    inside, _, rest = behind.partition(")")
+    name = f"{name.strip()}{'' if rest.startswith('[') else ' '}{rest.strip()}".strip()
+    modifiers = tuple(int(each) for each in inside.split(",") if each.strip().isdigit())
     return _SAME.get(name, name), modifiers
 
 
-def _spaced(rest: str) -> str:
-    rest = rest.strip()
-    return rest if rest.startswith("[") else f" {rest}" if rest else ""
-
-
-def rewrites(old: str, new: str) -> bool:
+def rewrites(old: str, new: str, utc: bool | None = None) -> bool:
     """Whether the change writes the table anew; True where that cannot be told.
 
-    A change between timestamps with and without time zone is one, though a session in UTC is
-    spared it: that is a matter of the session, not of the migration.
+    A change between timestamps with and without time zone is one, but in a session in UTC.
     """
     if not old:
         return True
     (before, had), (after, has) = canonical(old), canonical(new)
+    if {before, after} == _TIMESTAMPS and utc and had == has:
+        return False
     if before != after:
         return (before, after) not in _COERCIBLE or bool(has)
     if had == has or before in ("text", "integer", "bigint", "boolean", "jsonb", "json", "uuid"):
