@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from backoffice.migrations import PackageHistory
+from tests.migrations.drafting import Desk
+from tests.migrations.lines import Line
 from tests.migrations.projects import Look, Shop, create_table, write_revision
 
 MakeHistory = Callable[..., PackageHistory]
@@ -71,3 +73,24 @@ def make_shop(stock: Callable[[str], Path], tmp_path: Path) -> MakeShop:
 def shop(make_shop: MakeShop, database_url: str) -> Shop:
     """An app with the stock `alembic init`, on the test's database."""
     return make_shop(database_url)
+
+
+@pytest.fixture
+def desk(
+    make_shop: MakeShop, database_url: str, look: Look, monkeypatch: pytest.MonkeyPatch
+) -> Desk:
+    """An app on the test's database whose env.py has its models, and no revision yet."""
+    # Two versions of a file within a second would share their bytecode.
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    shop = make_shop(database_url)
+    shop.point_at(database_url)
+    shop.edit("alembic/env.py", "target_metadata = None", "from models import target_metadata")
+    (shop.versions / "shop_1.py").unlink()
+    return Desk(shop, look)
+
+
+@pytest.fixture
+def line(shop: Shop, database_url: str, tmp_path: Path) -> Line:
+    """An app with a history of its own, to copy the revisions of a package into."""
+    shop.point_at(database_url)
+    return Line(shop, tmp_path)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,11 +36,12 @@ def planned(
     where the history has several heads, or one of the ids is taken.
     """
     scripts = app_scripts(app)
+    for history in histories:
+        _check(history, scripts)
     down = head(scripts)
     folder = _folder(app, scripts, down)
     found = []
     for history in histories:
-        _check(history, scripts)
         for each in unsynced(scripts, history):
             text = rendered(history, each, down, users)
             path = folder / history.files[each.id].name
@@ -76,7 +78,8 @@ def write(copies: Sequence[Copy]) -> None:
             part.write_text(each.text, "utf-8")
             part.replace(each.path)
         except OSError as error:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                part.unlink()
             raise SetupError(f"{each.path} cannot be written: {error.strerror}") from None
 
 
