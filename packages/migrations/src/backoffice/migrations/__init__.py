@@ -7,6 +7,7 @@ from backoffice.migrations.project import AppHistory, app_history
 from backoffice.migrations.runner import offline_sql, status, upgrade
 from backoffice.migrations.settings import MigrationSettings
 from backoffice.migrations.standings import Standing, pending
+from backoffice.migrations.startup import up_to_date, upgraded
 
 __all__ = [
     "AppHistory",
@@ -22,5 +23,7 @@ __all__ = [
     "offline_sql",
     "pending",
     "status",
+    "up_to_date",
     "upgrade",
+    "upgraded",
 ]

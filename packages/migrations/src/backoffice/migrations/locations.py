@@ -18,6 +18,9 @@ _SEPARATORS = {"space": " ", "newline": "\n", "os": os.pathsep, ":": ":", ";": "
 #: How Alembic splits where nothing says how.
 _LEGACY = re.compile(r", *|(?: +)")
 
+_VERSION_TABLE = re.compile(r"\bversion_table\s*=\s*[\"'](\w+)[\"']\s*[,)\n]")
+_SCHEMA = "version_table_schema"
+
 
 def version_folders(app: AppHistory) -> tuple[tuple[Path, ...], bool]:
     """The folders that revisions are in, and whether in folders below them too.
@@ -50,6 +53,16 @@ def names_version_table(app: AppHistory | None) -> bool:
         return False
     file = script_folder(app) / "env.py"
     return file.is_file() and "version_table" in file.read_text("utf-8", errors="replace")
+
+
+def version_table(app: AppHistory) -> str | None:
+    """The table of the app's version rows, as its env.py has it written out; None where that has
+    to be run to know it."""
+    if not names_version_table(app):
+        return "alembic_version"
+    text = (script_folder(app) / "env.py").read_text("utf-8", errors="replace")
+    found = set(_VERSION_TABLE.findall(text))
+    return found.pop() if len(found) == 1 and _SCHEMA not in text else None
 
 
 class _Options:

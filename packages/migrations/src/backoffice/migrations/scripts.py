@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from configparser import Error
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from backoffice.core.errors import Conflict, SetupError
@@ -141,6 +142,20 @@ def ancestors(scripts: Sequence[Script], ids: Iterable[str]) -> frozenset[str]:
     return frozenset(seen)
 
 
+def oldest_first(scripts: Sequence[Script]) -> tuple[Script, ...]:
+    """The same, each after all that it stands on; SetupError where they stand on each other."""
+    by_id = {each.id: each for each in scripts}
+    graph = {
+        each.id: [down for down in (*each.down, *each.depends_on) if down in by_id]
+        for each in scripts
+    }
+    try:
+        return tuple(by_id[each] for each in TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        circle = " -> ".join(error.args[1])
+        raise SetupError(f"{APP}: revisions stand on each other: {circle}") from None
+
+
 def _files(app: AppHistory) -> Iterator[Path]:
     try:
         folders, recursive = version_folders(app)
@@ -149,7 +164,7 @@ def _files(app: AppHistory) -> Iterator[Path]:
         raise SetupError(f"{APP}: the history cannot be read: {told}") from None
     # Two names of one folder hold each file once.
     for folder in {each.resolve(): each for each in folders}.values():
-        for file in sorted(folder.glob("**/*.py" if recursive else "*.py")):
+        for file in sorted(folder.glob("**/*.py" if recursive else "*.py"), key=str):
             if not file.name.startswith((".#", "__init__")) and "__pycache__" not in file.parts:
                 yield file
 

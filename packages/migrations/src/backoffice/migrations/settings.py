@@ -21,6 +21,10 @@ class MigrationSettings(PackageSettings):
     wait: Seconds = Field(default=60.0, ge=0, le=86400)
     """How long to wait for another process that migrates the same database."""
 
+    allow_ahead: bool = False
+    """Serve although the database is ahead of this version: while a newer one is rolled out, the
+    older one may be started again."""
+
     user_table: str | None = Field(default=None, max_length=63)
     """The app's own table of users, where `Auth(user_model=...)` names one; else what
     `[tool.backoffice]` says, and without either the packages make their own."""

@@ -1,0 +1,103 @@
+"""An app serves only on a database that is at the present, and sees to it quickly."""
+
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+from fastapi import FastAPI
+
+from backoffice.core import Conflict, Database, singletons
+from backoffice.migrations import AppHistory, up_to_date, upgrade, upgraded
+from backoffice.migrations.startup import look
+from tests.migrations.projects import Look, Shop, create_table, write_revision
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(autouse=True)
+def within(shop: Shop, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the folder of the app, with its settings."""
+    monkeypatch.chdir(shop.folder)
+    monkeypatch.setenv("BACKOFFICE_DATABASE_URL", database_url)
+
+
+@pytest.fixture
+async def opened(database_url: str) -> AsyncIterator[Database]:
+    database = Database(database_url)
+    yield database
+    await database.close()
+
+
+async def start(app: FastAPI) -> None:
+    """Start the app, and stop it."""
+    async with app.router.lifespan_context(app):
+        pass
+
+
+def refusing() -> FastAPI:
+    return FastAPI(lifespan=singletons(up_to_date))
+
+
+async def test_an_app_whose_database_is_behind_does_not_start(
+    shop: Shop, database_url: str
+) -> None:
+    with pytest.raises(Conflict, match="backoffice migrate up") as refusal:
+        await start(refusing())
+    assert refusal.value.code == "database_behind"
+    upgrade(database_url, shop.history)
+    await start(refusing())
+
+
+async def test_an_app_whose_database_is_ahead_starts_only_if_it_may(
+    shop: Shop, database_url: str, look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upgrade(database_url, shop.history)
+    look.execute("UPDATE alembic_version SET version_num = 'shop_9'")
+    with pytest.raises(Conflict, match="at shop_9") as refusal:
+        await start(refusing())
+    assert refusal.value.code == "database_ahead"
+    monkeypatch.setenv("BACKOFFICE_MIGRATIONS__ALLOW_AHEAD", "true")
+    await start(refusing())
+
+
+async def test_an_app_with_several_heads_does_not_start(shop: Shop, database_url: str) -> None:
+    upgrade(database_url, shop.history)
+    shop.revision("shop_2a", "shop_1")
+    shop.revision("shop_2b", "shop_1")
+    with pytest.raises(Conflict, match="shop_2a, shop_2b"):
+        await start(refusing())
+
+
+async def test_an_app_may_upgrade_first(shop: Shop, look: Look) -> None:
+    await start(FastAPI(lifespan=singletons(upgraded)))
+    assert {"book", "backoffice_user"} <= look.tables()
+    shop.revision("shop_2", "shop_1", create_table("author"))
+    await start(FastAPI(lifespan=singletons(upgraded)))
+    assert "author" in look.tables()
+
+
+@pytest.mark.parametrize("name", ['"shop_versions"', "f\"{'shop'}_versions\""])
+async def test_the_version_table_that_env_names_is_looked_at(
+    shop: Shop, database_url: str, look: Look, name: str
+) -> None:
+    told = "connection=connection, target_metadata=target_metadata"
+    shop.edit("alembic/env.py", told, f"{told}, version_table={name}")
+    upgrade(database_url, shop.history)
+    assert "shop_versions" in look.tables()
+    await start(refusing())
+
+
+async def test_the_look_takes_no_longer_than_50_ms_with_a_thousand_revisions(
+    shop: Shop, opened: Database
+) -> None:
+    for number in range(2, 1001):
+        write_revision(shop.versions, f"shop_{number}", f"shop_{number - 1}")
+    history = AppHistory(shop.folder / "alembic.ini")
+    taken = []
+    for _ in range(5):
+        # Of this process, and not of whoever else keeps the machine busy.
+        begun = time.process_time()
+        found = await look(opened, history, [])
+        taken.append(time.process_time() - begun)
+    assert len(found[0].pending) == 1000
+    assert min(taken) < 0.05
