@@ -2,12 +2,14 @@
 
 import typer
 
+from backoffice.migrations.commands.make import make
 from backoffice.migrations.commands.standing import check, show_status
 from backoffice.migrations.commands.sync import sync
 from backoffice.migrations.commands.up import up
 
 migrate = typer.Typer(help="Bring the database to the present.", no_args_is_help=True)
 migrate.command("sync")(sync)
+migrate.command("make")(make)
 migrate.command("up")(up)
 migrate.command("status")(show_status)
 migrate.command("check")(check)

@@ -1,0 +1,1 @@
+"""New revisions of the app's history, written from the difference of models and database."""

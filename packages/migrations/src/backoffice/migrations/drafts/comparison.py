@@ -1,0 +1,200 @@
+"""The difference of models and database, as operations that go through."""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic.autogenerate import compare
+from alembic.autogenerate.api import AutogenContext
+from alembic.operations import ops
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, Inspector, Table, inspect
+
+from backoffice.migrations.autogenerate import env_options
+from backoffice.migrations.drafts import constraints, indexes, models, renames
+from backoffice.migrations.drafts.checks import Checks, plain_types
+from backoffice.migrations.drafts.copies import Copies, guard
+from backoffice.migrations.drafts.defaults import comparing
+from backoffice.migrations.drafts.enums import EnumChanges
+from backoffice.migrations.drafts.names import Names, renamed
+from backoffice.migrations.drafts.required import Required, restored
+from backoffice.migrations.drafts.types import Types
+from backoffice.migrations.drafts.wishes import Wishes
+
+Tell = models.Tell
+
+#: Named CHECKs are compared by their names, which Alembic leaves to a plugin of its own.
+_PLUGINS = ["alembic.autogenerate.*", "alembic.ext.checkconstraint_byname"]
+
+
+class Comparison:
+    """Compares once, and asks where it must; `autogen` then knows how to write it down."""
+
+    def __init__(self, given: MigrationContext, wishes: Wishes, history: str, folder: Path) -> None:
+        self.context = _ours(given)
+        self.connection: Connection = _connected(self.context)
+        self.wishes = wishes
+        self.names = Names()
+        self.warnings: list[str] = []
+        self._history = history
+        self._folder = folder
+        env = str(getattr(given.script, "env_py_location", "env.py"))
+        self.metadata = models.metadata_of(given.opts.get("target_metadata"), env)
+        self.models: Sequence[Table] = models.tables(self.metadata)
+        models.check_found(self.models, env)
+        self.autogen = AutogenContext(self.context)
+        self.inspector: Inspector = inspect(self.connection)
+
+    def operations(self, tell: Tell) -> tuple[ops.UpgradeOps, ops.DowngradeOps]:
+        """What upgrade() and downgrade() are to do; both are empty where nothing is."""
+        with _quiet():
+            renamings, upgrade = self._net_changes(tell)
+            self._complete(upgrade)
+            first, last = self._enums(upgrade)
+            self._mend(upgrade)
+            upgrade.ops[:] = [*renamings, *first, *upgrade.ops, *last]
+            downgrade = upgrade.reverse_into(ops.DowngradeOps([]))
+            restored(downgrade)
+            self._fit([upgrade, downgrade])
+        self.wishes.check_heeded()
+        return upgrade, downgrade
+
+    def _net_changes(self, tell: Tell) -> tuple[list[ops.MigrateOperation], ops.UpgradeOps]:
+        renamings: list[ops.MigrateOperation] = []
+        while True:
+            self._look()
+            upgrade = ops.UpgradeOps([])
+            compare._produce_net_changes(self.autogen, upgrade)
+            others = models.leave_others(upgrade, self._history)
+            found = renames.found(self.autogen, upgrade, self.wishes, self.names)
+            if not found:
+                break
+            renamings += found
+        if others:
+            tell(f"left alone, since no revision of this history made them: {', '.join(others)}\n")
+        models.check_dropped(upgrade, self._folder, self.models if self.wishes.guess else None)
+        return renamings, upgrade
+
+    def _look(self) -> None:
+        """A fresh look at the database, by the names that things will have."""
+        self.autogen = AutogenContext(self.context)
+        self.inspector = inspect(self.connection)
+        if self.names.tables or self.names.columns:
+            self.inspector = renamed(self.inspector, self.names)
+        vars(self.autogen)["inspector"] = self.inspector
+
+    def _complete(self, upgrade: ops.UpgradeOps) -> None:
+        """Add what Alembic does not compare, and take out what it only seems to find."""
+        plain = indexes.plain_indexes(self.connection) if self._sqlite else set()
+        found = indexes.compared(self.connection, self.models, plain, self.names)
+        upgrade.ops += list(found)
+        checks = Checks(self.connection, self.inspector, self.wishes, self.names)
+        for table in self._existing():
+            if changed := list(checks.compared(table)):
+                modified = ops.ModifyTableOps(table.name, changed, schema=table.schema)
+                _join(upgrade, modified)
+        constraints.without_guesses(upgrade, self.models)
+        plain_types(upgrade, self.context.dialect)
+
+    def _enums(self, upgrade: ops.UpgradeOps) -> tuple[list[Any], list[Any]]:
+        if self.context.dialect.name != "postgresql":
+            return [], []
+        changes = EnumChanges(self.connection, self.wishes, self.names)
+        gone = {
+            (each.schema, str(each.table_name), str(each.column_name))
+            for modified in upgrade.ops
+            if isinstance(modified, ops.ModifyTableOps)
+            for each in modified.ops
+            if isinstance(each, ops.DropColumnOp)
+        } | {
+            (each.schema, str(each.table_name), column.name)
+            for each in upgrade.ops
+            if isinstance(each, ops.DropTableOp)
+            for column in each.to_table().columns
+        }
+        return changes.first(self.models), changes.last(self.models, gone)
+
+    def _mend(self, upgrade: ops.UpgradeOps) -> None:
+        """Make of it what goes through, whatever rows there are."""
+        constraints.named(upgrade)
+        constraints.uncircled(upgrade, supports_alter=self.context.dialect.supports_alter)
+        constraints.ordered(upgrade)
+        renames.kept(upgrade, self.context.dialect)
+        required = Required(self.connection, self.models, self.wishes, self.names)
+        required.rewrite(upgrade)
+        self.warnings += required.warnings
+
+    def _fit(self, both: Sequence[ops.OpContainer]) -> None:
+        """Batch mode, where the database needs it."""
+        if self._sqlite:
+            copies = Copies(self.connection, self.inspector, self.names)
+            for each in both:
+                copies.rewrite(each)
+            self.warnings += dict.fromkeys(copies.warnings)
+        for each in both:
+            guard(each, batch=bool(self.context.opts.get("render_as_batch")))
+
+    def _existing(self) -> list[Table]:
+        present = {
+            (schema, name)
+            for schema in {table.schema for table in self.models}
+            for name in self.inspector.get_table_names(schema=schema)
+        }
+        return [table for table in self.models if (table.schema, table.name) in present]
+
+    @property
+    def _sqlite(self) -> bool:
+        return self.context.dialect.name == "sqlite"
+
+
+def _ours(given: MigrationContext) -> MigrationContext:
+    """The context that env.py made, with what it left out."""
+    options: dict[str, Any] = dict(given.opts)
+    filters = env_options(
+        include_name=options.get("include_name"), include_object=options.get("include_object")
+    )
+    options |= {
+        **filters,
+        "compare_server_default": options.get("compare_server_default") or True,
+        "render_item": Types(options.get("render_item")),
+    }
+    options.setdefault("autogenerate_plugins", _PLUGINS)
+    if given.dialect.name == "sqlite":
+        options["render_as_batch"] = False  # only what needs it is copied, and with more care
+    context = MigrationContext.configure(
+        connection=given.connection,
+        environment_context=given.environment_context,
+        opts=options,
+    )
+    comparing(context)
+    return context
+
+
+def _connected(context: MigrationContext) -> Connection:
+    if context.connection is None:
+        raise TypeError("env.py gave no connection")
+    return context.connection
+
+
+def _join(upgrade: ops.UpgradeOps, modified: ops.ModifyTableOps) -> None:
+    """SQLite copies a table once, whatever is changed about it."""
+    for each in upgrade.ops:
+        same = isinstance(each, ops.ModifyTableOps) and (each.schema, each.table_name) == (
+            modified.schema,
+            modified.table_name,
+        )
+        if same and isinstance(each, ops.ModifyTableOps):
+            each.ops[:] = [*each.ops, *modified.ops]
+            return
+    upgrade.ops.append(modified)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What SQLAlchemy and Alembic warn of here is what we do ourselves."""
+    with warnings.catch_warnings():
+        for told in ("autogenerate skipping", "Skipped unsupported", "Cannot correctly sort"):
+            warnings.filterwarnings("ignore", told)
+        yield

@@ -1,0 +1,182 @@
+"""Names for constraints that have none, and the order of those that go in circles."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from alembic.operations import ops
+from alembic.util import sqla_compat
+from sqlalchemy import (
+    CheckConstraint,
+    Constraint,
+    ForeignKeyConstraint,
+    Table,
+    UniqueConstraint,
+)
+from sqlalchemy.schema import conv
+
+#: PostgreSQL cuts what is longer.
+_LONGEST = 63
+
+
+def named(upgrade: ops.UpgradeOps) -> None:
+    """Name what the models leave unnamed: SQLite could never drop it, nor a way back find it."""
+    for each in upgrade.ops:
+        if isinstance(each, ops.CreateTableOp):
+            _name_columns(each)
+        elif isinstance(each, ops.ModifyTableOps):
+            for operation in each.ops:
+                _name(operation)
+
+
+def _name_columns(table: ops.CreateTableOp) -> None:
+    taken = {str(each.name) for each in table.columns if isinstance(each, Constraint) and each.name}
+    table.columns = [_with_name(str(table.table_name), each, taken) for each in table.columns]
+
+
+def _with_name(table: str, item: Any, taken: set[str]) -> Any:
+    """A copy of what has no name: the model's own stays as it is."""
+    if not isinstance(item, Constraint) or item.name or sqla_compat._is_type_bound(item):
+        return item
+    name = _conventional(table, item, taken)
+    if name is None:
+        return item
+    taken.add(name)
+    copy: Any = sqla_compat._copy(item)
+    copy.name = conv(name)
+    return copy
+
+
+def _conventional(table: str, constraint: Any, taken: set[str]) -> str | None:
+    columns = [each.name for each in getattr(constraint, "columns", ())]
+    if isinstance(constraint, UniqueConstraint):
+        kind = "uq"
+    elif isinstance(constraint, ForeignKeyConstraint):
+        kind, columns = "fk", [*columns, _target(constraint)]
+    elif isinstance(constraint, CheckConstraint):
+        kind = "ck"
+    else:
+        return None
+    return _free("_".join([kind, table, *columns]), taken)
+
+
+def _free(name: str, taken: set[str]) -> str:
+    candidates = [name[:_LONGEST], *(f"{name[: _LONGEST - 3]}_{number}" for number in range(2, 99))]
+    return next(each for each in candidates if each not in taken)
+
+
+def _name(operation: Any) -> None:
+    if getattr(operation, "constraint_name", "") is not None:
+        return
+    if isinstance(operation, ops.CreateUniqueConstraintOp):
+        operation.constraint_name = conv(_joined("uq", operation.table_name, operation.columns))
+    elif isinstance(operation, ops.CreateForeignKeyOp):
+        columns = [*operation.local_cols, operation.referent_table]
+        operation.constraint_name = conv(_joined("fk", operation.source_table, columns))
+
+
+def _joined(kind: str, table: str, columns: Sequence[str]) -> str:
+    return _free("_".join([kind, table, *columns]), set())
+
+
+def uncircled(upgrade: ops.UpgradeOps, *, supports_alter: bool) -> None:
+    """Make the foreign keys that point at a table not made yet once it is."""
+    if not supports_alter:
+        return  # SQLite takes the name of a table that there is not, and cannot add one later
+    made = [each for each in upgrade.ops if isinstance(each, ops.CreateTableOp)]
+    later = {str(each.table_name) for each in made}
+    added: list[ops.MigrateOperation] = []
+    for table in made:
+        later.discard(str(table.table_name))
+        added += _taken_out(table, later)
+    position = max((upgrade.ops.index(each) for each in made), default=-1) + 1
+    upgrade.ops[position:position] = added
+
+
+def _taken_out(table: ops.CreateTableOp, later: set[str]) -> list[ops.MigrateOperation]:
+    keys = [each for each in table.columns if isinstance(each, ForeignKeyConstraint)]
+    out = [each for each in keys if each.use_alter or _target(each) in later]
+    table.columns = [each for each in table.columns if each not in out]
+    return [_added(table, each) for each in sorted(out, key=lambda key: str(key.name))]
+
+
+def _added(table: ops.CreateTableOp, key: ForeignKeyConstraint) -> ops.CreateForeignKeyOp:
+    options = {
+        name: getattr(key, name)
+        for name in ("onupdate", "ondelete", "initially", "deferrable", "match")
+        if getattr(key, name) is not None
+    }
+    tokens = [sqla_compat._fk_target_tokens(each) for each in key.elements]
+    return ops.CreateForeignKeyOp(
+        key.name,
+        str(table.table_name),
+        _target(key),
+        list(key.column_keys),
+        [str(column) for _, _, column in tokens],
+        source_schema=table.schema,
+        referent_schema=tokens[0][0],
+        **options,
+    )
+
+
+def _target(key: ForeignKeyConstraint) -> str:
+    return str(sqla_compat._fk_target_tokens(key.elements[0])[1])
+
+
+def ordered(upgrade: ops.UpgradeOps) -> None:
+    """First what is made, then what is changed, last what goes: each after what refers to it."""
+    dropped = [each for each in upgrade.ops if isinstance(each, ops.DropTableOp)]
+    names = {(each.schema, str(each.table_name)) for each in dropped}
+    of_dropped = [
+        each
+        for each in upgrade.ops
+        if isinstance(each, ops.ModifyTableOps) and (each.schema, str(each.table_name)) in names
+    ]
+    rest = [each for each in upgrade.ops if each not in dropped and each not in of_dropped]
+    upgrade.ops[:] = [*rest, *of_dropped, *_children_first(dropped)]
+
+
+def _children_first(dropped: Sequence[ops.DropTableOp]) -> list[ops.DropTableOp]:
+    left = sorted(dropped, key=lambda each: str(each.table_name))
+    done: list[ops.DropTableOp] = []
+    while left:
+        free = [each for each in left if not _referred_to(each, left)] or left[:1]
+        done += free
+        left = [each for each in left if each not in free]
+    return done
+
+
+def _referred_to(table: ops.DropTableOp, others: Sequence[ops.DropTableOp]) -> bool:
+    return any(str(table.table_name) in _targets(other) for other in others if other is not table)
+
+
+def _targets(table: ops.DropTableOp) -> set[str]:
+    return {_target(each) for each in table.to_table().foreign_key_constraints}
+
+
+def without_guesses(upgrade: ops.UpgradeOps, models: Sequence[Table]) -> None:
+    """Leave the CHECKs that PostgreSQL named where the models have some without a name."""
+    unnamed = {
+        (table.schema, table.name)
+        for table in models
+        for each in table.constraints
+        if isinstance(each, CheckConstraint) and not each.name
+    }
+    for each in upgrade.ops:
+        if isinstance(each, ops.ModifyTableOps) and (each.schema, str(each.table_name)) in unnamed:
+            each.ops[:] = [
+                operation for operation in each.ops if not _drops_check(operation, each.ops)
+            ]
+    upgrade.ops[:] = [
+        each
+        for each in upgrade.ops
+        if not (isinstance(each, ops.ModifyTableOps) and each.is_empty())
+    ]
+
+
+def _drops_check(operation: ops.MigrateOperation, others: Sequence[ops.MigrateOperation]) -> bool:
+    """Whether a CHECK goes, and none comes in its place."""
+    return (
+        isinstance(operation, ops.DropConstraintOp)
+        and operation.constraint_type == "check"
+        and not any(isinstance(each, ops.CreateCheckConstraintOp) for each in others)
+    )

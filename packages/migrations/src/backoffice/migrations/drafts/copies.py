@@ -1,0 +1,188 @@
+"""Batch mode as SQLite needs it: only where a table must be copied, and nothing lost by it."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from alembic.operations import ops
+from sqlalchemy import Connection, DefaultClause, Inspector, text
+from sqlalchemy.schema import Computed
+from sqlalchemy.sql import ClauseElement
+
+from backoffice.migrations.drafts.indexes import expressions_of
+from backoffice.migrations.drafts.lines import (
+    CopiedTable,
+    Lines,
+    OneWay,
+    OneWayCopy,
+    alone,
+    execute,
+    on,
+)
+from backoffice.migrations.drafts.names import Names
+from backoffice.migrations.drafts.wishes import constant
+
+#: How a unique constraint or a foreign key is found that the database has no name for.
+CONVENTION = {
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+}
+
+_SQL = text("SELECT sql FROM sqlite_master WHERE type = :type AND tbl_name = :table")
+
+
+class Copies:
+    """Turns changes of tables into what SQLite can do."""
+
+    def __init__(self, connection: Connection, inspector: Inspector, names: Names) -> None:
+        self.connection = connection
+        self.inspector = inspector
+        self.names = names
+        self.warnings: list[str] = []
+
+    def rewrite(self, operations: ops.OpContainer) -> None:
+        """Change the operations, with what each copy has to keep."""
+        operations.ops[:] = [after for each in operations.ops for after in self._rewritten(each)]
+
+    def _rewritten(self, operation: ops.MigrateOperation) -> Iterator[ops.MigrateOperation]:
+        if not isinstance(operation, ops.ModifyTableOps) or isinstance(operation, CopiedTable):
+            yield operation
+            return
+        if not any(self._copies(operation, each) for each in operation.ops):
+            yield operation
+            return
+        yield self._copied(operation)
+
+    def _copied(self, operation: ops.ModifyTableOps) -> CopiedTable:
+        old = self.names.old_table(operation.schema, str(operation.table_name))
+        kind = OneWayCopy if isinstance(operation, OneWay) else CopiedTable
+        unnamed = _named_by_convention(operation)
+        created = self.connection.scalar(_SQL, {"type": "table", "table": old}) or ""
+        self._warn(old, created)
+        return kind(
+            operation.table_name,
+            operation.ops,
+            operation.schema,
+            [*self._kept_checks(operation), *_kept_options(created), *unnamed],
+            [execute(sql) for sql in self._lost(old, operation)],
+        )
+
+    def _copies(self, table: ops.ModifyTableOps, each: Any) -> bool:
+        """Whether SQLite makes this change by a copy only."""
+        if isinstance(each, ops.AddColumnOp):
+            default = each.column.server_default
+            if isinstance(default, DefaultClause) and isinstance(default.arg, ClauseElement):
+                return not constant(str(default.arg))
+            return isinstance(default, Computed) and bool(default.persisted)
+        if isinstance(each, ops.DropColumnOp):
+            return self._held(table, str(each.column_name))
+        return not isinstance(each, ops.CreateIndexOp | ops.DropIndexOp | Lines)
+
+    def _held(self, table: ops.ModifyTableOps, column: str) -> bool:
+        """Whether something of the table is about this column, so that it cannot just go."""
+        name, schema = str(table.table_name), table.schema
+        dropped = {str(each.index_name) for each in table.ops if isinstance(each, ops.DropIndexOp)}
+        ask = self.inspector
+        held: list[Sequence[str | None]]
+        held = [ask.get_pk_constraint(name, schema=schema)["constrained_columns"]]
+        held += [each["column_names"] for each in ask.get_unique_constraints(name, schema=schema)]
+        held += [each["constrained_columns"] for each in ask.get_foreign_keys(name, schema=schema)]
+        held += [
+            each["column_names"]
+            for each in ask.get_indexes(name, schema=schema)
+            if each["name"] not in dropped
+        ]
+        texts = [each["sqltext"] for each in ask.get_check_constraints(name, schema=schema)]
+        old = self.names.old_table(schema, name)
+        texts += expressions_of(self.connection, old)
+        texts += self.connection.scalars(_SQL, {"type": "trigger", "table": old})
+        about = re.compile(rf"\b{re.escape(column)}\b", re.IGNORECASE)
+        return any(column in each for each in held) or any(about.search(str(x)) for x in texts)
+
+    def _kept_checks(self, table: ops.ModifyTableOps) -> list[str]:
+        """A CHECK without a name is left out of a copy, unless it is said again."""
+        replaced = [
+            str(getattr(each, "sqltext", getattr(each, "condition", "")))
+            for each in table.ops
+            if isinstance(each, ops.CreateCheckConstraintOp)
+        ]
+        found = [
+            str(each["sqltext"])
+            for each in self.inspector.get_check_constraints(
+                str(table.table_name), schema=table.schema
+            )
+            if not each["name"]
+        ]
+        kept = [sql for sql in found if not any(_alike(sql, other) for other in replaced)]
+        listed = ", ".join(f"sa.CheckConstraint({sql!r})" for sql in kept)
+        return [f"table_args=[{listed}]"] if kept else []
+
+    def _lost(self, table: str, operation: ops.ModifyTableOps) -> list[str]:
+        """The statements that put back what the copy has not: SQLite drops it with the table."""
+        triggers = self.connection.scalars(_SQL, {"type": "trigger", "table": table})
+        found = [*expressions_of(self.connection, table), *map(str, triggers)]
+        for each in operation.ops:
+            if isinstance(each, ops.DropColumnOp):
+                gone = re.compile(rf"\b{re.escape(str(each.column_name))}\b")
+                found = [sql for sql in found if not gone.search(sql)]
+        new = self.names.table(operation.schema, table)
+        return [re.sub(rf"\b{re.escape(table)}\b", new, sql) for sql in found]
+
+    def _warn(self, table: str, created: str) -> None:
+        for word in ("COLLATE", "ON CONFLICT", "STRICT", "WITHOUT ROWID"):
+            if re.search(word.replace(" ", r"\s+"), created, re.IGNORECASE):
+                self.warnings.append(
+                    f"{table} is copied, and was made with {word}, which a copy does not keep: "
+                    "say it again in batch_alter_table, by copy_from or table_kwargs"
+                )
+
+
+def guard(operations: ops.OpContainer, *, batch: bool) -> None:
+    """Have foreign keys off, before anything is copied.
+
+    A copy ends with the old table dropped, whose rows SQLite deletes first, and those that refer
+    to them as well. Within a transaction the pragma would do nothing. `batch` says that tables are
+    changed in batch mode here too, so that the revision can run on SQLite.
+    """
+    if any(isinstance(each, CopiedTable) or (batch and _alters(each)) for each in operations.ops):
+        off = alone([execute("PRAGMA foreign_keys = OFF")])
+        comment = "# Or else dropping the old table would delete the rows that refer to it."
+        operations.ops.insert(0, Lines([comment, *on("sqlite", off)]))
+
+
+def _alters(operation: ops.MigrateOperation) -> bool:
+    """Whether batch mode would copy the table."""
+    simple = (ops.AddColumnOp, ops.CreateIndexOp, ops.DropIndexOp, Lines)
+    return isinstance(operation, ops.ModifyTableOps) and not all(
+        isinstance(each, simple) for each in operation.ops
+    )
+
+
+def _kept_options(created: str) -> list[str]:
+    autoincrement = re.search(r"\bAUTOINCREMENT\b", created, re.IGNORECASE)
+    return ["table_kwargs={'sqlite_autoincrement': True}"] if autoincrement else []
+
+
+def _named_by_convention(table: ops.ModifyTableOps) -> list[str]:
+    """Name what is dropped and has none, as batch mode does by the same convention."""
+    kinds = set()
+    for each in table.ops:
+        if isinstance(each, ops.DropConstraintOp) and not each.constraint_name:
+            constraint: Any = each.to_constraint()
+            columns = "_".join(column.name for column in constraint.columns)
+            kind = "fk" if each.constraint_type == "foreignkey" else "uq"
+            kinds.add(kind)
+            of = (constraint.elements[0].target_fullname.split(".")[-2],) if kind == "fk" else ()
+            each.constraint_name = "_".join([kind, str(table.table_name), columns, *of])
+    convention = {kind: CONVENTION[kind] for kind in sorted(kinds)}
+    return [f"naming_convention={convention!r}"] if convention else []
+
+
+def _alike(one: str, other: str) -> bool:
+    """Whether two CHECKs are about the same column."""
+    words = [_words(each) for each in (one, other)]
+    return bool(words[0] and words[1]) and words[0][0] == words[1][0]
+
+
+def _words(sql: str) -> list[str]:
+    return re.findall(r"[a-z_]\w*", re.sub(r"'[^']*'", "", sql.lower()))

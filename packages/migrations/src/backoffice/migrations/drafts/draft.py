@@ -1,0 +1,265 @@
+"""A new revision: what it does, and the file that it is written to."""
+
+import ast
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alembic.autogenerate.api import RevisionContext
+from alembic.operations import ops
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory, write_hooks
+from mako.template import Template  # type: ignore[import-untyped]
+from sqlalchemy import Connection
+
+from backoffice.core.errors import Conflict, SetupError
+from backoffice.migrations.connections import reading
+from backoffice.migrations.drafts.comparison import Comparison
+from backoffice.migrations.drafts.lines import Lines
+from backoffice.migrations.drafts.models import import_app
+from backoffice.migrations.drafts.wishes import Wishes
+from backoffice.migrations.environment import Environment
+from backoffice.migrations.errors import ahead
+from backoffice.migrations.histories import APP
+from backoffice.migrations.project import AppHistory
+from backoffice.migrations.standings import Standing
+from backoffice.migrations.steps import Steps
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A revision that is not written yet; `operations` and `warnings` are for people."""
+
+    revision: str
+    message: str
+    path: Path
+    text: str
+    operations: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    hooks: Any = None
+
+    def write(self) -> None:
+        """Put the file there, and run the app's hooks on it; Conflict where there is one."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with self.path.open("x", encoding="utf-8") as file:
+                file.write(self.text)
+        except FileExistsError:
+            raise Conflict(
+                f"{self.path} is there already; give another --message", code="file_exists"
+            ) from None
+        except OSError as error:
+            raise SetupError(f"{self.path} cannot be written: {error.strerror}") from None
+        if self.hooks:
+            write_hooks._run_hooks(self.path, self.hooks)
+
+
+def compared(
+    app: AppHistory,
+    url: str,
+    wishes: Wishes,
+    *,
+    message: str | None = None,
+    spec: str | None = None,
+    tell: Tell = lambda _: None,
+) -> Draft | None:
+    """The revision that brings the database to the models; None where nothing differs.
+
+    `spec` names the app, which is imported for its models. Raises Conflict where the database is
+    not at the head, SetupError where no models are found, and InvalidInput where something is to
+    be said first: what was renamed, or what rows get.
+    """
+    with Steps(APP, tell).explained(), reading(url) as engine, engine.connect() as connection:
+        return _compared(app, connection, wishes, message, spec, tell)
+
+
+def empty(app: AppHistory, url: str, *, message: str | None = None) -> Draft:
+    """A revision that does nothing yet."""
+    with Steps(APP, lambda _: None).explained(), reading(url) as engine:
+        environment = Environment(app, engine.url)
+        return _drafted(environment, message or "empty", None, None)
+
+
+def _compared(
+    app: AppHistory,
+    connection: Connection,
+    wishes: Wishes,
+    message: str | None,
+    spec: str | None,
+    tell: Tell,
+) -> Draft | None:
+    environment = Environment(app, connection.engine.url)
+    drafts: list[Draft | None] = []
+
+    def work(heads: Any, context: MigrationContext) -> Sequence[Any]:
+        if drafts:
+            raise SetupError("env.py migrates several databases; a revision is made for one")
+        logging.getLogger("alembic").setLevel(logging.WARNING)  # each change is told by us
+        _check_at_head(environment.standing(tuple(sorted(heads))))
+        import_app(spec, tell)
+        comparison = Comparison(context, wishes, _history(environment.script), app.folder)
+        upgrade, downgrade = comparison.operations(tell)
+        drafts.append(_of(environment, comparison, (upgrade, downgrade), message, heads))
+        return ()
+
+    environment.run(work, connection=connection, dont_mutate=True)
+    if not drafts:
+        raise SetupError("env.py ran no migrations: it must call context.run_migrations()")
+    return drafts[0]
+
+
+def _of(
+    environment: Environment,
+    comparison: Comparison,
+    both: tuple[ops.UpgradeOps, ops.DowngradeOps],
+    message: str | None,
+    heads: Any,
+) -> Draft | None:
+    if not both[0].ops:
+        return None
+    told = tuple(described(both[0]))
+    draft = _drafted(environment, message or _summary(told), comparison, (*both, heads))
+    return Draft(
+        draft.revision,
+        draft.message,
+        draft.path,
+        draft.text,
+        told,
+        tuple(comparison.warnings),
+        draft.hooks,
+    )
+
+
+def _check_at_head(found: Standing) -> None:
+    if found.state == "split":
+        heads = ", ".join(found.heads)
+        raise Conflict(
+            f"the history has several heads ({heads}); join them by `alembic merge heads`, then "
+            "try again",
+            code="several_heads",
+        )
+    if found.state == "ahead":
+        raise ahead(APP, ", ".join(found.current))
+    if found.state == "pending":
+        raise Conflict(
+            f"{len(found.pending)} revisions are pending, so that the database does not show what "
+            "the models still lack; run `backoffice migrate up`, then try again",
+            code="database_behind",
+        )
+
+
+def _history(script: ScriptDirectory) -> str:
+    paths = {each.path for each in script.walk_revisions()}
+    return "\n".join(Path(each).read_text("utf-8", errors="replace") for each in sorted(paths))
+
+
+class _Rendered(Exception):
+    """Not an error: it carries the text past what would write it."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        super().__init__()
+        self.path = path
+        self.text = text
+
+
+def _rendered(src: Path, dest: Path, **kw: Any) -> None:
+    raise _Rendered(Path(dest), Template(filename=str(src)).render_unicode(**kw))  # noqa: S702
+
+
+def _drafted(
+    environment: Environment,
+    message: str,
+    comparison: Comparison | None,
+    operations: tuple[ops.UpgradeOps, ops.DowngradeOps, Any] | None,
+) -> Draft:
+    desk = ScriptDirectory.from_config(environment.config)
+    vars(desk)["_generate_template"] = _rendered  # nothing is written before it is known whole
+    arguments = dict.fromkeys(("branch_label", "version_path", "rev_id", "depends_on"))
+    given: dict[str, Any] = {**arguments, "message": message, "head": "head", "splice": False}
+    making = RevisionContext(environment.config, desk, given)
+    script = making.generated_revisions[0]
+    imports: set[str] = set()
+    if comparison is not None and operations is not None:
+        script.upgrade_ops, script.downgrade_ops = operations[:2]
+        _render_with(making, script, comparison, operations[2])
+        imports = comparison.autogen.imports
+    try:
+        list(making.generate_scripts())
+    except _Rendered as rendered:
+        text = _with_imports(rendered.text, _used(imports, rendered.text))
+        return Draft(str(script.rev_id), message, rendered.path, text, hooks=desk.hooks)
+    raise SetupError("the app's script.py.mako was not asked for a revision")
+
+
+def _render_with(
+    making: RevisionContext, script: ops.MigrationScript, comparison: Comparison, heads: Any
+) -> None:
+    making._last_autogen_context = comparison.autogen
+    tokens: Any = comparison.context.opts
+    script.upgrade_ops_list[-1].upgrade_token = tokens["upgrade_token"]
+    script.downgrade_ops_list[-1].downgrade_token = tokens["downgrade_token"]
+    hook = tokens.get("process_revision_directives")
+    if hook:
+        hook(comparison.context, heads, making.generated_revisions)
+    for each in making.generated_revisions:
+        vars(each)["_needs_render"] = True
+
+
+def _used(imports: set[str], text: str) -> list[str]:
+    """The imports that the text lacks: an app's own template may leave them out."""
+    return sorted(each for each in imports if each not in text)
+
+
+def _with_imports(text: str, imports: Sequence[str]) -> str:
+    try:
+        tree = ast.parse(text)
+    except SyntaxError as error:
+        raise SetupError(
+            f"script.py.mako gives no Python ({error.msg}, line {error.lineno}); mend it"
+        ) from None
+    if not imports:
+        return text
+    last = max(
+        (
+            each.end_lineno or 0
+            for each in tree.body
+            if isinstance(each, ast.Import | ast.ImportFrom)
+        ),
+        default=0,
+    )
+    lines = text.splitlines(keepends=True)
+    return "".join([*lines[:last], *(f"{each}\n" for each in imports), *lines[last:]])
+
+
+def described(upgrade: ops.OpContainer) -> list[str]:
+    """What the operations do, a line for each."""
+    found: list[str] = []
+    for each in upgrade.ops:
+        if isinstance(each, ops.ModifyTableOps):
+            found += described(each)
+        elif isinstance(each, Lines):
+            found += [each.told] if each.told else []
+        else:
+            found.append(_described(each))
+    return found
+
+
+def _described(operation: Any) -> str:
+    table = getattr(operation, "table_name", None) or getattr(operation, "source_table", "")
+    words = type(operation).__name__.removesuffix("Op")
+    verb = "".join(f" {each.lower()}" if each.isupper() else each for each in words).strip()
+    if isinstance(operation, ops.AddColumnOp):
+        return f"{verb} {table}.{operation.column.name}"
+    if isinstance(operation, ops.DropColumnOp | ops.AlterColumnOp):
+        return f"{verb} {table}.{operation.column_name}"
+    name = getattr(operation, "index_name", None) or getattr(operation, "constraint_name", None)
+    return f"{verb} {name} of {table}" if name else f"{verb} {table}"
+
+
+def _summary(told: Sequence[str]) -> str:
+    first = told[0] if told else "change"
+    return f"{first} and {len(told) - 1} more" if len(told) > 1 else first

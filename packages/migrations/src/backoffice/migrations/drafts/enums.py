@@ -1,0 +1,312 @@
+"""The types of PostgreSQL that list their values, which Alembic compares by name alone."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from alembic.operations import ops
+from sqlalchemy import Connection, Dialect, Table, text
+
+from backoffice.core.errors import InvalidInput
+from backoffice.migrations.drafts.lines import Lines, alone, execute, identifier, literal, on
+from backoffice.migrations.drafts.names import Names
+from backoffice.migrations.drafts.wishes import Wishes
+
+# Columns that an index, a view or a partition has are none of these; arrays of the type are.
+_COLUMNS = text(
+    """
+    SELECT n.nspname, c.relname, a.attname, t.typcategory = 'A',
+           pg_get_expr(d.adbin, d.adrelid)
+    FROM pg_attribute a
+    JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_type t ON t.oid = a.atttypid
+    LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+    WHERE NOT a.attisdropped AND CAST(:type AS regtype) IN (t.oid, t.typelem)
+    ORDER BY 1, 2, a.attnum
+    """
+)
+
+
+@dataclass(frozen=True)
+class Values:
+    """A type and its values, in their order."""
+
+    schema: str | None
+    name: str
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the database that has such a type."""
+
+    schema: str | None
+    table: str
+    name: str
+    array: bool
+    default: str | None
+
+
+def enum_of(type_: Any, dialect: Dialect) -> sa.Enum | None:
+    """The enum that a column's type is, or is made of, on this database."""
+    variant = getattr(type_, "_variant_mapping", {}).get(dialect.name)
+    if variant is not None:
+        return enum_of(variant, dialect)
+    if isinstance(type_, sa.types.TypeDecorator):
+        return enum_of(type_.load_dialect_impl(dialect), dialect)
+    if isinstance(type_, sa.ARRAY):
+        return enum_of(type_.item_type, dialect)
+    return type_ if isinstance(type_, sa.Enum) else None
+
+
+def declared(tables: Sequence[Table], dialect: Dialect) -> dict[tuple[str | None, str], Values]:
+    """The types that the models have."""
+    found: dict[tuple[str | None, str], Values] = {}
+    for table in tables:
+        for column in table.columns:
+            enum = enum_of(column.type, dialect)
+            if enum is not None and enum.native_enum and enum.name:
+                schema = enum.schema or (table.schema if enum.inherit_schema else None)
+                key = (None if schema == dialect.default_schema_name else schema, str(enum.name))
+                found[key] = Values(*key, tuple(enum.enums))
+    return found
+
+
+class EnumChanges:
+    """What becomes of the types, as statements before and after those about tables."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        wishes: Wishes,
+        names: Names,
+    ) -> None:
+        self.connection = connection
+        self.dialect = connection.dialect
+        self.wishes = wishes
+        self._names = names
+
+    def first(self, models: Sequence[Table]) -> list[ops.MigrateOperation]:
+        """Types that the models have and the database has not, or has otherwise."""
+        present = self.existing()
+        changes: list[ops.MigrateOperation] = []
+        for key, wanted in sorted(declared(models, self.dialect).items(), key=str):
+            if key not in present:
+                changes.append(self._created(wanted))
+            elif present[key].labels != wanted.labels:
+                changes += self._changed(present[key], wanted)
+        return changes
+
+    def last(
+        self, models: Sequence[Table], gone: set[tuple[str | None, str, str]]
+    ) -> list[ops.MigrateOperation]:
+        """Types that nothing has any more: `gone` are the columns that this revision drops."""
+        wanted = declared(models, self.dialect)
+        unused = [
+            values
+            for key, values in sorted(self.existing().items(), key=str)
+            if key not in wanted and self._orphan(values, gone)
+        ]
+        return [self._created(values).reverse() for values in unused]
+
+    def existing(self) -> dict[tuple[str | None, str], Values]:
+        """The types that the database has."""
+        inspector: Any = sa.inspect(self.connection)
+        default = self.dialect.default_schema_name
+        found = {}
+        for each in inspector.get_enums(schema="*"):
+            key = (None if each["schema"] == default else each["schema"], each["name"])
+            found[key] = Values(*key, tuple(each["labels"]))
+        return found
+
+    def _orphan(self, values: Values, gone: set[tuple[str | None, str, str]]) -> bool:
+        columns = {(each.schema, each.table, each.name) for each in self._columns(values)}
+        return bool(columns) and columns <= gone
+
+    def _created(self, values: Values) -> Lines:
+        name = identifier(self.dialect, values.name, values.schema)
+        create = f"CREATE TYPE {name} AS ENUM ({', '.join(map(literal, values.labels))})"
+        return Lines(
+            on("postgresql", [execute(create)]),
+            on("postgresql", [execute(f"DROP TYPE {name}")]),
+            f"create type {values.name}",
+        )
+
+    def _changed(self, old: Values, new: Values) -> Iterator[Lines]:
+        labels = list(old.labels)
+        for before, after in self._renames(old, new):
+            labels[labels.index(before)] = after
+            yield self._value_renamed(new, before, after)
+        left = Values(old.schema, old.name, tuple(labels))
+        if set(labels) - set(new.labels):
+            yield self._rebuilt(left, new)
+        elif set(new.labels) - set(labels):
+            yield self._extended(left, new)
+
+    def _renames(self, old: Values, new: Values) -> list[tuple[str, str]]:
+        gone = [label for label in old.labels if label not in new.labels]
+        come = [label for label in new.labels if label not in old.labels]
+        found = []
+        for label in gone:
+            after = next((each for each in come if self._renamed_to(old, new, label, each)), None)
+            if after is not None:
+                come.remove(after)
+                found.append((label, after))
+        return found
+
+    def _renamed_to(self, old: Values, new: Values, before: str, after: str) -> bool:
+        if self.wishes.renamed(old.name, before, after):
+            return True
+        moved = any((each.within, each.old) == (old.name, before) for each in self.wishes.renames)
+        # At the same place among as many: anything else would be a guess.
+        alike = len(old.labels) == len(new.labels) and (
+            old.labels.index(before) == new.labels.index(after)
+        )
+        if moved or not alike or not self.wishes.guess:
+            return False
+        answer = self.wishes.ask(f"Was the value {old.name}.{before} renamed to {after}?")
+        if answer is None:
+            raise InvalidInput(
+                f"the value {before!r} of {old.name} goes and {after!r} comes: say "
+                f"--rename {old.name}.{before}:{after}, or --no-renames where it is another",
+                code="rename_unclear",
+            )
+        return answer
+
+    def _value_renamed(self, values: Values, before: str, after: str) -> Lines:
+        name = identifier(self.dialect, values.name, values.schema)
+
+        def lines(one: str, other: str) -> list[str]:
+            rename = f"ALTER TYPE {name} RENAME VALUE {literal(one)} TO {literal(other)}"
+            return on("postgresql", [execute(rename)])
+
+        told = f"rename value {values.name}.{before} to {after}"
+        return Lines(lines(before, after), lines(after, before), told)
+
+    def _extended(self, old: Values, new: Values) -> Lines:
+        name = identifier(self.dialect, new.name, new.schema)
+        added_labels = ", ".join(each for each in new.labels if each not in old.labels)
+        added = [
+            execute(f"ALTER TYPE {name} ADD VALUE IF NOT EXISTS {literal(label)}{place}")
+            for label, place in _places(old.labels, new.labels)
+        ]
+        # Outside of the transaction: a value that it adds cannot be used in it.
+        return Lines(
+            on("postgresql", alone(added)),
+            self._rebuild(Values(new.schema, new.name, tuple(_merged(old, new))), old, {}),
+            f"add to {new.name}: {added_labels}",
+        )
+
+    def _rebuilt(self, old: Values, new: Values) -> Lines:
+        moves = self._moves(old, new)
+        self._check_rows(old, new, moves)
+        gone = ", ".join(each for each in old.labels if each not in new.labels)
+        return Lines(
+            self._rebuild(old, new, moves),
+            self._rebuild(new, old, {}),
+            f"take from {new.name}: {gone}",
+        )
+
+    def _moves(self, old: Values, new: Values) -> dict[str, str]:
+        """What rows get that have a value which is gone, as --rename says."""
+        gone = [label for label in old.labels if label not in new.labels]
+        said = {label: self.wishes.new_name(old.name, label) for label in gone}
+        return {label: after for label, after in said.items() if after in new.labels}
+
+    def _check_rows(self, old: Values, new: Values, moves: Mapping[str, str]) -> None:
+        for label in old.labels:
+            if label in new.labels or label in moves:
+                continue
+            for column in self._columns(old):
+                if rows := self._rows(column, label):
+                    raise InvalidInput(
+                        f"{rows} rows have {label!r} in {column.table}.{column.name}, which "
+                        f"{old.name} no longer has: --rename {old.name}.{label}:OTHER gives them "
+                        "another of its values",
+                        code="enum_value_used",
+                    )
+
+    def _rows(self, column: Column, label: str) -> int:
+        quote = self.dialect.identifier_preparer.quote
+        table = identifier(self.dialect, column.table, column.schema)
+        name = quote(column.name)
+        is_it = f":label = ANY({name}::text[])" if column.array else f"{name}::text = :label"
+        counted = text(f"SELECT count(*) FROM {table} WHERE {is_it}")  # noqa: S608 -- quoted names
+        return int(self.connection.scalar(counted, {"label": label}) or 0)
+
+    def _columns(self, values: Values) -> list[Column]:
+        name = identifier(self.dialect, values.name, values.schema)
+        default = self.dialect.default_schema_name
+        return [
+            Column(None if schema == default else schema, *rest)
+            for schema, *rest in self.connection.execute(_COLUMNS, {"type": name})
+        ]
+
+    def _rebuild(self, old: Values, new: Values, moves: Mapping[str, str]) -> list[str]:
+        """PostgreSQL takes no value from a type: another takes its place, in one transaction."""
+        name = identifier(self.dialect, new.name, new.schema)
+        quote = self.dialect.identifier_preparer.quote
+        aside = identifier(self.dialect, f"{new.name}_before"[:63], new.schema)
+        columns = [self._after(each) for each in self._columns(old)]
+        create = f"CREATE TYPE {name} AS ENUM ({', '.join(map(literal, new.labels))})"
+        statements = [
+            *(each for column in columns for each in self._moved(column, moves)),
+            f"ALTER TYPE {name} RENAME TO {quote(f'{new.name}_before'[:63])}",
+            create,
+            *(each for column in columns for each in self._retyped(column, name, new)),
+            f"DROP TYPE {aside}",
+        ]
+        return on("postgresql", map(execute, statements))
+
+    def _moved(self, column: Column, moves: Mapping[str, str]) -> Iterator[str]:
+        table = identifier(self.dialect, column.table, column.schema)
+        name = self.dialect.identifier_preparer.quote(column.name)
+        for before, after in moves.items():
+            one, other = literal(before), literal(after)
+            if column.array:
+                yield (
+                    f"UPDATE {table} SET {name} = array_replace({name}, {one}, {other}) "  # noqa: S608
+                    f"WHERE {one} = ANY({name})"
+                )
+            else:
+                yield f"UPDATE {table} SET {name} = {other} WHERE {name} = {one}"  # noqa: S608
+
+    def _retyped(self, column: Column, type_: str, new: Values) -> Iterator[str]:
+        table = identifier(self.dialect, column.table, column.schema)
+        name = self.dialect.identifier_preparer.quote(column.name)
+        array = "[]" if column.array else ""
+        alter = f"ALTER TABLE {table} ALTER COLUMN {name}"
+        if column.default is not None:  # it is of the type that goes
+            yield f"{alter} DROP DEFAULT"
+        yield f"{alter} TYPE {type_}{array} USING {name}::text{array}::{type_}{array}"
+        if column.default is not None and _possible(column.default, new.labels):
+            yield f"{alter} SET DEFAULT {column.default}"
+
+    def _after(self, column: Column) -> Column:
+        table = self._names.table(column.schema, column.table)
+        name = self._names.column(column.schema, table, column.name)
+        return Column(column.schema, table, name, column.array, column.default)
+
+
+def _places(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Each new value, and where it goes among those that are there by then."""
+    for number, label in enumerate(new):
+        if label in old:
+            continue
+        if number:
+            yield label, f" AFTER {literal(new[number - 1])}"
+        else:
+            following = next((each for each in new if each in old), None)
+            yield label, f" BEFORE {literal(following)}" if following else ""
+
+
+def _merged(old: Values, new: Values) -> Sequence[str]:
+    return new.labels if set(old.labels) <= set(new.labels) else (*old.labels, *new.labels)
+
+
+def _possible(default: str, labels: Sequence[str]) -> bool:
+    """Whether a column's default is still one of the values."""
+    quoted = [literal(label) for label in labels]
+    return not default.startswith("'") or any(default.startswith(each) for each in quoted)

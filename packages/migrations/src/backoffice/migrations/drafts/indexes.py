@@ -1,0 +1,86 @@
+"""Indexes on expressions on SQLite, which cannot be reflected and so are left out by Alembic."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from alembic.operations import ops
+from alembic.util import sqla_compat
+from sqlalchemy import Connection, Index, Table, text
+from sqlalchemy.schema import CreateIndex
+
+from backoffice.migrations.drafts.lines import Lines, execute
+from backoffice.migrations.drafts.names import Names
+
+_INDEXES = text(
+    "SELECT tbl_name, name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
+)
+
+
+def compared(
+    connection: Connection, models: Sequence[Table], reflected: set[str], names: Names
+) -> Iterator[ops.MigrateOperation]:
+    """What the models' indexes on expressions need; `reflected` are the names of all others."""
+    if connection.dialect.name != "sqlite":
+        return
+    present = {name: (table, sql) for table, name, sql in connection.execute(_INDEXES)}
+    wanted: set[str] = set()
+    for index in [each for table in models for each in _on_expressions(table)]:
+        name = str(index.name)
+        wanted.add(name)
+        table, sql = present.get(name, (None, None))
+        if sql is None:
+            yield ops.CreateIndexOp.from_index(index)
+        elif _plain(sql, str(table)) != _plain(
+            str(CreateIndex(index).compile(connection)), _of(index)
+        ):
+            yield _dropped(name, _of(index), sql)
+            yield ops.CreateIndexOp.from_index(index)
+    ours = {table.name for table in models}
+    for name, (table, sql) in sorted(present.items()):
+        after = names.table(None, table)
+        if after in ours and name not in wanted | reflected:
+            yield _dropped(name, after, sql)
+
+
+def expressions_of(connection: Connection, table: str) -> list[str]:
+    """The SQL of a table's indexes on expressions, which a copy of it would lack."""
+    plain = {str(name) for name in _reflected(connection, table)}
+    return [
+        sql for of, name, sql in connection.execute(_INDEXES) if of == table and name not in plain
+    ]
+
+
+def _reflected(connection: Connection, table: str) -> list[str]:
+    rows = connection.exec_driver_sql(f'PRAGMA index_list("{table}")').all()
+    found = []
+    for _, name, *_ in rows:
+        columns = connection.exec_driver_sql(f'PRAGMA index_info("{name}")').all()
+        if all(column is not None for _, _, column in columns):
+            found.append(name)
+    return found
+
+
+def plain_indexes(connection: Connection) -> set[str]:
+    """The names of all indexes on columns alone."""
+    tables = {of for of, _, _ in connection.execute(_INDEXES)}
+    return {name for table in tables for name in _reflected(connection, table)}
+
+
+def _on_expressions(table: Table) -> list[Index]:
+    found = [each for each in table.indexes if sqla_compat.is_expression_index(each)]
+    return sorted(found, key=lambda each: str(each.name))
+
+
+def _of(index: Index) -> str:
+    return index.table.name if index.table is not None else ""
+
+
+def _dropped(name: str, table: str, sql: str) -> Lines:
+    drop = f"op.drop_index({name!r}, table_name={table!r})"
+    return Lines([drop], [execute(sql)], f"drop index {name}")
+
+
+def _plain(sql: str, table: str) -> str:
+    """The statement without what may be written otherwise."""
+    told = re.sub(rf"[\"`\[]?{re.escape(table)}[\"`\]]?\.", "", sql)
+    return re.sub(r"[\s\"`\[\]();]|if not exists", "", told.lower())
