@@ -148,7 +148,7 @@ def _check_at_head(found: Standing) -> None:
         raise Conflict(
             f"{len(found.pending)} revisions are pending, so that the database does not show what "
             "the models still lack; run `backoffice migrate up`, then try again",
-            code="database_behind",
+            code="not_at_head",
         )
 
 
