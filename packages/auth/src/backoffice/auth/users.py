@@ -1,5 +1,6 @@
 """Users: created, found, authenticated and changed, on fastapi-users' manager."""
 
+import asyncio
 import unicodedata
 import uuid
 from collections.abc import AsyncIterator, Iterable
@@ -224,13 +225,15 @@ class UserManager(UUIDIDMixin, BaseUserManager[User, uuid.UUID]):
             col(records.user.is_service).is_(False),
             records.unlocked(self._clock.now()),
         )
-        held = await session.exec(
+        holding = (
             update(records.user)
             .where(col(records.user.id) == user.id, col(records.user.hashed_password) == stored)
             .where(*good)
             .values(hashed_password=better or stored)
             .execution_options(synchronize_session=False)
         )
+        await asyncio.sleep(0)  # in a storm of sign-ins others come in between
+        held = await session.exec(holding)
         return bool(held.rowcount == 1) and await records.still(session, user.id, *good)
 
     async def _update(self, user: User, update_dict: dict[str, Any]) -> User:
