@@ -116,7 +116,7 @@ def offline_sql(
     written = []
     with reading(database_url) as engine:
         users = _reflected(engine, adopted) if adopted else None
-        for each in (there[name] for name in _order(parts, adopted) if name in there):
+        for each in (there[name] for name in order(parts, adopted) if name in there):
             if each.state == "present":
                 continue
             if each.state == "ahead":
@@ -130,7 +130,7 @@ def offline_sql(
     return "".join(written)
 
 
-def _order(parts: Modes, user_table: str) -> list[str]:
+def order(parts: Modes, user_table: str) -> list[str]:
     """The names of what is applied, the first one first."""
     before, after = ([each.name for each in some] for some in (parts.before, parts.after))
     return [APP, *before, *after] if user_table else [*before, APP, *after]

@@ -2,6 +2,7 @@
 
 import typer
 
+from backoffice.migrations.commands.history import history
 from backoffice.migrations.commands.make import make
 from backoffice.migrations.commands.standing import check, show_status
 from backoffice.migrations.commands.sync import sync
@@ -12,4 +13,5 @@ migrate.command("sync")(sync)
 migrate.command("make")(make)
 migrate.command("up")(up)
 migrate.command("status")(show_status)
+migrate.command("history")(history)
 migrate.command("check")(check)
