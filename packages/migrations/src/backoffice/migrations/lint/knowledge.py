@@ -94,6 +94,7 @@ def _drop_not_null(schema: Schema, action: Action) -> None:
 
 def _add_check(schema: Schema, action: Action) -> None:
     table = _table(schema, action)
+    table.checked = True
     if "not valid" in action.flags:
         table.not_valid.add(action.name)
     if column := not_null_column(action.expression):

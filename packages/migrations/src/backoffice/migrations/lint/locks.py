@@ -62,8 +62,13 @@ def effects(sql: str, target: Target, known: Schema) -> tuple[Effect, ...]:
     A table that nothing is known of may be large, and a type of which nothing is known is thought
     to be one whose change rewrites. Several actions on one table are one effect each.
     """
+    return tuple(effect for action in parse(sql) for effect in of_action(action, target, known))
+
+
+def of_action(action: Action, target: Target, known: Schema) -> tuple[Effect, ...]:
+    """What one action of a statement does."""
     of = sqlite_effects if target.dialect == "sqlite" else postgresql_effects
-    return tuple(effect for action in parse(sql) for effect in of(action, target, known))
+    return of(action, target, known)
 
 
 def postgresql_effects(action: Action, target: Target, known: Schema) -> tuple[Effect, ...]:

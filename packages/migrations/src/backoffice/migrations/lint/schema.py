@@ -24,10 +24,15 @@ class Table:
     complete: bool = False
     #: Columns that a valid CHECK says are not null, by the name of the constraint.
     not_null_checks: dict[str, str] = field(default_factory=dict)
+    #: Whether a CHECK constraint says anything of its rows.
+    checked: bool = False
     #: CHECK and FOREIGN KEY constraints that were added NOT VALID.
     not_valid: set[str] = field(default_factory=set)
-    #: Partitions, children and the like are not followed.
     kind: str = "table"
+
+    def uncertain(self) -> "Table":
+        """The same table at another time: only the number of its rows is taken over."""
+        return Table(self.name, rows=self.rows, kind=self.kind)
 
 
 @dataclass

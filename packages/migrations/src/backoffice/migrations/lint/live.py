@@ -1,0 +1,116 @@
+"""What a database holds: its tables and columns, and how many rows."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, text
+
+from backoffice.migrations.lint.knowledge import not_null_column
+from backoffice.migrations.lint.operations import Target
+from backoffice.migrations.lint.schema import Column, Schema, Table, qualified
+
+#: No table is counted further than this: it is large then.
+COUNTED = 1_000_000
+
+
+def target_of(connection: Connection) -> Target:
+    """The kind of database, and its version."""
+    if connection.dialect.name == "sqlite":
+        version = connection.exec_driver_sql("SELECT sqlite_version()").scalar_one()
+        return Target("sqlite", tuple(int(each) for each in str(version).split(".")))
+    number = int(connection.exec_driver_sql("SHOW server_version_num").scalar_one())
+    return Target("postgresql", (number // 10_000, number % 10_000))
+
+
+def survey(connection: Connection) -> Schema:
+    """The tables, with their columns and about how many rows they have; nothing is locked long."""
+    return _sqlite(connection) if connection.dialect.name == "sqlite" else _postgresql(connection)
+
+
+def _postgresql(connection: Connection) -> Schema:
+    zone = str(connection.exec_driver_sql("SHOW timezone").scalar_one())
+    schema = Schema(utc=zone.upper() in ("UTC", "ETC/UTC", "GMT", "ETC/GMT", "UCT", "ZULU"))
+    for space, name, kind, rows in connection.execute(text(_TABLES)):
+        table = Table(qualified(name, space), rows=int(rows) if rows >= 0 else None, complete=True)
+        table.kind = "table" if kind in "rp" else "view"
+        schema.tables[table.name] = table
+    for space, name, column, type_, nullable in connection.execute(text(_COLUMNS)):
+        schema.tables[qualified(name, space)].columns[column] = Column(type_, nullable)
+    for each in connection.execute(text(_CONSTRAINTS)):
+        _constraint(schema, *each)
+    for space, name, index in connection.execute(text(_INDEXES)):
+        schema.indexes[qualified(index, space)] = qualified(name, space)
+    schema.enums = set(connection.scalars(text(_ENUMS)))
+    _count(connection, (each for each in schema.tables.values() if each.rows is None))
+    return schema
+
+
+def _constraint(
+    schema: Schema, space: str, table: str, name: str, kind: str, valid: bool, told: str, other: str
+) -> None:
+    found = schema.tables[qualified(table, space)]
+    if not valid:
+        found.not_valid.add(name)
+    if kind == "f":
+        schema.references.setdefault(found.name, {})[name] = other.removeprefix("public.")
+    else:
+        found.checked = True
+        check = told.removeprefix("CHECK ").removesuffix(" NOT VALID")
+        if column := not_null_column(check):
+            found.not_null_checks[name] = column
+
+
+def _sqlite(connection: Connection) -> Schema:
+    schema = Schema()
+    names = connection.scalars(text(_SQLITE_TABLES)).all()
+    for name in names:
+        table = schema.tables[name] = Table(name, complete=True)
+        rows = connection.execute(text(_SQLITE_COLUMNS), {"name": name})
+        table.columns = {column: Column(type_.lower(), not held) for column, type_, held in rows}
+    for index, name in connection.execute(text(_SQLITE_INDEXES)):
+        schema.indexes[index] = name
+    _count(connection, schema.tables.values())
+    return schema
+
+
+def _count(connection: Connection, tables: Iterable[Table]) -> None:
+    quoted = connection.dialect.identifier_preparer.quote
+    for table in tables:
+        if table.kind == "table":
+            name = ".".join(quoted(each) for each in table.name.split(".", 1))
+            counted = f"SELECT count(*) FROM (SELECT 1 FROM {name} LIMIT {COUNTED}) AS t"  # noqa: S608
+            table.rows = connection.exec_driver_sql(counted).scalar_one()
+
+
+_OURS = "NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg_t%'"
+# Of a partitioned table, its parts; reltuples is -1 where nothing has looked at it yet.
+_TABLES = f"""
+SELECT n.nspname, c.relname, c.relkind, CASE WHEN c.relkind = 'p' THEN coalesce((
+    SELECT sum(greatest(p.reltuples, 0)) FROM pg_partition_tree(c.oid) t
+    JOIN pg_class p ON p.oid = t.relid WHERE t.isleaf), 0)
+  ELSE c.reltuples END
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'm', 'v') AND n.nspname {_OURS}
+"""
+_COLUMNS = f"""
+SELECT n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod), NOT a.attnotnull
+FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'm', 'v')
+  AND n.nspname {_OURS}
+"""
+_CONSTRAINTS = f"""
+SELECT n.nspname, c.relname, k.conname, k.contype::text, k.convalidated,
+  pg_get_constraintdef(k.oid), k.confrelid::regclass::text
+FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE k.contype IN ('c', 'f') AND n.nspname {_OURS}
+"""
+_INDEXES = f"""
+SELECT n.nspname, t.relname, c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+JOIN pg_class t ON t.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname {_OURS}
+"""
+_ENUMS = "SELECT typname FROM pg_type WHERE typtype = 'e'"
+_SQLITE_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+_SQLITE_COLUMNS = 'SELECT name, type, "notnull" FROM pragma_table_info(:name)'
+_SQLITE_INDEXES = "SELECT name, tbl_name FROM sqlite_master WHERE type = 'index'"
