@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from backoffice.migrations import PackageHistory
+from tests.migrations.answers import Type, typing
 from tests.migrations.drafting import Desk
 from tests.migrations.lines import Line
 from tests.migrations.projects import Look, Shop, create_table, write_revision
@@ -94,3 +95,11 @@ def line(shop: Shop, database_url: str, tmp_path: Path) -> Line:
     """An app with a history of its own, to copy the revisions of a package into."""
     shop.point_at(database_url)
     return Line(shop, tmp_path)
+
+
+@pytest.fixture
+def typed(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Type:
+    """Types `backoffice ...` in this process, on the test's database."""
+    return typing(database_url, monkeypatch, capsys)

@@ -197,6 +197,8 @@ class _Run:
         """Bring the app's own history to its head, where it has one."""
         if self._app is not None:
             self.applied += _app(self._connection, self._app, self._tell, self._sessions)
+            # An env.py that takes our connection has read from it, which begins a transaction.
+            self._connection.rollback()
 
     def _begins(self, history: PackageHistory) -> bool:
         """Whether nothing says that the package's tables came by copies that are missing here."""
