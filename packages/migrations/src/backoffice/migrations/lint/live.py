@@ -29,15 +29,17 @@ def survey(connection: Connection) -> Schema:
 def _postgresql(connection: Connection) -> Schema:
     zone = str(connection.exec_driver_sql("SHOW timezone").scalar_one())
     schema = Schema(utc=zone.upper() in ("UTC", "ETC/UTC", "GMT", "ETC/GMT", "UCT", "ZULU"))
-    for space, name, kind, rows in connection.execute(text(_TABLES)):
+    for space, name, kind, rows in connection.execute(text(_TABLES.format(ours=_OURS))):
         table = Table(qualified(name, space), rows=int(rows) if rows >= 0 else None, complete=True)
         table.kind = "table" if kind in "rp" else "view"
         schema.tables[table.name] = table
-    for space, name, column, type_, nullable in connection.execute(text(_COLUMNS)):
+    for space, name, column, type_, nullable in connection.execute(
+        text(_COLUMNS.format(ours=_OURS))
+    ):
         schema.tables[qualified(name, space)].columns[column] = Column(type_, nullable)
-    for each in connection.execute(text(_CONSTRAINTS)):
+    for each in connection.execute(text(_CONSTRAINTS.format(ours=_OURS))):
         _constraint(schema, *each)
-    for space, name, index in connection.execute(text(_INDEXES)):
+    for space, name, index in connection.execute(text(_INDEXES.format(ours=_OURS))):
         schema.indexes[qualified(index, space)] = qualified(name, space)
     schema.enums = set(connection.scalars(text(_ENUMS)))
     _count(connection, (each for each in schema.tables.values() if each.rows is None))
@@ -83,32 +85,32 @@ def _count(connection: Connection, tables: Iterable[Table]) -> None:
 
 _OURS = "NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg_t%'"
 # Of a partitioned table, its parts; reltuples is -1 where nothing has looked at it yet.
-_TABLES = f"""
+_TABLES = """
 SELECT n.nspname, c.relname, c.relkind, CASE WHEN c.relkind = 'p' THEN coalesce((
     SELECT sum(greatest(p.reltuples, 0)) FROM pg_partition_tree(c.oid) t
     JOIN pg_class p ON p.oid = t.relid WHERE t.isleaf), 0)
   ELSE c.reltuples END
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'm', 'v') AND n.nspname {_OURS}
+WHERE c.relkind IN ('r', 'p', 'm', 'v') AND n.nspname {ours}
 """
-_COLUMNS = f"""
+_COLUMNS = """
 SELECT n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod), NOT a.attnotnull
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'm', 'v')
-  AND n.nspname {_OURS}
+  AND n.nspname {ours}
 """
-_CONSTRAINTS = f"""
+_CONSTRAINTS = """
 SELECT n.nspname, c.relname, k.conname, k.contype::text, k.convalidated,
   pg_get_constraintdef(k.oid), k.confrelid::regclass::text
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE k.contype IN ('c', 'f') AND n.nspname {_OURS}
+WHERE k.contype IN ('c', 'f') AND n.nspname {ours}
 """
-_INDEXES = f"""
+_INDEXES = """
 SELECT n.nspname, t.relname, c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
 JOIN pg_class t ON t.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname {_OURS}
+WHERE n.nspname {ours}
 """
 _ENUMS = "SELECT typname FROM pg_type WHERE typtype = 'e'"
 _SQLITE_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"

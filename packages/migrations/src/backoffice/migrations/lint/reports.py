@@ -21,10 +21,9 @@ def shown(path: Path, folder: Path) -> str:
 
 
 def as_text(findings: Sequence[Finding], folder: Path) -> str:
-    """A paragraph for each finding that is not waived: the place, what happens, why, the way out."""
-    return "\n".join(
-        line for each in findings if each.waived is None for line in _told(each, folder)
-    )
+    """A paragraph for each finding that is not waived: where, what happens, why, the way out."""
+    told = [each for each in findings if each.waived is None]
+    return "\n".join(line for each in told for line in _told(each, folder))
 
 
 def summary(findings: Sequence[Finding], revisions: int) -> str:
@@ -60,7 +59,8 @@ def as_sarif(findings: Sequence[Finding], folder: Path) -> dict[str, Any]:
 def _told(finding: Finding, folder: Path) -> Iterable[str]:
     where = finding.where
     fix = " (--fix)" if finding.fixable else ""
-    yield f"{shown(where.file, folder)}:{where.line}: {finding.id} {finding.level}: {finding.message}"
+    place = f"{shown(where.file, folder)}:{where.line}"
+    yield f"{place}: {finding.id} {finding.level}: {finding.message}"
     yield f"    why: {finding.why}"
     yield f"    do:  {finding.safe}{fix}"
 

@@ -139,9 +139,9 @@ def _type(of: Any, target: Target) -> str:
     from sqlalchemy.exc import SQLAlchemyError
     from sqlalchemy.types import to_instance
 
-    dialect = sqlite.dialect() if target.dialect == "sqlite" else postgresql.dialect()
+    dialects: Any = sqlite if target.dialect == "sqlite" else postgresql
     try:
-        return str(to_instance(of).compile(dialect)).lower()
+        return str(to_instance(of).compile(dialects.dialect())).lower()
     except (SQLAlchemyError, AttributeError, TypeError):
         return ""
 
