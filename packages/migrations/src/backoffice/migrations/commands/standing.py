@@ -1,4 +1,4 @@
-"""`backoffice migrate status` and `check`: where the database stands."""
+"""`backoffice migrate status`: where the database stands."""
 
 import sys
 from collections.abc import Sequence
@@ -20,16 +20,6 @@ def show_status(context: typer.Context) -> None:
     command = Command.of(context)
     found = found_standings(command, database_url(command))
     _give_standings(command, found)
-    _end(found)
-
-
-def check(context: typer.Context) -> None:
-    """Exit with 0 when all is at the present, with 3 when something is pending; for CI."""
-    command = Command.of(context)
-    found = found_standings(command, database_url(command))
-    for standing in found:
-        if standing.state != "present":
-            command.say(_line(standing))
     _end(found)
 
 
@@ -57,11 +47,6 @@ def _give_standings(command: Command, found: Sequence[Standing]) -> None:
     for standing in found:
         for each in standing.pending:
             typer.echo(f"  {standing.history}: {each.id} {each.doc}".rstrip())
-
-
-def _line(standing: Standing) -> str:
-    current, heads = (", ".join(ids) or "-" for ids in (standing.current, standing.heads))
-    return f"{standing.history}: {standing.state}, at {current}, head {heads}"
 
 
 def _end(found: Sequence[Standing]) -> None:

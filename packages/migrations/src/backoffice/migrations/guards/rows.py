@@ -1,0 +1,137 @@
+"""Rows for tables that have none, so that a revision is tried on data and not on empty tables.
+
+Of each table one row that is full and one with all that may be NULL; text is digits, which can be
+turned into most other types.
+"""
+
+import re
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from sqlalchemy import Column, Connection, MetaData, Table, inspect, select, types
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import SQLAlchemyError
+
+from backoffice.migrations.errors import reason
+from backoffice.migrations.guards.faults import Fault
+
+_COUNT = 2
+_ADDRESS = (postgresql.INET, postgresql.CIDR)
+_VALUES: list[tuple[Any, Callable[[Any, int], Any]]] = [
+    (types.Enum, lambda kind, number: kind.enums[number % len(kind.enums)]),
+    (types.Boolean, lambda _, number: number % 2 == 0),
+    (types.Integer, lambda _, number: number + 1),
+    (types.Float, lambda _, number: float(number + 1)),
+    (types.Numeric, lambda _, number: number + 1),
+    (types.JSON, lambda _, number: {"number": number}),
+    (types.Uuid, lambda kind, number: _uuid(kind, number)),
+    (types.DateTime, lambda kind, number: _moment(kind, number)),
+    (types.Date, lambda _, number: date(2026, 1, 1 + number)),
+    (types.Time, lambda _, number: time(number)),
+    (types.Interval, lambda _, number: timedelta(days=number)),
+    (postgresql.INTERVAL, lambda _, number: timedelta(days=number)),
+    (types.LargeBinary, lambda _, number: b"%d" % number),
+    (types.ARRAY, lambda _, __: []),
+    (_ADDRESS, lambda _, number: f"10.0.0.{number + 1}"),
+    (types.String, lambda kind, number: str(number + 1).zfill(1)[: kind.length or None]),
+]
+
+
+def fill(connection: Connection, tables: Iterable[str]) -> Iterator[Fault]:
+    """Put rows into these tables, parents first; a note for one that takes none of ours."""
+    inspector = inspect(connection)
+    order = [name for name, _ in inspector.get_sorted_table_and_fkc_names() if name]
+    wanted = set(tables)
+    for name in order:
+        if name in wanted:
+            yield from _fill(connection, Table(name, MetaData(), autoload_with=connection))
+
+
+def _fill(connection: Connection, table: Table) -> Iterator[Fault]:
+    if connection.execute(select(1).select_from(table).limit(1)).first() is not None:
+        return
+    for number in range(_COUNT):
+        try:
+            with connection.begin_nested():
+                row = _row(connection, table, number)
+                connection.execute(table.insert().values(row))
+        except (SQLAlchemyError, _NoValue) as error:
+            if number == 0:
+                told = f"no row could be made up for {table.name} ({reason(error)}); give seeds"
+                yield Fault("stairway", told, note=True)
+                return
+
+
+class _NoValue(Exception):
+    pass
+
+
+def _row(connection: Connection, table: Table, number: int) -> dict[str, Any]:
+    row = _references(connection, table, number)
+    listed = _listed(connection, table)
+    for column in table.columns:
+        if column.name in row or _given(column):
+            continue
+        if column.nullable and number % 2 == 1:
+            continue
+        row[column.name] = _value(column, number, listed.get(column.name))
+    return row
+
+
+def _given(column: "Column[Any]") -> bool:
+    """Whether the database fills it."""
+    if column.server_default is not None or column.computed or column.identity:
+        return True
+    integer = isinstance(column.type, types.Integer)
+    alone = column.table is not None and len(column.table.primary_key.columns) == 1
+    return bool(column.primary_key and integer and alone and not column.foreign_keys)
+
+
+def _value(column: "Column[Any]", number: int, listed: list[str] | None) -> Any:
+    if listed:
+        return listed[number % len(listed)]
+    for kind, make in _VALUES:
+        if isinstance(column.type, kind):
+            return make(column.type, number)
+    if column.nullable:
+        return None
+    raise _NoValue(f"{column.name} is of type {column.type}")
+
+
+def _references(connection: Connection, table: Table, number: int) -> dict[str, Any]:
+    """The values of foreign keys: those of a row that is there."""
+    row: dict[str, Any] = {}
+    for constraint in table.foreign_key_constraints:
+        columns = [element.parent for element in constraint.elements]
+        targets = [element.column for element in constraint.elements]
+        found = connection.execute(select(*targets).limit(1).offset(number)).first()
+        found = found or connection.execute(select(*targets).limit(1)).first()
+        if found is None and not all(each.nullable for each in columns):
+            raise _NoValue(f"{targets[0].table.name} has no rows")
+        for place, each in enumerate(columns):
+            row.setdefault(each.name, None if found is None else found[place])
+    return row
+
+
+def _listed(connection: Connection, table: Table) -> dict[str, list[str]]:
+    """The values of columns of which a CHECK lists them."""
+    found: dict[str, list[str]] = {}
+    for check in inspect(connection).get_check_constraints(table.name, schema=table.schema):
+        told = str(check["sqltext"])
+        values = re.findall(r"'((?:[^']|'')*)'", told)
+        named = [each.name for each in table.columns if re.search(rf"\b{each.name}\b", told)]
+        if values and len(named) == 1:
+            found[named[0]] = values
+    return found
+
+
+def _uuid(kind: Any, number: int) -> Any:
+    made = uuid.UUID(int=number + 1)
+    return made if kind.as_uuid else str(made)
+
+
+def _moment(kind: Any, number: int) -> datetime:
+    made = datetime(2026, 1, 1 + number, tzinfo=UTC)
+    return made if kind.timezone else made.replace(tzinfo=None)

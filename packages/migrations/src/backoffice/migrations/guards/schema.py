@@ -1,0 +1,104 @@
+"""What a database holds, piece by piece in words, so that two of them can be compared."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from sqlalchemy import Connection, inspect, text
+
+from backoffice.migrations.guards.catalogue import QUERIES
+from backoffice.migrations.histories import VERSION_TABLES
+
+#: Each piece (`column book.title`) with what it is (`varchar(40), not null`).
+Schema = Mapping[str, str]
+
+_OURS = re.compile(
+    rf"alembic_version|{VERSION_TABLES}\w+|backoffice_batches|backoffice_migration_journal"
+)
+
+
+def schema_of(connection: Connection) -> Schema:
+    """All pieces of a database, but for what only says how far it has come."""
+    found = _postgresql(connection) if _is_postgresql(connection) else _sqlite(connection)
+    return {name: told for name, told in found if not _OURS.match(name.partition(" ")[2])}
+
+
+def tables_of(schema: Schema) -> set[str]:
+    """The names of the tables."""
+    return {name.removeprefix("table ") for name in schema if name.startswith("table ")}
+
+
+def differences(wanted: Schema, found: Schema, *, only: set[str] | None = None) -> list[str]:
+    """What tells the second from the first; about the tables `only`, where they are given."""
+    told = []
+    for piece in sorted(wanted.keys() | found.keys()):
+        if only is not None and not _about(piece, only):
+            continue
+        if piece not in found:
+            told.append(f"{piece} is missing")
+        elif piece not in wanted:
+            told.append(f"{piece} is there too")
+        elif wanted[piece] != found[piece]:
+            told.append(f"{piece} is `{found[piece]}` instead of `{wanted[piece]}`")
+    return _without_parts(told, wanted, found)
+
+
+def _about(piece: str, tables: set[str]) -> bool:
+    kind, _, name = piece.partition(" ")
+    if kind == "table":
+        return name in tables
+    return kind == "enum" or (
+        kind in ("column", "constraint") and name.rpartition(".")[0] in tables
+    )
+
+
+def _without_parts(told: list[str], wanted: Schema, found: Schema) -> list[str]:
+    """A table that is there or is not takes its columns along."""
+    whole = tables_of(wanted) ^ tables_of(found)
+    return [
+        each
+        for each in told
+        if each.startswith("table ") or each.split(" ")[1].rpartition(".")[0] not in whole
+    ]
+
+
+def _is_postgresql(connection: Connection) -> bool:
+    return connection.dialect.name == "postgresql"
+
+
+def _postgresql(connection: Connection) -> Iterator[tuple[str, str]]:
+    for kind, query in QUERIES.items():
+        for name, told in connection.execute(text(query.replace(":", "\\:"))):
+            yield f"{kind} {name}", told or ""
+
+
+def _sqlite(connection: Connection) -> Iterator[tuple[str, str]]:
+    inspector = inspect(connection)
+    for table in inspector.get_table_names():
+        yield f"table {table}", ""
+        for each in inspector.get_columns(table):
+            parts = [str(each["type"]), "" if each["nullable"] else "not null"]
+            parts += [f"default {each['default']}"] if each["default"] is not None else []
+            yield f"column {table}.{each['name']}", ", ".join(filter(None, parts))
+        key = inspector.get_pk_constraint(table)["constrained_columns"]
+        yield f"constraint {table}.primary", f"primary key {key}"
+        for unique in inspector.get_unique_constraints(table):
+            yield f"constraint {table}.unique:{unique['column_names']}", "unique"
+        for foreign in inspector.get_foreign_keys(table):
+            target = f"{foreign['referred_table']} {foreign['referred_columns']}"
+            options = sorted(foreign.get("options", {}).items())
+            yield (
+                f"constraint {table}.foreign:{foreign['constrained_columns']}",
+                (f"references {target} {options}"),
+            )
+        for check in inspector.get_check_constraints(table):
+            told = _plain(check["sqltext"])
+            yield f"constraint {table}.check:{told.replace(' ', '_')}", told
+    master = "SELECT type, name, sql FROM sqlite_master WHERE type <> 'table' AND sql IS NOT NULL"
+    for kind, name, sql in connection.execute(text(master)):
+        yield f"{kind} {name}", _plain(sql)
+
+
+def _plain(sql: str) -> str:
+    """The statement without what makes no difference: quotes, blanks, capitals."""
+    bare = re.sub(r"[\"`\[\]]|if not exists ", "", sql, flags=re.IGNORECASE)
+    return re.sub(r"\s+", " ", bare).strip()

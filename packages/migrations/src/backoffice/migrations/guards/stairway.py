@@ -1,0 +1,164 @@
+"""Each revision up, down and up again, on rows: what it leaves, and whether it makes the same."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack
+
+from sqlalchemy import Connection, func, select, table
+
+from backoffice.core.errors import BackofficeError, SetupError
+from backoffice.migrations.guards import rows
+from backoffice.migrations.guards.faults import Fault
+from backoffice.migrations.guards.rehearsal import Rehearsal
+from backoffice.migrations.guards.schema import Schema, differences, schema_of, tables_of
+
+#: Puts rows of the app's own into the database once it is at a revision.
+Seeds = Callable[[Connection, str], None]
+Begin = Callable[[], AbstractContextManager[Rehearsal]]
+
+_MOST_BEGINNINGS = 6
+_IRREVERSIBLE = "irreversible"
+
+
+class Stairway:
+    """The way up through a history, with a step back at each revision.
+
+    `since` names the last revision that is only applied; `rows` says whether rows are made up.
+    At the end the database is at the head: `rehearsal` is what it is left in.
+    """
+
+    def __init__(
+        self, begin: Begin, *, seeds: Seeds | None, since: str | None, generated: bool
+    ) -> None:
+        self._begin = begin
+        self._seeds = seeds
+        self._since = since
+        self._generated = generated
+        self._held = ExitStack()
+        self._beginnings = 0
+        self._told: set[str] = set()
+
+    def __enter__(self) -> "Stairway":
+        self._anew()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._held.close()
+
+    def climb(self) -> Iterator[Fault]:
+        """Go all the way; a fault of a revision does not hide those of the next ones."""
+        ids = self.rehearsal.revisions()
+        done = self._known(ids)
+        self.rehearsal.up(*ids[:done])
+        yield from self._seeded(ids[done - 1] if done else "")
+        for place in range(done, len(ids)):
+            found = list(self._step(ids[place]))
+            yield from found
+            if self._stuck and not self._resumed(ids[: place + 1]):
+                yield Fault("stairway", "the revisions after it were not tried", "", ids[place])
+                return
+            yield from self._seeded(ids[place])
+
+    def _known(self, ids: Sequence[str]) -> int:
+        if self._since is None:
+            return 0
+        if self._since not in ids:
+            raise SetupError(f"there is no revision {self._since!r} to begin after")
+        return ids.index(self._since) + 1
+
+    def _step(self, revision: str) -> Iterator[Fault]:
+        self._stuck = False
+        before, counts = self._schema(), self._counts()
+        if (error := self._tried(self.rehearsal.up, revision)) is not None:
+            self._stuck = True
+            yield self._fault(revision, f"the upgrade fails: {_reason(error)}")
+            return
+        after = self._schema()
+        yield from self._lost(revision, counts)
+        if (error := self._tried(self.rehearsal.down, revision)) is not None:
+            self._stuck = self._schema() != after
+            yield self._not_down(revision, error)
+            return
+        yield from self._left(revision, differences(before, self._schema()))
+        if (error := self._tried(self.rehearsal.up, revision)) is not None:
+            self._stuck = True
+            told = f"it cannot be applied again after its downgrade: {_reason(error)}"
+            yield self._fault(revision, told)
+            return
+        for each in differences(after, self._schema()):
+            yield self._fault(revision, f"applied again after its downgrade, {each}")
+
+    def _left(self, revision: str, found: Sequence[str]) -> Iterator[Fault]:
+        for each in found:
+            told = f"its downgrade does not take back what it did: {each}"
+            # PostgreSQL cannot take a value out of an enum.
+            kept = each.startswith("enum ") and "instead of" in each
+            yield Fault("stairway", told, revision=revision, note=kept)
+
+    def _not_down(self, revision: str, error: BackofficeError) -> Fault:
+        cause = error.__cause__
+        kind = type(cause).__name__
+        if isinstance(cause, NotImplementedError) or _IRREVERSIBLE in f"{kind} {cause}".lower():
+            return Fault("stairway", "says that there is no way back", revision=revision, note=True)
+        return self._fault(revision, f"the downgrade fails: {_reason(error)}")
+
+    def _lost(self, revision: str, before: dict[str, int]) -> Iterator[Fault]:
+        after = self._counts()
+        for name in sorted(before.keys() & after.keys()):
+            if before[name] and not after[name]:
+                told = f"after the upgrade no row of {name} is left"
+                yield Fault("stairway", told, "see that it is meant", revision, note=True)
+
+    def _tried(self, go: Callable[[str], None], revision: str) -> BackofficeError | None:
+        try:
+            go(revision)
+        except BackofficeError as error:
+            return error
+        return None
+
+    def _resumed(self, ids: Sequence[str]) -> bool:
+        """Come to the last of these in a new database, without rows that may be to blame."""
+        if self._beginnings >= _MOST_BEGINNINGS:
+            return False
+        self._anew()
+        try:
+            self.rehearsal.up(*ids)
+        except BackofficeError:
+            return False
+        return True
+
+    def _anew(self) -> None:
+        self._held.close()
+        self._beginnings += 1
+        self.rehearsal = self._held.enter_context(self._begin())
+        self._filled: set[str] = set()
+        self._stuck = False
+
+    def _seeded(self, revision: str) -> Iterator[Fault]:
+        with self.rehearsal.engine.begin() as connection:
+            if self._seeds is not None and revision:
+                self._seeds(connection, revision)
+            names = {each for each in tables_of(schema_of(connection)) if "." not in each}
+            if self._generated:
+                for note in rows.fill(connection, names - self._filled):
+                    if note.message not in self._told:
+                        self._told.add(note.message)
+                        yield note
+            self._filled |= names
+
+    def _schema(self) -> Schema:
+        with self.rehearsal.engine.connect() as connection:
+            return schema_of(connection)
+
+    def _counts(self) -> dict[str, int]:
+        with self.rehearsal.engine.connect() as connection:
+            names = tables_of(schema_of(connection)) & self._filled
+            query = select(func.count())
+            return {each: connection.scalar(query.select_from(table(each))) or 0 for each in names}
+
+    def _fault(self, revision: str, told: str) -> Fault:
+        return Fault("stairway", told, revision=revision)
+
+
+def _reason(error: BackofficeError) -> str:
+    """Without the name of the revision, which stands before it anyway."""
+    return error.message.partition(" failed: ")[2] or error.message
