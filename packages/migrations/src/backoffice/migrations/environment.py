@@ -18,7 +18,7 @@ from sqlalchemy import URL, Connection
 
 from backoffice.core.database import ASYNC_DRIVERS, SYNC_DRIVERS, parsed, with_driver
 from backoffice.migrations.copying import APPLIED
-from backoffice.migrations.histories import APP
+from backoffice.migrations.histories import APP, Revision
 from backoffice.migrations.project import AppHistory
 from backoffice.migrations.sessions import Sessions
 from backoffice.migrations.standings import Standing
@@ -52,6 +52,41 @@ def upgrade(
             yield from steps.upgrade(environment.script, heads, context, guarded=True)
 
         environment.run(work, connection, sessions, destination_rev="head")
+
+
+def downgrade(
+    app: AppHistory,
+    connection: Connection,
+    target: str,
+    steps: Steps,
+    tell: Tell,
+    sessions: Sessions,
+) -> None:
+    """Take the app's history back to a revision, each step in a transaction of its own."""
+    with steps.explained():
+        environment = Environment(app, connection.engine.url)
+
+        def work(heads: Any, context: MigrationContext) -> Iterator[RevisionStep]:
+            _notice(context, connection, tell)
+            back = environment.script._downgrade_revs(target, heads)
+            yield from steps.run(back, context, guarded=True)
+
+        environment.run(work, connection, sessions, destination_rev=target)
+
+
+def undoing(app: AppHistory, connection: Connection, target: str, tell: Tell) -> list[Revision]:
+    """What `downgrade` would take back."""
+    found: list[Revision] = []
+    with Steps(APP, tell).explained():
+        environment = Environment(app, connection.engine.url)
+
+        def work(heads: Any, context: MigrationContext) -> Iterable[RevisionStep]:
+            _notice(context, connection, tell)
+            found.extend(map(revision_of, environment.script._downgrade_revs(target, heads)))
+            return ()
+
+        environment.run(work, connection=connection, dont_mutate=True)
+    return found
 
 
 def standing(app: AppHistory, connection: Connection, tell: Tell) -> Standing:

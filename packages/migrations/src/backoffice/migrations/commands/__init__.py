@@ -3,6 +3,7 @@
 import typer
 
 from backoffice.migrations.commands.check import check
+from backoffice.migrations.commands.down import down
 from backoffice.migrations.commands.history import history
 from backoffice.migrations.commands.init import init
 from backoffice.migrations.commands.lint import lint_revisions
@@ -18,6 +19,8 @@ migrate.command("sync")(sync)
 migrate.command("make")(make)
 migrate.command("plan")(plan)
 migrate.command("up")(up)
+# `-1` is a revision, not an option.
+migrate.command("down", context_settings={"ignore_unknown_options": True})(down)
 migrate.command("status")(show_status)
 migrate.command("history")(history)
 migrate.command("check")(check)
