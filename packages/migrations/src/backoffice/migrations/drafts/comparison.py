@@ -17,7 +17,7 @@ from backoffice.migrations.drafts import constraints, indexes, models, renames
 from backoffice.migrations.drafts.checks import Checks, plain_types
 from backoffice.migrations.drafts.copies import Copies, guard
 from backoffice.migrations.drafts.defaults import comparing
-from backoffice.migrations.drafts.enums import EnumChanges
+from backoffice.migrations.drafts.enums import EnumChanges, defaults_apart
 from backoffice.migrations.drafts.names import Names, renamed
 from backoffice.migrations.drafts.required import Required, restored
 from backoffice.migrations.drafts.types import Types
@@ -53,6 +53,8 @@ class Comparison:
             renamings, upgrade = self._net_changes(tell)
             self._complete(upgrade)
             first, last = self._enums(upgrade)
+            if first:
+                first = [*defaults_apart(upgrade, self.context.dialect), *first]
             self._mend(upgrade)
             upgrade.ops[:] = [*renamings, *first, *upgrade.ops, *last]
             downgrade = upgrade.reverse_into(ops.DowngradeOps([]))
@@ -92,7 +94,10 @@ class Comparison:
         upgrade.ops += list(found)
         checks = Checks(self.connection, self.inspector, self.wishes, self.names)
         for table in self._existing():
-            if changed := list(checks.compared(table)):
+            changed = list(checks.compared(table))
+            if self._sqlite:
+                changed += constraints.unnamed_uniques(self.inspector, table)
+            if changed:
                 modified = ops.ModifyTableOps(table.name, changed, schema=table.schema)
                 _join(upgrade, modified)
         constraints.without_guesses(upgrade, self.models)

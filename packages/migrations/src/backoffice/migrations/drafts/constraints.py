@@ -1,5 +1,6 @@
 """Names for constraints that have none, and the order of those that go in circles."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,8 +8,12 @@ from alembic.operations import ops
 from alembic.util import sqla_compat
 from sqlalchemy import (
     CheckConstraint,
+    Column,
     Constraint,
     ForeignKeyConstraint,
+    Index,
+    Inspector,
+    MetaData,
     Table,
     UniqueConstraint,
 )
@@ -30,14 +35,17 @@ def named(upgrade: ops.UpgradeOps) -> None:
 
 def _name_columns(table: ops.CreateTableOp) -> None:
     taken = {str(each.name) for each in table.columns if isinstance(each, Constraint) and each.name}
-    table.columns = [_with_name(str(table.table_name), each, taken) for each in table.columns]
+    columns = {each.name for each in table.columns if isinstance(each, Column)}
+    table.columns = [
+        _with_name(str(table.table_name), each, taken, columns) for each in table.columns
+    ]
 
 
-def _with_name(table: str, item: Any, taken: set[str]) -> Any:
+def _with_name(table: str, item: Any, taken: set[str], columns: set[str]) -> Any:
     """A copy of what has no name: the model's own stays as it is."""
     if not isinstance(item, Constraint) or item.name or sqla_compat._is_type_bound(item):
         return item
-    name = _conventional(table, item, taken)
+    name = _conventional(table, item, taken, columns)
     if name is None:
         return item
     taken.add(name)
@@ -46,7 +54,7 @@ def _with_name(table: str, item: Any, taken: set[str]) -> Any:
     return copy
 
 
-def _conventional(table: str, constraint: Any, taken: set[str]) -> str | None:
+def _conventional(table: str, constraint: Any, taken: set[str], known: set[str]) -> str | None:
     columns = [each.name for each in getattr(constraint, "columns", ())]
     if isinstance(constraint, UniqueConstraint):
         kind = "uq"
@@ -54,6 +62,8 @@ def _conventional(table: str, constraint: Any, taken: set[str]) -> str | None:
         kind, columns = "fk", [*columns, _target(constraint)]
     elif isinstance(constraint, CheckConstraint):
         kind = "ck"
+        said = re.findall(r"\w+", str(constraint.sqltext))
+        columns = columns or [each for each in said if each in known][:1]
     else:
         return None
     return _free("_".join([kind, table, *columns]), taken)
@@ -180,3 +190,24 @@ def _drops_check(operation: ops.MigrateOperation, others: Sequence[ops.MigrateOp
         and operation.constraint_type == "check"
         and not any(isinstance(each, ops.CreateCheckConstraintOp) for each in others)
     )
+
+
+def unnamed_uniques(inspector: Inspector, table: Table) -> list[ops.MigrateOperation]:
+    """The unique constraints of SQLite that have no name and no model: Alembic goes by names."""
+    wanted = [
+        {column.name for column in each.columns}
+        for each in (*table.constraints, *table.indexes)
+        if isinstance(each, UniqueConstraint) or (isinstance(each, Index) and each.unique)
+    ]
+    return [
+        _dropped_unique(table, each["column_names"])
+        for each in inspector.get_unique_constraints(table.name, schema=table.schema)
+        if each["name"] is None and set(each["column_names"]) not in wanted
+    ]
+
+
+def _dropped_unique(table: Table, columns: Sequence[str]) -> ops.DropConstraintOp:
+    of = Table(table.name, MetaData(), *(Column(each) for each in columns), schema=table.schema)
+    constraint = UniqueConstraint(*columns)
+    of.append_constraint(constraint)
+    return ops.DropConstraintOp.from_constraint(constraint)

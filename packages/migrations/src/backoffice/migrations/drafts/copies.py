@@ -64,6 +64,7 @@ class Copies:
             operation.ops,
             operation.schema,
             [*self._kept_checks(operation), *_kept_options(created), *unnamed],
+            [execute(f"DROP INDEX IF EXISTS {name}") for name in self._indexes(old)],
             [execute(sql) for sql in self._lost(old, operation)],
         )
 
@@ -94,7 +95,7 @@ class Copies:
         ]
         texts = [each["sqltext"] for each in ask.get_check_constraints(name, schema=schema)]
         old = self.names.old_table(schema, name)
-        texts += expressions_of(self.connection, old)
+        texts += expressions_of(self.connection, old).values()
         texts += self.connection.scalars(_SQL, {"type": "trigger", "table": old})
         about = re.compile(rf"\b{re.escape(column)}\b", re.IGNORECASE)
         return any(column in each for each in held) or any(about.search(str(x)) for x in texts)
@@ -117,10 +118,15 @@ class Copies:
         listed = ", ".join(f"sa.CheckConstraint({sql!r})" for sql in kept)
         return [f"table_args=[{listed}]"] if kept else []
 
+    def _indexes(self, table: str) -> list[str]:
+        """The indexes on expressions, which reflection warns of."""
+        quote = self.connection.dialect.identifier_preparer.quote
+        return [quote(name) for name in expressions_of(self.connection, table)]
+
     def _lost(self, table: str, operation: ops.ModifyTableOps) -> list[str]:
         """The statements that put back what the copy has not: SQLite drops it with the table."""
         triggers = self.connection.scalars(_SQL, {"type": "trigger", "table": table})
-        found = [*expressions_of(self.connection, table), *map(str, triggers)]
+        found = [*expressions_of(self.connection, table).values(), *map(str, triggers)]
         for each in operation.ops:
             if isinstance(each, ops.DropColumnOp):
                 gone = re.compile(rf"\b{re.escape(str(each.column_name))}\b")

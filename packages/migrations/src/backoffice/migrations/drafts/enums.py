@@ -9,7 +9,16 @@ from alembic.operations import ops
 from sqlalchemy import Connection, Dialect, Table, text
 
 from backoffice.core.errors import InvalidInput
-from backoffice.migrations.drafts.lines import Lines, alone, execute, identifier, literal, on
+from backoffice.migrations.drafts.lines import (
+    Lines,
+    OneWay,
+    WayBack,
+    alone,
+    execute,
+    identifier,
+    literal,
+    on,
+)
 from backoffice.migrations.drafts.names import Names
 from backoffice.migrations.drafts.wishes import Wishes
 
@@ -68,8 +77,8 @@ def declared(tables: Sequence[Table], dialect: Dialect) -> dict[tuple[str | None
         for column in table.columns:
             enum = enum_of(column.type, dialect)
             if enum is not None and enum.native_enum and enum.name:
-                schema = enum.schema or (table.schema if enum.inherit_schema else None)
-                key = (None if schema == dialect.default_schema_name else schema, str(enum.name))
+                elsewhere = enum.schema != dialect.default_schema_name
+                key = (enum.schema if elsewhere else None, str(enum.name))
                 found[key] = Values(*key, tuple(enum.enums))
     return found
 
@@ -288,6 +297,44 @@ class EnumChanges:
         table = self._names.table(column.schema, column.table)
         name = self._names.column(column.schema, table, column.name)
         return Column(column.schema, table, name, column.array, column.default)
+
+
+def defaults_apart(upgrade: ops.UpgradeOps, dialect: Dialect) -> list[ops.MigrateOperation]:
+    """Have each default of an enum set after its type has changed, on the way down as well.
+
+    Gives what stands before the types in upgrade(), and so after them in downgrade().
+    """
+    back: list[ops.MigrateOperation] = []
+    after: list[ops.MigrateOperation] = []
+    for table in [each for each in upgrade.ops if isinstance(each, ops.ModifyTableOps)]:
+        for each in table.ops:
+            if isinstance(each, ops.AlterColumnOp) and _sets_default(each, dialect):
+                default, each.modify_server_default = each.modify_server_default, False
+                after.append(_default(table, each, default))
+                back.append(WayBack(_default(table, each, each.existing_server_default)))
+        table.ops[:] = [
+            each
+            for each in table.ops
+            if not isinstance(each, ops.AlterColumnOp) or each.has_changes()
+        ]
+    upgrade.ops[:] = [
+        *(x for x in upgrade.ops if not (isinstance(x, ops.ModifyTableOps) and x.is_empty())),
+        *after,
+    ]
+    return back
+
+
+def _sets_default(operation: ops.AlterColumnOp, dialect: Dialect) -> bool:
+    enum = enum_of(operation.existing_type, dialect)
+    return operation.modify_server_default is not False and enum is not None
+
+
+def _default(table: ops.ModifyTableOps, of: ops.AlterColumnOp, default: Any) -> OneWay:
+    alter = ops.AlterColumnOp(
+        of.table_name, of.column_name, schema=of.schema, modify_server_default=default
+    )
+    alter.existing_type = of.existing_type
+    return OneWay(table.table_name, [alter], schema=table.schema)
 
 
 def _places(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[str, str]]:

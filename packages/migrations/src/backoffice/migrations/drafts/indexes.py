@@ -42,12 +42,14 @@ def compared(
             yield _dropped(name, after, sql)
 
 
-def expressions_of(connection: Connection, table: str) -> list[str]:
-    """The SQL of a table's indexes on expressions, which a copy of it would lack."""
-    plain = {str(name) for name in _reflected(connection, table)}
-    return [
-        sql for of, name, sql in connection.execute(_INDEXES) if of == table and name not in plain
-    ]
+def expressions_of(connection: Connection, table: str) -> dict[str, str]:
+    """The SQL of a table's indexes on expressions, by name: a copy of it would lack them."""
+    plain = set(_reflected(connection, table))
+    return {
+        name: sql
+        for of, name, sql in connection.execute(_INDEXES)
+        if of == table and name not in plain
+    }
 
 
 def _reflected(connection: Connection, table: str) -> list[str]:

@@ -29,11 +29,23 @@ class Lines(ops.MigrateOperation):
         return ("lines", self.up)
 
 
+class WayBack(Lines):
+    """Nothing on the way up, and an operation on the way down."""
+
+    def __init__(self, undo: ops.MigrateOperation) -> None:
+        super().__init__(())
+        self._undo = undo
+
+    def reverse(self) -> Any:
+        """The operation."""
+        return self._undo
+
+
 class CopiedTable(ops.ModifyTableOps):
     """Changes of a table that SQLite can only make by copying it.
 
-    `options` are more of what `batch_alter_table` takes, as Python; `after` puts back what the
-    copy lacks: triggers, and indexes that cannot be reflected.
+    `options` are more of what `batch_alter_table` takes, as Python; `before` takes away what cannot
+    be reflected, and `after` puts back what the copy lacks: triggers, and indexes on expressions.
     """
 
     def __init__(
@@ -42,16 +54,20 @@ class CopiedTable(ops.ModifyTableOps):
         operations: Sequence[ops.MigrateOperation],
         schema: str | None = None,
         options: Sequence[str] = (),
+        before: Sequence[str] = (),
         after: Sequence[str] = (),
     ) -> None:
         super().__init__(table, operations, schema=schema)
         self.options = tuple(options)
+        self.before = tuple(before)
         self.after = tuple(after)
 
     def reverse(self) -> "CopiedTable":
         """The other direction, which is a copy as well."""
         back = [each.reverse() for each in reversed(self.ops)]
-        return CopiedTable(self.table_name, back, self.schema, self.options, self.after)
+        return CopiedTable(
+            self.table_name, back, self.schema, self.options, self.before, self.after
+        )
 
 
 class OneWay(ops.ModifyTableOps):
@@ -82,7 +98,7 @@ def _render_copy(context: Any, op: CopiedTable) -> list[str]:
     with context._within_batch():
         rendered = [line for each in op.ops for line in render.render_op(context, each)]
     head = f"with op.batch_alter_table({', '.join(arguments)}) as batch_op:"
-    return [head, *rendered, "", *op.after]
+    return [*op.before, head, *rendered, "", *op.after]
 
 
 def execute(statement: str) -> str:

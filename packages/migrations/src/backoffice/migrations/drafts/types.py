@@ -5,7 +5,9 @@ import sys
 from typing import Any, Literal
 
 import sqlalchemy as sa
+from alembic.autogenerate import render
 from alembic.autogenerate.api import AutogenContext
+from alembic.ddl.postgresql import PostgresqlImpl
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from backoffice.migrations.drafts.enums import enum_of
@@ -31,6 +33,8 @@ class Types:
         if context.dialect.name == "postgresql" and isinstance(type_, sa.Enum):
             return self._enum(type_, context)
         module = type(type_).__module__
+        if module.startswith("sqlalchemy.dialects.postgresql."):
+            return _of_postgresql(type_, context)
         if module.startswith("sqlalchemy."):
             return False
         if _importable(type_) and not module.startswith(_OURS):
@@ -49,9 +53,16 @@ class Types:
         return f"postgresql.ENUM({values}, name={str(found.name)!r}{schema}, create_type=False)"
 
 
-def _made_of(type_: TypeEngine[Any], context: AutogenContext) -> str | Literal[False]:
-    from alembic.autogenerate import render
+def _of_postgresql(type_: Any, context: AutogenContext) -> str | Literal[False]:
+    """A variant for PostgreSQL; on another database, Alembic leaves the module of its parts out."""
+    if context.dialect.name == "postgresql":
+        return False
+    context.imports.add("from sqlalchemy.dialects import postgresql")
+    impl = PostgresqlImpl.__new__(PostgresqlImpl)  # what it is asked needs no connection
+    return impl.render_type(type_, context) or f"postgresql.{type_!r}"
 
+
+def _made_of(type_: TypeEngine[Any], context: AutogenContext) -> str | Literal[False]:
     if not isinstance(type_, TypeDecorator):
         return False
     return render._repr_type(type_.load_dialect_impl(context.dialect), context)

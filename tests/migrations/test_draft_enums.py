@@ -1,0 +1,150 @@
+"""Values of an enum come, go and get other names, with the rows that have them."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from backoffice.core import InvalidInput
+from tests.migrations.drafting import Desk
+from tests.services.databases import Databases
+
+
+@pytest.fixture
+def database_url(postgres_databases: Databases) -> Iterator[str]:
+    with postgres_databases.empty() as url:
+        yield url
+
+
+def orders(*values: str, default: str | None = None, more: str = "") -> str:
+    given = f", server_default={default!r}" if default else ""
+    return f"""
+        class Order(Base):
+            __tablename__ = "order"
+            id: Mapped[int] = mapped_column(primary_key=True)
+            status = mapped_column(sa.Enum({", ".join(map(repr, values))}, name="status"){given})
+            past = mapped_column(sa.ARRAY(sa.Enum({", ".join(map(repr, values))}, name="status")))
+            {more}
+    """
+
+
+@pytest.fixture
+def ordered(desk: Desk) -> Desk:
+    """One order that is open, of a type with two values."""
+    desk.models(orders("open", "paid", default="open"))
+    desk.up()
+    desk.look.execute("INSERT INTO \"order\" VALUES (1, 'open', '{open,paid}')")
+    return desk
+
+
+def labels(desk: Desk) -> list[str]:
+    found = desk.look.rows("SELECT unnest(enum_range(NULL::status))::text")
+    return [each for (each,) in found]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ("new", "open", "paid"),
+        ("open", "late", "paid"),
+        ("open", "paid", "lost", "it's: back"),
+        ("a", "b", "open", "c", "paid", "d"),
+    ],
+)
+def test_values_are_added_where_the_model_has_them(ordered: Desk, values: tuple[str, ...]) -> None:
+    ordered.models(orders(*values, default="open"))
+    text = ordered.stairs()
+    assert "ADD VALUE IF NOT EXISTS" in text
+    assert labels(ordered) == list(values)
+    assert ordered.look.rows('SELECT status::text FROM "order"') == [("open",)]
+
+
+def test_adding_a_value_rewrites_nothing(ordered: Desk) -> None:
+    node = "SELECT pg_relation_filenode('\"order\"')"
+    before = ordered.look.rows(node)
+    ordered.models(orders("open", "paid", "lost", default="open"))
+    ordered.up()
+    assert ordered.look.rows(node) == before
+
+
+def test_a_value_that_is_added_may_be_the_default_at_once(ordered: Desk) -> None:
+    ordered.models(orders("new", "open", "paid", default="new"))
+    ordered.stairs()
+
+
+def test_a_renamed_value_is_renamed_and_the_rows_with_it(ordered: Desk) -> None:
+    ordered.models(orders("begun", "paid", default="begun"))
+    with pytest.raises(InvalidInput, match=r"--rename status\.open:begun") as refusal:
+        ordered.make()
+    assert refusal.value.code == "rename_unclear"
+    text = ordered.stairs(rename=("status.open:begun",))
+    assert "RENAME VALUE 'open' TO 'begun'" in text
+    assert ordered.look.rows('SELECT status::text, past::text FROM "order"') == [
+        ("begun", "{begun,paid}")
+    ]
+
+
+def test_a_value_that_is_gone_is_taken_out_of_the_type(ordered: Desk) -> None:
+    ordered.models(orders("open", default="open"))
+    with pytest.raises(InvalidInput, match=r"1 rows have 'paid' in order\.past") as refusal:
+        ordered.make()
+    assert refusal.value.code == "enum_value_used"
+    ordered.look.execute("UPDATE \"order\" SET past = '{open}'")
+    ordered.stairs()
+    assert labels(ordered) == ["open"]
+    assert ordered.look.rows('SELECT status::text FROM "order"') == [("open",)]
+
+
+def test_rows_with_a_value_that_is_gone_can_be_given_another(ordered: Desk) -> None:
+    ordered.models(orders("paid"))
+    ordered.stairs(rename=("status.open:paid",))
+    assert ordered.look.rows('SELECT status::text, past::text FROM "order"') == [
+        ("paid", "{paid,paid}")
+    ]
+
+
+def test_a_column_brings_its_type_and_takes_it_along(ordered: Desk) -> None:
+    more = 'kind = mapped_column(sa.Enum("a", "b", name="kind"))'
+    ordered.models(orders("open", "paid", default="open", more=more))
+    ordered.stairs()
+    types = "SELECT typname FROM pg_type WHERE typtype = 'e' ORDER BY 1"
+    assert ordered.look.rows(types) == [("kind",), ("status",)]
+    ordered.models(orders("open", "paid", default="open"))
+    ordered.stairs()
+    assert ordered.look.rows(types) == [("status",)]
+
+
+def test_two_tables_share_a_type(desk: Desk) -> None:
+    desk.models(
+        """
+        class Kind(enum.Enum):
+            one = "1"
+            two = "2"
+
+        class First(Model, table=True):
+            id: int = Field(primary_key=True)
+            kind: Kind
+
+        class Second(Model, table=True):
+            id: int = Field(primary_key=True)
+            kind: Kind = Kind.one
+        """
+    )
+    desk.stairs()
+
+
+def test_the_values_survive_a_rename_of_their_table_and_column(ordered: Desk) -> None:
+    ordered.models(
+        """
+        class Sale(Base):
+            __tablename__ = "sale"
+            id: Mapped[int] = mapped_column(primary_key=True)
+            state = mapped_column(
+                sa.Enum("late", "open", name="status"), server_default="open"
+            )
+            past = mapped_column(sa.ARRAY(sa.Enum("late", "open", name="status")))
+        """
+    )
+    ordered.stairs(rename=("order:sale", "sale.status:state", "status.paid:open"))
+    assert ordered.look.rows("SELECT state::text, past::text FROM sale") == [
+        ("open", "{open,open}")
+    ]
