@@ -15,7 +15,7 @@ TABLES = """
     )
     op.execute("INSERT INTO author SELECT generate_series(1, 5)")
     op.execute(
-        "INSERT INTO book SELECT each, 'title ' || each, each, each % 5 + 1"
+        "INSERT INTO book SELECT each, 'title ' || each, each, nullif(each % 6, 0)"
         " FROM generate_series(1, 3000) each"
     )
 """
@@ -34,7 +34,8 @@ WHERE relnamespace = 'public'::regnamespace
 UNION ALL SELECT 'constraint ' || conrelid::regclass || '.' || conname,
     pg_get_constraintdef(oid) || convalidated
 FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND contype <> 'n'
-UNION ALL SELECT 'trigger ' || tgname, tgrelid::regclass::text FROM pg_trigger WHERE NOT tgisinternal
+UNION ALL SELECT 'trigger ' || tgname, tgrelid::regclass::text FROM pg_trigger
+WHERE NOT tgisinternal
 UNION ALL SELECT 'function ' || proname, '' FROM pg_proc
 WHERE pronamespace = 'public'::regnamespace
 UNION ALL SELECT 'enum ' || enumtypid::regtype, string_agg(enumlabel, ',' ORDER BY enumsortorder)

@@ -11,6 +11,9 @@ from backoffice.migrations.patience import Patience
 
 Tell = Callable[[str], None]
 
+#: What a module says of itself whose upgrade() may be run again wherever it was broken off.
+REPEATABLE = "repeatable"
+
 
 class Followed:
     """Follows the revisions that one of Alembic's contexts runs."""
@@ -42,6 +45,8 @@ class Followed:
         def run(**options: Any) -> None:
             if self.journal.begin(f"{self._history} {direction} {step.revision.revision}"):
                 self._tell("going on from where it was interrupted ... ")
+            elif step.is_upgrade and getattr(step.revision.module, REPEATABLE, False):
+                self.journal.leave()
             while True:
                 try:
                     body(**options)

@@ -74,6 +74,7 @@ class Journal:
 
     def _forget(self) -> None:
         self._running = False
+        self._left = False
         self._by_hand = False
         self._done: list[Entry] = []
         self._replayed: list[Entry] = []
@@ -106,9 +107,14 @@ class Journal:
         self.restart()
         return bool(self._done)
 
+    def leave(self) -> None:
+        """The revision that was begun knows by itself how far it has come: it is done again."""
+        self._left = True
+        self._running = False
+
     def restart(self) -> None:
         """The revision begins anew; what it has committed is left out."""
-        self._running = True
+        self._running = not self._left
         self._by_hand = False
         self._noted.clear()
         self._replayed = list(self._done)

@@ -104,17 +104,15 @@ def not_null(call: Call, column: str, altered: list[str]) -> list[str]:
     ]
 
 
-def backfilled(call: Call, change: str, left: str) -> list[str]:
+def backfilled(call: Call, change: str, left: str, table: str | None = None) -> list[str]:
     """An UPDATE in batches, each committed, of the rows for which `left` is true.
 
     By place in the table and not by key: that needs no key, no index, and reads each page once.
     Rows that somebody has locked are left for the next round, so that nobody waits for a batch
-    that waits for another.
+    that waits for another. `left` must be false for a row that was changed, or it has no end.
     """
-    table = call.qualified
-    return execute_block(
-        call.op, BACKFILL.format(table=table, change=change, left=left, pages=PAGES_A_BATCH)
-    )
+    names = {"table": table or call.qualified, "change": change, "left": left}
+    return execute_block(call.op, BACKFILL.format(pages=PAGES_A_BATCH, **names))
 
 
 BACKFILL = """\
@@ -146,7 +144,7 @@ BEGIN
             from_page := from_page + {pages};
         END LOOP;
         IF vain_rounds > 100 THEN
-            RAISE 'rows of {table} are left: locked, or changed to no avail';
+            RAISE EXCEPTION 'rows of {table} are left: locked, or changed to no avail';
         END IF;
     END LOOP;
 END

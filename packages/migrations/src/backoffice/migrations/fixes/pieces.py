@@ -4,7 +4,7 @@ import ast
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from backoffice.migrations.fixes import columns, constraints, enums, indexes, types
+from backoffice.migrations.fixes import columns, constraints, enums, indexes, types, updates
 from backoffice.migrations.fixes.calls import Call
 from backoffice.migrations.fixes.source import Source
 from backoffice.migrations.fixes.steps import ByHand, Step
@@ -55,7 +55,7 @@ class Parting:
             found += self._of(statement, begin)
             begin = _end(statement) + 1
         for line in sorted(set(self.lines or ()) - self._seen):
-            if self.function.lineno <= line <= _end(self.function):
+            if self.function.lineno < line <= _end(self.function):
                 self.left.append(Left(line, NESTED))
         return found
 
@@ -85,7 +85,9 @@ class Parting:
         return found
 
     def _step(self, call: Call | None, statement: ast.stmt) -> Step | None:
-        if call is None or call.table in self._new or not self._asked(statement):
+        if call is None or not self._asked(statement):
+            return None
+        if (updates.updated_table(call) or call.table) in self._new:
             return None
         found = safer(call, everything=self.lines is None)
         if isinstance(found, ByHand):
@@ -117,12 +119,14 @@ def safer(call: Call, *, everything: bool) -> Step | ByHand | None:
             return getattr(constraints, call.verb)(call)  # type: ignore[no-any-return]
         case "create_primary_key" | "create_exclude_constraint":
             return _BY_HAND[call.verb]
-        case "add_column" if not everything or columns.unsafe_column(call):
+        case "add_column" if columns.unsafe_column(call):
             return columns.add_column(call)
         case "alter_column":
             return _altered(call, everything=everything)
         case "execute" if enums.adds_value(call):
             return enums.add_value(call)
+        case "execute" if updates.updated_table(call) is not None:
+            return updates.update(call)
         case "sync_enum_values":
             return enums.sync_enum_values(call)
     return None

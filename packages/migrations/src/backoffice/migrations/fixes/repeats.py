@@ -70,6 +70,21 @@ def guard(run: Sequence[Piece], later: Sequence[Piece]) -> Guard | None:
     return None
 
 
+def destructive(run: Sequence[Piece]) -> bool:
+    """Whether a run may take away what the steps before it work on."""
+    for piece in run:
+        if describes(piece.statement):
+            continue
+        for call in piece.calls:
+            if call is None or call.verb.startswith(("drop", "rename")):
+                return True
+            if call.verb == "alter_column" and "new_column_name" in call:
+                return True
+            if call.verb == "execute" and _takes_away(call.string("sqltext")):
+                return True
+    return False
+
+
 def escaping(run: Sequence[Piece], later: Sequence[Piece]) -> bool:
     """Whether a run gives names to what is used after it."""
     bound = {
@@ -108,6 +123,10 @@ def _sql_twice(sql: str | None) -> bool:
     return re.search(mentions, value, re.IGNORECASE) is None and "," not in value
 
 
+def _takes_away(sql: str | None) -> bool:
+    return sql is None or re.search(r"\b(DROP|RENAME)\b", sql, re.IGNORECASE) is not None
+
+
 def _calls(pieces: Sequence[Piece]) -> Iterator[Call]:
     for piece in pieces:
         yield from (call for call in piece.calls if call is not None)
@@ -131,6 +150,9 @@ def _told(call: Call) -> Iterator[tuple[str, str, str]]:
             yield _asked("create" in call.verb, "table", index, name=name)
         case "rename_table" if (name := call.string("new_table_name")) is not None:
             yield _asked(True, "table", quoted(identifier(name, call.schema)), name=name)
+        case "create_foreign_key" | "create_unique_constraint" if call.string("constraint_name"):
+            name = call.string("constraint_name") or ""
+            yield _asked(True, "constraint", table, quoted(name), name=name)
         case "drop_constraint" if (name := call.string("constraint_name")) is not None:
             if call.table and (call.final or call.string("type_") != "check"):
                 yield _asked(False, "constraint", table, quoted(name), name=name)

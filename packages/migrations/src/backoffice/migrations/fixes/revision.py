@@ -10,12 +10,22 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from backoffice.migrations.fixes.pieces import Left, Parting, Piece
-from backoffice.migrations.fixes.repeats import Guard, describes, escaping, guard, repeatable
+from backoffice.migrations.fixes.repeats import (
+    Guard,
+    describes,
+    destructive,
+    escaping,
+    guard,
+    repeatable,
+)
 from backoffice.migrations.fixes.routines import needed, written
 from backoffice.migrations.fixes.source import INDENT, Source
 
-#: Stands above the functions that a fix brings along.
-TITLE = "# For the steps above that commit by themselves; plain Alembic."
+#: Stands above what a fix brings along. `migrate up` keeps no journal of such a revision.
+TITLE = """
+# What upgrade() does commits step by step, and may be run again after it was broken off.
+repeatable = True
+"""
 NO_UPGRADE = "there is no plain `def upgrade()` with `from alembic import op` to rewrite"
 UNKNOWN = (
     "what stands before it cannot be told to have been done already, should this be broken off: "
@@ -80,7 +90,7 @@ def _run_before(pieces: Sequence[Piece], number: int) -> Before | None:
     while start and pieces[start - 1].step is None:
         start -= 1
     run = pieces[start:number]
-    if all(map(repeatable, run)):
+    if all(map(repeatable, run)) and not (start and destructive(run)):
         return Before(run)
     first = next(place for place, each in enumerate(run) if not describes(each.statement))
     always, rest, later = run[:first], run[first:], pieces[number:]
@@ -112,20 +122,39 @@ class Rewritten:
         return f"{above}{''.join(body)}{rest.rstrip()}\n{self._brought()}"
 
     def _body(self) -> Iterator[str]:
-        for stepping, group in groupby(range(len(self.pieces)), self._kind):
+        for kind, group in groupby(range(len(self.pieces)), self._kind):
             numbers = list(group)
             members = [self.pieces[number] for number in numbers]
-            if stepping is not None:
-                yield from self._steps(members, in_batch=stepping)
+            if kind is not None:
+                yield from self._unless_past(members, numbers[-1] + 1)
             elif numbers[-1] + 1 < len(self.pieces):
                 yield from self._before(numbers[-1] + 1)
             else:
                 yield self._kept(members)
 
-    def _kind(self, number: int) -> range | None:
-        """The steps of one batch go together, and those outside of one."""
+    def _unless_past(self, steps: Sequence[Piece], after: int) -> Iterator[str]:
+        """Steps that work on what is taken away after them are left out once it was."""
+        past = self._guard_after(after)
+        if past is None:
+            yield from self._steps(steps, 0)
+            return
+        self.routines.append(past.routine)
+        yield f"{self.base}if not {past.question}:\n"
+        yield from self._steps(steps, 1)
+
+    def _guard_after(self, number: int) -> Guard | None:
+        following = [place for place in range(number, len(self.pieces)) if self._kind(place)]
+        for place in following:
+            if self.pieces[place - 1].step is None and place > number:
+                before = _run_before(self.pieces, place)
+                if before is not None and destructive(before.guarded):
+                    return before.guard
+        return None
+
+    def _kind(self, number: int) -> tuple[range, bool] | None:
+        """The steps of one batch go together, and so do those outside of one."""
         piece = self.pieces[number]
-        return None if piece.step is None else piece.opening
+        return None if piece.step is None else (piece.opening, piece.step.portable)
 
     def _before(self, number: int) -> Iterator[str]:
         run = _run_before(self.pieces, number)
@@ -148,21 +177,23 @@ class Rewritten:
             opened = piece.opening
         return text
 
-    def _steps(self, pieces: Sequence[Piece], in_batch: range) -> Iterator[str]:
-        levels = 1 if in_batch else 0
+    def _steps(self, pieces: Sequence[Piece], deeper: int) -> Iterator[str]:
+        first = pieces[0]
+        elsewhere = bool(first.opening) or not (first.step and first.step.portable)
         context = f"{self.source.operations}.get_context()"
-        yield self._block(pieces[0].above, 0)
-        if in_batch:
-            yield f'{self.base}if {context}.dialect.name == "postgresql":\n'
-        inner = self.base + INDENT * levels
+        base = self.base + INDENT * deeper
+        inner = base + INDENT * elsewhere
+        yield self._block(first.above, deeper)
+        if elsewhere:
+            yield f'{base}if {context}.dialect.name == "postgresql":\n'
         yield f"{inner}with {context}.autocommit_block():\n"
-        for number, piece in enumerate(pieces):
-            if number and not in_batch:
-                yield self._block(piece.above, 1)
+        for piece in pieces:
+            if piece is not first:
+                yield self._block(piece.above, deeper + 1 + elsewhere)
             yield from self._step(piece, inner + INDENT)
-        if in_batch:
+        if elsewhere:
             bare = [replace(each, above=range(0)) for each in pieces]
-            yield f"{self.base}else:\n{self._kept(bare, 1)}"
+            yield f"{base}else:\n{self._kept(bare, deeper + 1)}"
 
     def _step(self, piece: Piece, base: str) -> Iterator[str]:
         if piece.step is None:
@@ -181,10 +212,9 @@ class Rewritten:
             for name, each in needed(self.routines).items()
             if self.source.function(name) is None
         }
-        if not missing:
-            return ""
-        texts = [self._named(written(each.text)) for each in missing.values()]
-        return "\n\n" + TITLE + "\n\n\n" + "\n\n".join(texts)
+        title = "" if "repeatable" in self.source.constants else f"\n{TITLE}"
+        texts = [f"\n\n{self._named(written(each.text))}" for each in missing.values()]
+        return title + "".join(texts)
 
     def _named(self, text: str) -> str:
         """A function with the names under which this file imports things."""

@@ -13,11 +13,15 @@ WIDTH = 88
 
 @dataclass(frozen=True)
 class Step:
-    """Statements in the place of one, each committed at once; `routines` are what they call."""
+    """Statements in the place of one, each committed at once; `routines` are what they call.
+
+    One that is not `portable` is for PostgreSQL, and what it replaces stays for other databases.
+    """
 
     lines: tuple[str, ...]
     routines: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
+    portable: bool = True
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ def _swapped(call: Call, table: str, column: str, value: str, *, required: bool)
     }
     follow = identifier(chosen_name(table, [column], "follow"))
     same = identifier(chosen_name(table, [column], "same"))
-    filled = f"({names['other']} IS NULL) = ({names['column']} IS NULL)"
+    filled = f"({names['other']} IS NULL) = (({value}) IS NULL)"
     lines = [
         *rendered("_refuse_if_used", [quoted(call.qualified), quoted(column), quoted(same)]),
         *_added(call, other),
@@ -91,7 +91,7 @@ def _swapped(call: Call, table: str, column: str, value: str, *, required: bool)
         *backfilled(
             call,
             f"{names['other']} = {value}",
-            f"{names['other']} IS NULL AND {names['column']} IS NOT NULL",
+            f"{names['other']} IS NULL AND ({value}) IS NOT NULL",
         ),
         f"if not _has_constraint({quoted(call.qualified)}, {quoted(same)}):",
         *indented(
