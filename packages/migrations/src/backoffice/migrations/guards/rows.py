@@ -72,7 +72,7 @@ def _row(connection: Connection, table: Table, number: int) -> dict[str, Any]:
     row = _references(connection, table, number)
     listed = _listed(connection, table)
     for column in table.columns:
-        if column.name in row or _given(column):
+        if column.name in row or _given(column, connection.dialect.name):
             continue
         if column.nullable and number % 2 == 1:
             continue
@@ -80,11 +80,11 @@ def _row(connection: Connection, table: Table, number: int) -> dict[str, Any]:
     return row
 
 
-def _given(column: "Column[Any]") -> bool:
+def _given(column: "Column[Any]", dialect: str) -> bool:
     """Whether the database fills it."""
     if column.server_default is not None or column.computed or column.identity:
         return True
-    integer = isinstance(column.type, types.Integer)
+    integer = dialect == "sqlite" and isinstance(column.type, types.Integer)
     alone = column.table is not None and len(column.table.primary_key.columns) == 1
     return bool(column.primary_key and integer and alone and not column.foreign_keys)
 
