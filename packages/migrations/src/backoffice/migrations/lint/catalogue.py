@@ -75,6 +75,7 @@ RULES: dict[str, Rule] = {
             *("BM107", "error", "A new column with a key builds an index or reads every row"),
             why=_lasting("SELECT, INSERT, UPDATE and DELETE"),
             safe="Add the plain column, then the constraint in the safe way for that constraint.",
+            fixable=True,
         ),
         Rule(
             *("BM108", "error", "A change of type writes the whole table anew"),
@@ -82,6 +83,7 @@ RULES: dict[str, Rule] = {
             "may not know the new type.",
             safe="Add a column of the new type, write both, fill it in batches, then read it and "
             "drop the old one in a later release.",
+            fixable=True,
         ),
         Rule(
             *("BM109", "error", "An exclusion constraint builds its index while all wait"),
@@ -109,6 +111,7 @@ RULES: dict[str, Rule] = {
             why="Each row stays locked until the revision ends, so writers of any of them wait; "
             "the table swells to twice its size.",
             safe="Fill it in batches, each committed by itself: `backoffice.migrations.batches`.",
+            fixable=True,
         ),
         Rule(
             *("BM301", "error", "A lock is held while something long is done"),
