@@ -102,5 +102,5 @@ def test_a_column_that_is_dropped_can_come_back(books: Desk) -> None:
 
 @pytest.mark.parametrize("said", ["book.pages", "=3", "book.pages="])
 def test_a_mistyped_backfill_says_what_would_do(books: Desk, said: str) -> None:
-    with pytest.raises(InvalidInput, match="--backfill takes table.column=SQL"):
+    with pytest.raises(InvalidInput, match=r"--backfill takes table\.column=SQL"):
         books.make(backfill=(said,))

@@ -50,7 +50,7 @@ class Thing(Model, table=True):
     unique: uuid.UUID
     raw: bytes
     data: dict[str, Any] = Field(sa_type=sa.JSON)
-    variant: dict[str, Any] = Field(sa_type=sa.JSON().with_variant(postgresql.JSONB(), "postgresql"))
+    both: dict[str, Any] = Field(sa_type=sa.JSON().with_variant(postgresql.JSONB(), "postgresql"))
     kind: Kind
     money: decimal.Decimal = Field(sa_type=Money)
     tagged: str = Field(sa_type=Tagged("x"))

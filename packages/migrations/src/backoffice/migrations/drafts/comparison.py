@@ -124,8 +124,9 @@ class Comparison:
     def _mend(self, upgrade: ops.UpgradeOps) -> None:
         """Make of it what goes through, whatever rows there are."""
         constraints.named(upgrade)
-        constraints.uncircled(upgrade, supports_alter=self.context.dialect.supports_alter)
-        constraints.ordered(upgrade)
+        alters = self.context.dialect.supports_alter
+        constraints.uncircled(upgrade, supports_alter=alters)
+        constraints.ordered(upgrade, supports_alter=alters)
         renames.kept(upgrade, self.context.dialect)
         required = Required(self.connection, self.models, self.wishes, self.names)
         required.rewrite(upgrade)

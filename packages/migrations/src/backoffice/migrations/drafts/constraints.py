@@ -105,7 +105,8 @@ def uncircled(upgrade: ops.UpgradeOps, *, supports_alter: bool) -> None:
 def _taken_out(table: ops.CreateTableOp, later: set[str]) -> list[ops.MigrateOperation]:
     keys = [each for each in table.columns if isinstance(each, ForeignKeyConstraint)]
     out = [each for each in keys if each.use_alter or _target(each) in later]
-    table.columns = [each for each in table.columns if each not in out]
+    # By identity: two columns that are compared make an SQL expression.
+    table.columns = [each for each in table.columns if not any(each is key for key in out)]
     return [_added(table, each) for each in sorted(out, key=lambda key: str(key.name))]
 
 
@@ -132,7 +133,7 @@ def _target(key: ForeignKeyConstraint) -> str:
     return str(sqla_compat._fk_target_tokens(key.elements[0])[1])
 
 
-def ordered(upgrade: ops.UpgradeOps) -> None:
+def ordered(upgrade: ops.UpgradeOps, *, supports_alter: bool) -> None:
     """First what is made, then what is changed, last what goes: each after what refers to it."""
     dropped = [each for each in upgrade.ops if isinstance(each, ops.DropTableOp)]
     names = {(each.schema, str(each.table_name)) for each in dropped}
@@ -142,7 +143,23 @@ def ordered(upgrade: ops.UpgradeOps) -> None:
         if isinstance(each, ops.ModifyTableOps) and (each.schema, str(each.table_name)) in names
     ]
     rest = [each for each in upgrade.ops if each not in dropped and each not in of_dropped]
-    upgrade.ops[:] = [*rest, *of_dropped, *_children_first(dropped)]
+    last = _children_first(dropped)
+    circles = _circles(last) if supports_alter else []
+    upgrade.ops[:] = [*rest, *of_dropped, *circles, *last]
+
+
+def _circles(dropped: Sequence[ops.DropTableOp]) -> list[ops.MigrateOperation]:
+    """The foreign keys that must go before their tables, in whose places they come back."""
+    gone: set[str] = set()
+    found: list[ops.MigrateOperation] = []
+    for table in dropped:
+        back: Any = table._reverse
+        keys = [each for each in back.columns if isinstance(each, ForeignKeyConstraint)]
+        out = [each for each in keys if _target(each) in gone]
+        found += [ops.DropConstraintOp.from_constraint(each) for each in out]
+        back.columns = [each for each in back.columns if not any(each is key for key in out)]
+        gone.add(str(table.table_name))
+    return found
 
 
 def _children_first(dropped: Sequence[ops.DropTableOp]) -> list[ops.DropTableOp]:

@@ -182,14 +182,13 @@ def _drafted(
     given: dict[str, Any] = {**arguments, "message": message, "head": "head", "splice": False}
     making = RevisionContext(environment.config, desk, given)
     script = making.generated_revisions[0]
-    imports: set[str] = set()
     if comparison is not None and operations is not None:
         script.upgrade_ops, script.downgrade_ops = operations[:2]
         _render_with(making, script, comparison, operations[2])
-        imports = comparison.autogen.imports
     try:
         list(making.generate_scripts())
     except _Rendered as rendered:
+        imports = comparison.autogen.imports if comparison is not None else set()
         text = _with_imports(rendered.text, _used(imports, rendered.text))
         return Draft(str(script.rev_id), message, rendered.path, text, hooks=desk.hooks)
     raise SetupError("the app's script.py.mako was not asked for a revision")
@@ -211,7 +210,8 @@ def _render_with(
 
 def _used(imports: set[str], text: str) -> list[str]:
     """The imports that the text lacks: an app's own template may leave them out."""
-    return sorted(each for each in imports if each not in text)
+    lines = set(text.splitlines())
+    return sorted(each for each in imports if each not in lines)
 
 
 def _with_imports(text: str, imports: Sequence[str]) -> str:

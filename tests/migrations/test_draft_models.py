@@ -1,0 +1,179 @@
+"""No revision drops a table only because its model was not found."""
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from backoffice.core import Conflict, SetupError
+from tests.migrations.conftest import MakeShop
+from tests.migrations.drafting import Desk
+from tests.migrations.projects import Look, create_table
+
+TWO = """
+class Author(Base):
+    __tablename__ = "author"
+    id: Mapped[int] = mapped_column(primary_key=True)
+
+class Book(Model, table=True):
+    id: int = Field(primary_key=True)
+"""
+ONE = TWO.partition("class Book")[0]
+
+
+@pytest.fixture
+def filled(desk: Desk) -> Iterator[Desk]:
+    desk.models(TWO)
+    desk.up()
+    yield desk
+    for name in ("stock", "catalogue"):
+        sys.modules.pop(name, None)
+
+
+@pytest.mark.parametrize("found", ["None", "sa.MetaData()", "[]"])
+def test_without_any_model_nothing_is_written(filled: Desk, found: str) -> None:
+    (filled.shop.folder / "models.py").write_text(
+        f"import sqlalchemy as sa\ntarget_metadata = {found}\n"
+    )
+    with pytest.raises(SetupError) as refusal:
+        filled.make()
+    assert refusal.value.code == "no_models"
+    assert "env.py" in refusal.value.message
+
+
+def test_models_of_another_database_are_none_of_this_one(filled: Desk) -> None:
+    filled.models("""
+        class Other(Base):
+            __tablename__ = "other"
+            key: Mapped[str] = mapped_column(sa.String(9), primary_key=True)
+    """)
+    with pytest.raises(SetupError, match=r"every table .* would be dropped \(author, book\)"):
+        filled.make()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "class Book(Model, table=True):\n    id: int\n",
+        'class Work(Base):\n    __tablename__ = "book"\n',
+        'book = sa.Table("book", Base.metadata)\n',
+    ],
+)
+def test_a_model_in_a_file_that_is_not_imported_is_found(filled: Desk, text: str) -> None:
+    filled.models(ONE)
+    (filled.shop.folder / "shelves").mkdir()
+    (filled.shop.folder / "shelves" / "stock.py").write_text(f"from models import *\n{text}")
+    with pytest.raises(SetupError, match=r"book \(shelves.stock\.py\)") as refusal:
+        filled.make()
+    assert refusal.value.code == "models_not_imported"
+
+
+def test_the_app_is_imported_for_its_models(filled: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled.models(f"{ONE}\n")
+    (filled.shop.folder / "stock.py").write_text(
+        "from fastapi import FastAPI\nfrom sqlmodel import Field\nfrom models import Model\n"
+        "class Book(Model, table=True):\n    id: int = Field(primary_key=True)\n"
+        "app = FastAPI()\n"
+    )
+    (filled.shop.folder / "pyproject.toml").write_text('[tool.backoffice]\napp = "stock:app"\n')
+    monkeypatch.chdir(filled.shop.folder)
+    assert filled.make() is None
+
+
+def test_a_model_that_is_really_gone_takes_its_table_along(filled: Desk) -> None:
+    filled.models(ONE)
+    text = filled.stairs()
+    assert "op.drop_table('book')" in text
+
+
+def test_a_table_that_the_history_did_not_make_is_left_alone(filled: Desk) -> None:
+    filled.look.execute(
+        "CREATE TABLE others (id INTEGER PRIMARY KEY)", "CREATE INDEX o ON others (id)"
+    )
+    assert filled.make() is None
+
+
+def test_a_package_s_tables_are_left_to_the_package(filled: Desk) -> None:
+    filled.look.execute("CREATE TABLE backoffice_shelf (id INTEGER PRIMARY KEY)")
+    assert filled.make() is None
+    package = 'sa.Table("backoffice_loan", Base.metadata, sa.Column("id", sa.Integer))'
+    filled.models(f"{TWO}\n{package}\n")
+    assert filled.make() is None
+
+
+def test_a_database_that_is_behind_is_brought_up_first(filled: Desk) -> None:
+    filled.shop.revision("later", filled.shop.alembic("heads").split()[0], create_table("later"))
+    with pytest.raises(Conflict, match=r"1 revisions are pending.*migrate up") as refusal:
+        filled.make()
+    assert refusal.value.code == "not_at_head"
+
+
+def test_several_heads_are_joined_first(filled: Desk) -> None:
+    head = filled.shop.alembic("heads").split()[0]
+    filled.shop.revision("one", head)
+    filled.shop.revision("two", head)
+    with pytest.raises(Conflict, match=r"several heads \(one, two\)") as refusal:
+        filled.make()
+    assert refusal.value.code == "several_heads"
+
+
+def test_revisions_that_go_in_a_circle_are_refused_in_one_line(filled: Desk) -> None:
+    filled.shop.revision("one", "two")
+    filled.shop.revision("two", "one")
+    with pytest.raises(SetupError, match=r"[Cc]ycle") as refusal:
+        filled.make()
+    assert "\n" not in refusal.value.message
+
+
+CIRCLE = """
+class Team(Base):
+    __tablename__ = "team"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    captain_id = mapped_column(sa.ForeignKey("player.id", ondelete="SET NULL"))
+
+class Player(Base):
+    __tablename__ = "player"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    team_id: Mapped[int] = mapped_column(sa.ForeignKey("team.id"{alter}))
+    mentor_id = mapped_column(sa.ForeignKey("player.id"))
+"""
+
+
+@pytest.mark.parametrize("alter", ["", ", use_alter=True"])
+def test_tables_may_refer_to_each_other(desk: Desk, alter: str) -> None:
+    desk.models(CIRCLE.format(alter=alter))
+    desk.stairs()
+
+
+def test_tables_that_refer_to_each_other_go_together(desk: Desk) -> None:
+    desk.models(f"{ONE}{CIRCLE.format(alter='')}")
+    desk.up()
+    desk.models(ONE)
+    desk.stairs()
+
+
+def test_a_table_goes_after_the_column_that_refers_to_it(desk: Desk) -> None:
+    book = """
+class Book(Base):
+    __tablename__ = "book"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    {column}
+"""
+    column = 'author_id = mapped_column(sa.ForeignKey("author.id"))'
+    desk.models(ONE + book.format(column=column))
+    desk.up()
+    desk.models(book.format(column=""))
+    desk.stairs()
+
+
+def test_an_async_env_is_as_good(
+    make_shop: MakeShop, database_url: str, look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    shop = make_shop(database_url, "async")
+    (shop.versions / "shop_1.py").unlink()
+    shop.edit("alembic/env.py", "target_metadata = None", "from models import target_metadata")
+    desk = Desk(shop, look)
+    desk.models(TWO)
+    desk.up()
+    assert {"author", "book"} <= look.tables()
