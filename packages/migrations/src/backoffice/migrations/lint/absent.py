@@ -43,6 +43,24 @@ class Absent(UserDefinedType[Any], metaclass=_Anything):
             raise AttributeError(name)
         return self
 
+    def __getitem__(self, _: Any) -> "Absent":
+        return self
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __enter__(self) -> "Absent":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
     def get_col_spec(self, **_: Any) -> str:
         """A type of which nothing is known."""
         return "unknown_type"

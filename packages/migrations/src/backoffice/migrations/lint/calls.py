@@ -7,11 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
+from alembic.config import Config
 from alembic.operations import BatchOperations, Operations
 from alembic.operations.batch import BatchOperationsImpl
+from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
+from alembic.util.langhelpers import ModuleClsProxy
 from sqlalchemy import Connection
 
 from backoffice.migrations.lint.operations import Direction, Operation, Span, Statement
@@ -97,7 +100,13 @@ class Calls:
         )
         operations = _Noted(context)
         operations.calls = self
-        with context.begin_transaction(_per_migration=True), _installed(operations):
+        environment = EnvironmentContext(Config(), cast("Any", None))
+        environment._migration_context = context
+        with (
+            context.begin_transaction(_per_migration=True),
+            _installed(Operations, operations),
+            _installed(EnvironmentContext, environment),
+        ):
             yield
 
     def invoked(self, call: Any, batch: str | None = None) -> _Draft | None:
@@ -216,15 +225,15 @@ class _NotedBatch(BatchOperationsImpl):
 
 
 @contextmanager
-def _installed(operations: _Noted) -> Iterator[None]:
-    """`alembic.op` speaks to these operations; to what it spoke to before, at the end.
+def _installed(of: type[ModuleClsProxy], proxied: ModuleClsProxy) -> Iterator[None]:
+    """`alembic.op` and `alembic.context` speak to these; to what they spoke to before, at the end.
 
     Alembic's own way would not do: it knows no class derived from its `Operations`.
     """
-    _, modules = Operations._setups[Operations]
+    _, modules = of._setups[of]
     before = [namespace.get("_proxy") for namespace, _ in modules]
     for namespace, _ in modules:
-        namespace["_proxy"] = operations
+        namespace["_proxy"] = proxied
     try:
         yield
     finally:

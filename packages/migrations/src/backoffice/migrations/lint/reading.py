@@ -17,9 +17,7 @@ from backoffice.migrations.lint.operations import (
     Unread,
 )
 from backoffice.migrations.lint.schema import Schema
-
-#: The name under which a revision's function is asked for its variables.
-OBSERVER = "__backoffice_observe__"
+from backoffice.migrations.lint.unreached import OBSERVER, LeftOut, left_out, observed
 
 
 def read(path: Path, target: Target, known: Schema | None = None) -> Reading:
@@ -78,7 +76,6 @@ class _Reader:
         from backoffice.migrations.lint.absent import Imports
         from backoffice.migrations.lint.calls import Calls
         from backoffice.migrations.lint.recording import recorded
-        from backoffice.migrations.lint.unreached import left_out, observed
 
         function = _function(self.tree, direction)
         if function is None:
@@ -98,9 +95,9 @@ class _Reader:
                 namespace[direction]()
             except (Exception, SystemExit) as error:  # noqa: BLE001 - it may raise anything
                 unread.append(Unread(_line(error, self.path, function.lineno), _told(error)))
-            for statement in left_out(function, calls.reached):
+            for part in left_out(function, calls.reached):
                 with calls.uncertain():
-                    unread += _attempt(statement, namespace, variables, self.path)
+                    unread += _attempt(part, namespace, variables, self.path)
         for name, reason in imports.missing.items():
             unread.append(Unread(_imported(self.tree, name), f"import of {name}: {reason}"))
         return calls.operations(), tuple(_relevant(unread))
@@ -111,14 +108,14 @@ class _Reader:
 
 
 def _attempt(
-    statement: ast.stmt, namespace: dict[str, Any], variables: dict[str, Any], path: Path
+    part: LeftOut, namespace: dict[str, Any], variables: dict[str, Any], path: Path
 ) -> Iterator[Unread]:
     """Run one statement that was not come to, by itself."""
-    module = ast.Module([statement], [])
+    code = compile(part.module(), str(path), "exec")
     try:
-        exec(compile(module, str(path), "exec"), {**namespace, **variables})  # noqa: S102
+        exec(code, {**namespace, **part.variables(), **variables})  # noqa: S102
     except (Exception, SystemExit) as error:  # noqa: BLE001 - it may raise anything
-        yield Unread(statement.lineno, _told(error))
+        yield Unread(part.statement.lineno, _told(error))
 
 
 def _relevant(found: list[Unread]) -> Iterator[Unread]:

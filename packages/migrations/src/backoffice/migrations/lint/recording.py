@@ -14,6 +14,7 @@ from sqlalchemy import Connection, make_url
 from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 from sqlalchemy.engine import Engine
+from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.pool import StaticPool
 
 from backoffice.migrations.lint.literals import literal
@@ -150,6 +151,10 @@ class _Driver:
         pass
 
 
+#: Asks table by table, where PostgreSQL's dialect has one query for all.
+_multi: Any = DefaultDialect
+
+
 class _Deaf:
     """What both dialects do otherwise: they ask nothing, and know the tables from the history."""
 
@@ -202,8 +207,20 @@ class _Deaf:
 
         return [
             {"name": name, "type": NullType(), "nullable": True, "default": None}
-            for name in self.known.columns(table, schema)
+            for name in self.known.columns(table, schema) or ("id",)
         ]
+
+    def get_multi_columns(self, *args: Any, **options: Any) -> Any:
+        return _multi.get_multi_columns(self, *args, **options)
+
+    def get_multi_pk_constraint(self, *args: Any, **options: Any) -> Any:
+        return _multi.get_multi_pk_constraint(self, *args, **options)
+
+    def _nothing_multi(self, *_: Any, **__: Any) -> dict[Any, Any]:
+        return {}
+
+    get_multi_indexes = get_multi_unique_constraints = get_multi_foreign_keys = _nothing_multi
+    get_multi_check_constraints = get_multi_table_comment = get_multi_table_options = _nothing_multi
 
     def get_pk_constraint(self, *_: Any, **__: Any) -> dict[str, Any]:
         return {"constrained_columns": [], "name": None}

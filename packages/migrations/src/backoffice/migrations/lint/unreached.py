@@ -4,10 +4,47 @@ import ast
 import copy
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
 
-from backoffice.migrations.lint.reading import OBSERVER
-
+#: The name under which a revision's function is asked for its variables.
+OBSERVER = "__backoffice_observe__"
 _TELLING = re.compile(r"\bop\b|\bexecute\b|\bbatch_alter_table\b|\bbind\b|\bconn")
+
+
+class Some(str):
+    """A value that only the database could tell: its text is the name of the variable."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self
+
+    def __getitem__(self, _: Any) -> Any:
+        return self
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A statement that was not come to, in the `with` blocks around it; `names` are the variables
+    of the loops around it."""
+
+    statement: ast.stmt
+    blocks: tuple[ast.With, ...] = ()
+    names: frozenset[str] = frozenset()
+
+    def module(self) -> ast.Module:
+        """A program of it alone."""
+        body = self.statement
+        for block in reversed(self.blocks):
+            body = ast.copy_location(ast.With(block.items, [body]), block)
+        return ast.fix_missing_locations(ast.Module([body], []))
+
+    def variables(self) -> dict[str, Any]:
+        """Values for the variables of the loops."""
+        return {name: Some(name) for name in self.names}
 
 
 def observed(tree: ast.Module, function: ast.FunctionDef) -> ast.Module:
@@ -23,19 +60,38 @@ def observed(tree: ast.Module, function: ast.FunctionDef) -> ast.Module:
     return ast.fix_missing_locations(changed)
 
 
-def left_out(function: ast.FunctionDef, reached: set[int]) -> list[ast.stmt]:
+def left_out(function: ast.FunctionDef, reached: set[int]) -> list[LeftOut]:
     """The statements that speak to the database, and were not come to."""
-    return list(_left_out(function.body, reached))
+    return list(_left_out(function.body, reached, LeftOut(function)))
 
 
-def _left_out(body: list[ast.stmt], reached: set[int]) -> Iterator[ast.stmt]:
+def _left_out(body: list[ast.stmt], reached: set[int], within: LeftOut) -> Iterator[LeftOut]:
     for statement in body:
         parts = _parts(statement)
         if parts and not _batch(statement):
-            for part in parts:
-                yield from _left_out(part, reached)
+            for part in _alive(statement, parts, reached):
+                yield from _left_out(part, reached, _inside(statement, within))
         elif _calls_database(statement) and not reached & _lines(statement):
-            yield statement
+            yield replace(within, statement=statement)
+
+
+def _alive(
+    statement: ast.stmt, parts: list[list[ast.stmt]], reached: set[int]
+) -> list[list[ast.stmt]]:
+    """Where the kind of database decides, what was not come to is for another kind."""
+    if not isinstance(statement, ast.If) or "dialect.name" not in ast.unparse(statement.test):
+        return parts
+    came = [part for part in parts if any(reached & _lines(each) for each in part)]
+    return came or parts
+
+
+def _inside(statement: ast.stmt, within: LeftOut) -> LeftOut:
+    if isinstance(statement, ast.With):
+        return replace(within, blocks=(*within.blocks, statement))
+    if isinstance(statement, ast.For):
+        found = (each for each in ast.walk(statement.target) if isinstance(each, ast.Name))
+        return replace(within, names=within.names | {each.id for each in found})
+    return within
 
 
 def _parts(statement: ast.stmt) -> list[list[ast.stmt]]:
