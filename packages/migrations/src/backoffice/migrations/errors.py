@@ -75,6 +75,7 @@ def ahead(history: str, revision: str) -> Conflict:
         "install the version that made it, or a newer one. Nothing was changed in this history",
         code="database_ahead",
         history=history,
+        revision=revision,
     )
 
 

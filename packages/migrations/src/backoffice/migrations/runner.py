@@ -15,6 +15,7 @@ from backoffice.migrations.locks import migration_lock
 from backoffice.migrations.project import AppHistory, adopted_table
 from backoffice.migrations.sessions import Sessions
 from backoffice.migrations.settings import MigrationSettings
+from backoffice.migrations.squashing import told_of
 from backoffice.migrations.standings import (
     VERSION_TABLE,
     Standing,
@@ -195,7 +196,9 @@ class _Run:
 
     def app(self) -> None:
         """Bring the app's own history to its head, where it has one."""
-        if self._app is not None:
+        if self._app is None:
+            return
+        with told_of(self._found.scripts):
             self.applied += _app(self._connection, self._app, self._tell, self._sessions)
             # An env.py that takes our connection has read from it, which begins a transaction.
             self._connection.rollback()

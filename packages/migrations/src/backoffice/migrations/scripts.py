@@ -16,6 +16,11 @@ from backoffice.migrations.histories import APP, first_line
 from backoffice.migrations.locations import version_folders
 from backoffice.migrations.project import AppHistory
 
+#: What the first revision of an adopted database says of itself.
+BASELINE = (
+    "# A database that was there before this history has these tables already, and keeps them."
+)
+
 # One line, as `alembic revision` writes it; whatever else is there is left to the parser.
 _PLAIN = re.compile(
     r"^(revision|down_revision|depends_on|branch_labels)\b(?:\s*:[^=\n]+)?\s*="
@@ -28,6 +33,7 @@ _HEADER = re.compile(
     r"# sha256 of the original: ([0-9a-f]{64})$",
     re.MULTILINE,
 )
+_SQUASHES = re.compile(r"^# Squashes: (.+)$", re.MULTILINE)
 # A file that Alembic 0.1 wrote, of which the name is the id.
 _LEGACY = re.compile(r"[a-f0-9]+")
 
@@ -52,6 +58,8 @@ class Script:
     depends_on: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     copy_of: Header | None = None
+    #: The ids of those for which it stands, since `migrate squash`.
+    squashes: tuple[str, ...] = ()
 
 
 def app_scripts(app: AppHistory) -> tuple[Script, ...]:
@@ -82,9 +90,16 @@ def readable_scripts(app: AppHistory) -> tuple[tuple[Script, ...], bool]:
 def read_script(path: Path) -> Script | None:
     """The revision that a file holds; None for a file that holds none."""
     try:
-        text = path.read_text("utf-8")
+        return parsed_script(path, path.read_text("utf-8"))
+    except UnicodeDecodeError as error:
+        raise SetupError(f"{path} cannot be read: {error}") from None
+
+
+def parsed_script(path: Path, text: str) -> Script | None:
+    """The revision that the text of a file holds; None for one that holds none."""
+    try:
         found = _assigned(text)
-    except (UnicodeDecodeError, SyntaxError) as error:
+    except SyntaxError as error:
         raise SetupError(f"{path} cannot be read: {error}") from None
     except ValueError:
         raise SetupError(
@@ -101,6 +116,7 @@ def read_script(path: Path) -> Script | None:
         found.get("depends_on", ()),
         found.get("branch_labels", ()),
         header(text),
+        _squashes(text),
     )
 
 
@@ -108,6 +124,16 @@ def header(text: str) -> Header | None:
     """What a copy says of where it comes from; None in a file of the app's own."""
     found = _HEADER.search(text) if "backoffice migrate sync" in text else None
     return Header(*found.groups()) if found else None
+
+
+def _squashes(text: str) -> tuple[str, ...]:
+    found = _SQUASHES.search(text) if "backoffice migrate squash" in text else None
+    return tuple(found.group(1).split(", ")) if found else ()
+
+
+def is_baseline(script: Script) -> bool:
+    """Whether it leaves a database alone that has its tables already."""
+    return f"\n{BASELINE}\n" in script.path.read_text("utf-8")
 
 
 def heads(scripts: Iterable[Script]) -> tuple[str, ...]:

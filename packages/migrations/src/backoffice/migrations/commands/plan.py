@@ -19,6 +19,7 @@ from backoffice.migrations.histories import Migration, installed, ordered
 from backoffice.migrations.project import adopted_table, app_history
 from backoffice.migrations.runner import order
 from backoffice.migrations.settings import MigrationSettings
+from backoffice.migrations.squashing import told_of
 from backoffice.migrations.standings import Standing
 from backoffice.migrations.vendored import Modes, modes
 
@@ -69,7 +70,8 @@ def _pending(found: Sequence[Standing], parts: Modes) -> list[Migration]:
     by_name = {each.history: each for each in found}
     for each in found:
         if each.state == "ahead":
-            raise ahead(each.history, ", ".join(each.current))
+            with told_of(parts.scripts):
+                raise ahead(each.history, ", ".join(each.current))
     return [
         Migration(name, revision.id, revision.doc)
         for name in order(parts, adopted_table(load(MigrationSettings)))
