@@ -231,14 +231,15 @@ def _installed(of: type[ModuleClsProxy], proxied: ModuleClsProxy) -> Iterator[No
     Alembic's own way would not do: it knows no class derived from its `Operations`.
     """
     _, modules = of._setups[of]
-    before = [namespace.get("_proxy") for namespace, _ in modules]
+    before = [{"_proxy": namespace.pop("_proxy", None)} for namespace, _ in modules]
     for namespace, _ in modules:
         namespace["_proxy"] = proxied
     try:
         yield
     finally:
-        for (namespace, _), proxy in zip(modules, before, strict=True):
-            namespace["_proxy"] = proxy
+        for (namespace, _), kept in zip(modules, before, strict=True):
+            namespace.pop("_proxy")
+            namespace.update({} if kept["_proxy"] is None else kept)
 
 
 def _name(call: Any) -> str:
