@@ -11,9 +11,10 @@ from typing import Annotated, Any
 import typer
 
 from backoffice.core import streams
-from backoffice.core.command import REFUSED, Command
+from backoffice.core.command import REFUSED, Command, rehearsed
 from backoffice.core.discovery import project_folder
 from backoffice.core.errors import InvalidInput, SetupError
+from backoffice.migrations.commands import fixing
 from backoffice.migrations.commands.asked import database_url, teller
 from backoffice.migrations.histories import installed, ordered
 from backoffice.migrations.lint import selection
@@ -36,6 +37,7 @@ class FailOn(StrEnum):
     never = "never"
 
 
+@rehearsed
 def lint_revisions(
     context: typer.Context,
     files: Annotated[
@@ -53,6 +55,9 @@ def lint_revisions(
     ] = None,
     offline: Annotated[bool, typer.Option("--offline", help="Do not ask the database.")] = False,
     sarif: Annotated[bool, typer.Option("--sarif", help="Answer in SARIF 2.1.0.")] = False,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Rewrite what can be made safe; --dry-run shows how.")
+    ] = False,
     fail_on: Annotated[
         FailOn, typer.Option("--fail-on", help="The mildest level that fails.")
     ] = FailOn.error,
@@ -60,14 +65,31 @@ def lint_revisions(
     """Say which migrations would hurt: locks, code that still runs, what is gone for good."""
     command = Command.of(context)
     app = app_history()
+    _check_fix(command, fix=fix, chosen=bool(files) or since is not None or pending)
     chosen = _chosen(command, app, files or (), since, pending)
     aimed = aim(dialect, app, command.say, ask=not offline)
     found = judged(app, chosen, aimed, pending=pending)
+    if fix:
+        changed = fixing.fix(command, found, project_folder().absolute())
+        if command.dry_run:
+            command.end(changed)
+            return
+        found = judged(app, chosen, aimed, pending=pending) if changed else found
     findings = [finding for each in found for finding in each.findings]
     _give(command, findings, sarif=sarif)
     command.say(summary(findings, len(found)))
     if _fails(findings, fail_on):
         raise typer.Exit(REFUSED)
+
+
+def _check_fix(command: Command, *, fix: bool, chosen: bool) -> None:
+    if fix and not chosen:
+        raise InvalidInput(
+            "say what to fix: FILES, --since or --pending. A revision that every database has is "
+            "past fixing"
+        )
+    if command.dry_run and not fix:
+        raise InvalidInput("`migrate lint` changes nothing: leave out --dry-run, or add --fix")
 
 
 def _fails(findings: list[Finding], fail_on: FailOn) -> bool:

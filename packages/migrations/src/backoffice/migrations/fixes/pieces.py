@@ -4,7 +4,7 @@ import ast
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from backoffice.migrations.fixes import columns, constraints, enums, indexes, types, updates
+from backoffice.migrations.fixes import columns, constraints, enums, indexes, raw, types, updates
 from backoffice.migrations.fixes.calls import Call
 from backoffice.migrations.fixes.source import Source
 from backoffice.migrations.fixes.steps import ByHand, Step
@@ -87,7 +87,7 @@ class Parting:
     def _step(self, call: Call | None, statement: ast.stmt) -> Step | None:
         if call is None or not self._asked(statement):
             return None
-        if (updates.updated_table(call) or call.table) in self._new:
+        if _table(call) in self._new:
             return None
         found = safer(call, everything=self.lines is None)
         if isinstance(found, ByHand):
@@ -127,6 +127,8 @@ def safer(call: Call, *, everything: bool) -> Step | ByHand | None:
             return enums.add_value(call)
         case "execute" if updates.updated_table(call) is not None:
             return updates.update(call)
+        case "execute":
+            return raw.raw(call)
         case "sync_enum_values":
             return enums.sync_enum_values(call)
     return None
@@ -155,6 +157,12 @@ def new_tables(source: Source, function: ast.FunctionDef) -> set[str]:
     """The tables that upgrade() makes itself, which nobody uses yet."""
     found = [source.call(each) for each in function.body]
     return {each.table for each in found if each and each.verb == "create_table" and each.table}
+
+
+def _table(call: Call) -> str | None:
+    if call.verb == "execute":
+        return updates.updated_table(call) or raw.raw_table(call)
+    return call.table
 
 
 def _lines(statement: ast.stmt) -> range:

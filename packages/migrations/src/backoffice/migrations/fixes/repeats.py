@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from backoffice.migrations.fixes import raw
 from backoffice.migrations.fixes.calls import Call, identifier
 from backoffice.migrations.fixes.pieces import Piece
 from backoffice.migrations.fixes.steps import quoted
@@ -136,6 +137,11 @@ def _told(call: Call) -> Iterator[tuple[str, str, str]]:
     """Questions that are true once the call was done, with the name that they are about."""
     table = quoted(call.qualified)
     match call.verb:
+        case "execute":
+            for there, kind, about, name in raw.told(call):
+                names = [quoted(about), *([quoted(name)] if name else [])]
+                key = f"{about}.{name}" if kind == "column" else name or about
+                yield _asked(there, kind, *names, name=key)
         case "create_table" | "drop_table" if call.table:
             yield _asked("create" in call.verb, "table", table, name=call.table)
         case "add_column":

@@ -99,7 +99,7 @@ class Source:
         """The lines above upgrade() with these imports, each where its like stand."""
         have = {line.strip() for line in lines}
         imports = [each for each in self.tree.body if isinstance(each, ast.Import | ast.ImportFrom)]
-        told = [each for each in wanted if each not in have]
+        told = sorted(set(wanted) - have, key=lambda each: (each.startswith("from"), each))
         own = [f"{each}\n" for each in told if "alembic" not in each and "sqlalchemy" not in each]
         others = [f"{each}\n" for each in told if f"{each}\n" not in own]
         imports = [each for each in imports if not _future(each)]
