@@ -196,14 +196,24 @@ def _assignments(code: Code, down: str | None, users: str | None) -> Iterator[Ed
 
 def _guards(code: Code) -> Iterator[Edit]:
     wanted = {"upgrade": _UPGRADE, "downgrade": _DOWNGRADE}
-    for function in code.functions():
-        if lines := wanted.get(function.name, ()):
-            first = _first(function)
-            start, _ = code.span(first)
-            alone = first.lineno != function.lineno
-            indent = " " * (first.col_offset if alone else 4)
-            written = "".join(f"{line}\n{indent}" for line in lines)
-            yield start, start, written if alone else f"\n{indent}{written}"
+    for each in code.functions():
+        if lines := wanted.get(each.name):
+            yield at_start(code, each, lines)
+
+
+def function(code: Code, name: str) -> ast.FunctionDef:
+    """The function of that name at the top."""
+    return next(each for each in code.functions() if each.name == name)
+
+
+def at_start(code: Code, function: ast.FunctionDef, lines: Sequence[str]) -> Edit:
+    """What puts lines before all that a function does."""
+    first = _first(function)
+    start, _ = code.span(first)
+    alone = first.lineno != function.lineno
+    indent = " " * (first.col_offset if alone else 4)
+    written = "".join(f"{line}\n{indent}" for line in lines)
+    return start, start, written if alone else f"\n{indent}{written}"
 
 
 def _first(function: ast.FunctionDef) -> ast.stmt:

@@ -51,6 +51,10 @@ def _with_name(table: str, item: Any, taken: set[str], columns: set[str]) -> Any
     taken.add(name)
     copy: Any = sqla_compat._copy(item)
     copy.name = conv(name)
+    # One that is of columns has joined their table by itself, which is the model's.
+    table_of = getattr(item, "parent", None)
+    if table_of is not None:
+        table_of.constraints.discard(copy)
     return copy
 
 

@@ -11,6 +11,7 @@ _FIXES = {
     "pending": "run `backoffice migrate up`",
     "ahead": "install the version that made it, or a newer one",
     "split": "join the heads by `alembic merge heads`",
+    "unsynced": "run `backoffice migrate sync`",
 }
 
 

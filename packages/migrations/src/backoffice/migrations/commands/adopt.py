@@ -1,0 +1,259 @@
+"""`backoffice migrate adopt`."""
+
+import sys
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Literal
+
+import typer
+
+from backoffice.core.command import Command, rehearsed
+from backoffice.core.discovery import project_folder
+from backoffice.core.errors import Conflict, SetupError
+from backoffice.migrations import beginnings
+from backoffice.migrations.beginnings import File
+from backoffice.migrations.commands.asked import database_url
+from backoffice.migrations.commands.init import Folder, Managed, Named
+from backoffice.migrations.commands.sync import relative
+from backoffice.migrations.histories import installed, ordered
+from backoffice.migrations.inventory import Inventory, inventory
+from backoffice.migrations.locations import script_folder
+from backoffice.migrations.metadata import find_models
+from backoffice.migrations.project import AppHistory, app_history
+from backoffice.migrations.scripts import app_scripts, head, is_baseline
+from backoffice.migrations.syncing import planned as copies
+from backoffice.migrations.users import users_expression
+
+Source = Annotated[
+    Literal["database", "models"] | None,
+    typer.Option("--from", help="What the baseline is written from, where there is no history."),
+]
+
+
+@dataclass
+class Plan:
+    """What adopting does: files to make, one to change, and the revision to record."""
+
+    app: AppHistory
+    files: list[File] = field(default_factory=list)
+    env: Path | None = None
+    before: str = ""
+    after: str = ""
+    stamp: str | None = None
+
+
+@rehearsed
+def adopt(
+    context: typer.Context,
+    folder: Folder = "migrations",
+    models: Named = None,
+    source: Source = None,
+    managed: Managed = False,
+) -> None:
+    """Take over a database or an Alembic history as it is: nothing is dropped, or made anew."""
+    command = Command.of(context)
+    url = database_url(command)
+    app = app_history()
+    with redirect_stdout(sys.stderr):  # env.py and models may print
+        if app is None:
+            found = beginnings.planned(
+                find_models(command.spec, models or ()), folder, verb="adopt", names=False
+            )
+            plan = _begun(command, url, found, source, managed)
+        else:
+            plan = _taken(url, app)
+            if not managed:
+                plan.files += _copied(app)
+            _add_filter(command, plan, url, managed)
+    _show(command, plan)
+    if (plan.files or plan.env or plan.stamp) and not command.dry_run:
+        command.confirm("Write these files, and record the revision?")
+        _do(plan, url)
+    _give(command, plan)
+
+
+def _begun(
+    command: Command,
+    url: str,
+    found: list[File],
+    source: Literal["database", "models"] | None,
+    managed: bool,
+) -> Plan:
+    """A history that begins with what the database holds.
+
+    It is put together elsewhere, and tried, before a file of the project is written.
+    """
+    from backoffice.migrations.baseline import refers_to_packages
+
+    there = _not_empty(inventory(url))
+    last = not managed and refers_to_packages(url)
+    project = project_folder()
+    with TemporaryDirectory() as folder:
+        desk = Path(folder).resolve()
+        app = AppHistory(desk / "alembic.ini")
+        beginnings.write([_moved(each, project, desk) for each in found])
+        copied = _copied(app) if last else []
+        beginnings.write(copied)
+        baseline = _baseline(command, url, app, there, source, managed)
+        if not managed and not last:
+            copied = _copied(app)
+        made = [_moved(each, desk, project) for each in (baseline, *copied)]
+    # Below it are the packages' revisions where it comes last: only running them is right.
+    stamp = None if last else _revision(baseline)
+    return Plan(AppHistory(found[0].path), [*found, *made], stamp=stamp)
+
+
+def _not_empty(there: Inventory) -> Inventory:
+    if there.versions:
+        raise Conflict(
+            f"the database is at revision {', '.join(there.versions)} of an Alembic history, of "
+            "which there are no files here; restore them from your version control",
+            code="history_missing",
+        )
+    if not there.tables:
+        raise Conflict(
+            "the database has no tables to adopt; `backoffice migrate init` begins a history",
+            code="database_empty",
+        )
+    return there
+
+
+def _baseline(
+    command: Command,
+    url: str,
+    app: AppHistory,
+    there: Inventory,
+    source: Literal["database", "models"] | None,
+    managed: bool,
+) -> File:
+    from backoffice.migrations.baseline import difference, drafted, guarded, made, present
+    from backoffice.migrations.baseline import reflected as tables_of
+    from backoffice.migrations.guards.scratch import scratch
+
+    live, apart = present(url), ordered(installed()) if managed else ()
+    orders: list[Literal["database", "models"]] = ["models", "database"]
+    for order in [source] if source else orders:
+        with scratch(url) as empty:
+            draft = drafted(app, empty, tables_of(url) if order == "database" else None)
+        text = guarded(draft.text, there.tables)
+        file = File(draft.path, text)
+        file.path.parent.mkdir(parents=True, exist_ok=True)
+        file.path.write_text(text, "utf-8")
+        told = difference(made(url, app, apart), live, there.tables)
+        if order == source or order == orders[-1] or not told:
+            break
+        file.path.unlink()
+    command.say(f"the baseline is written from the {order}")
+    for each in told:
+        command.say(f"warning: a new database will differ: {each}")
+    return file
+
+
+def _taken(url: str, app: AppHistory) -> Plan:
+    """A history that is there: the database stands in it, or is recorded to."""
+    from backoffice.migrations.errors import ahead
+    from backoffice.migrations.histories import APP
+    from backoffice.migrations.runner import status
+
+    scripts = app_scripts(app)
+    newest = head(scripts)
+    there = status(url, app, histories=[])[-1]
+    if there.state == "ahead":
+        raise ahead(APP, ", ".join(there.current))
+    plan = Plan(app)
+    tables = inventory(url).tables
+    # A baseline of ours, and a copy, tell by themselves what a database has already.
+    telling = any(each.copy_of or is_baseline(each) for each in scripts)
+    if newest is not None and not there.current and tables and not telling:
+        _check_made_so(url, app, tables)
+        plan.stamp = newest
+    return plan
+
+
+def _check_made_so(url: str, app: AppHistory, tables: Sequence[str]) -> None:
+    """Conflict where the database is not what the history makes, though it is none of its."""
+    from backoffice.migrations.baseline import difference, made, present
+    from backoffice.migrations.vendored import modes
+
+    histories = modes(app, ordered(installed())).managed
+    told = difference(made(url, app, histories), present(url), tables)
+    if told:
+        raise Conflict(
+            "the database has tables and is at no revision, and differs from what your history "
+            f"makes: {'; '.join(told[:5])}. Record the revision that it is at by "
+            "`alembic stamp REVISION`, then try again",
+            code="database_differs",
+        )
+
+
+def _copied(app: AppHistory) -> list[File]:
+    known = ordered(installed())
+    found = copies(app, known, users_expression(known, app_scripts(app)))
+    return [File(each.path, each.text) for each in found]
+
+
+def _add_filter(command: Command, plan: Plan, url: str, managed: bool) -> None:
+    from backoffice.migrations.adoption import BY_HAND, filtered, sees_packages
+
+    env = script_folder(plan.app) / "env.py"
+    if not managed and sees_packages(plan.app, url):
+        return
+    plan.before = env.read_text("utf-8")
+    after = filtered(plan.before)
+    if after is None:
+        command.say(f"warning: {relative(env)} cannot be changed by itself; {BY_HAND}")
+    elif after != plan.before:
+        plan.env, plan.after = env, after
+
+
+def _show(command: Command, plan: Plan) -> None:
+    for each in plan.files:
+        command.say(f"new file: {relative(each.path)}")
+    if plan.env is not None:
+        from backoffice.migrations.adoption import diff
+
+        command.say(diff(Path(relative(plan.env)), plan.before, plan.after))
+    if plan.stamp is not None:
+        command.say(f"recorded as applied, and not run: {plan.stamp}")
+
+
+def _do(plan: Plan, url: str) -> None:
+    beginnings.write(plan.files)
+    if plan.env is not None:
+        part = plan.env.with_name(".env.py.part")
+        try:
+            part.write_text(plan.after, "utf-8")
+            part.replace(plan.env)
+        except OSError as error:
+            raise SetupError(f"{plan.env} cannot be written: {error.strerror}") from None
+    if plan.stamp is not None:
+        from backoffice.migrations.stamping import stamp
+
+        stamp(url, plan.app, plan.stamp)
+
+
+def _give(command: Command, plan: Plan) -> None:
+    paths = [relative(each.path) for each in plan.files]
+    changed = [relative(plan.env)] if plan.env is not None else []
+    data = {"written": paths, "changed": changed, "recorded": plan.stamp}
+    lines = [*paths, *changed] or ["there is nothing to adopt: the history is taken as it is"]
+    command.give(data, "\n".join(lines))
+    if not command.dry_run:
+        command.say("read and commit them; `backoffice migrate up` applies what is pending")
+
+
+def _moved(file: File, old: Path, new: Path) -> File:
+    resolved = file.path.resolve()
+    return replace(file, path=new / resolved.relative_to(old.resolve()))
+
+
+def _revision(file: File) -> str:
+    from backoffice.migrations.scripts import parsed_script
+
+    script = parsed_script(file.path, file.text)
+    if script is None:
+        raise SetupError("script.py.mako gives no revision")
+    return script.id
