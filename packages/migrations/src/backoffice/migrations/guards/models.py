@@ -10,6 +10,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import CheckConstraint, Connection, Enum, MetaData, Table, inspect, text
 
 from backoffice.migrations.autogenerate import of_a_package
+from backoffice.migrations.drafts.defaults import comparing
 from backoffice.migrations.guards.faults import Check, Fault
 
 _LABELS = text(
@@ -36,9 +37,8 @@ def model_faults(context: MigrationContext, check: Check = "models") -> Iterator
 
 def _compared(context: MigrationContext, target: Any) -> Iterator[str]:
     # Off unless env.py turns it on: a default that was changed would not be seen.
-    if not context.opts.get("compare_server_default"):
-        context.opts["compare_server_default"] = True
-    context._user_compare_server_default = context.opts["compare_server_default"]
+    context._user_compare_server_default = context._user_compare_server_default or True
+    comparing(context)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of expression indexes, which are looked for below
         found = compare_metadata(context, target)
