@@ -1,6 +1,7 @@
 """upgrade() taken apart: what becomes a step of its own, and what stays as it is written."""
 
 import ast
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -8,6 +9,10 @@ from backoffice.migrations.fixes import columns, constraints, enums, indexes, ra
 from backoffice.migrations.fixes.calls import Call
 from backoffice.migrations.fixes.source import Source
 from backoffice.migrations.fixes.steps import ByHand, Step
+
+#: What a fix says of the whole revision.
+MARK = "repeatable"
+_OF_A_FIX = re.compile(r"autocommit_block|dialect\.name|\bnot _(has|lacks)_")
 
 NESTED = (
     "it stands within a condition, a loop or a function, or shares its line: write it out in "
@@ -26,7 +31,8 @@ class Left:
 @dataclass(frozen=True)
 class Piece:
     """A statement, by the numbers of its lines: the comments above it, the line that opens the
-    batch in which it stands, and its own. `step` is what takes its place on PostgreSQL."""
+    batch in which it stands, and its own. `step` is what takes its place on PostgreSQL; `mended`
+    says that an earlier fix has made it so that it may be done twice."""
 
     statement: ast.stmt
     calls: tuple[Call | None, ...]
@@ -34,6 +40,7 @@ class Piece:
     own: range
     opening: range = range(0)
     step: Step | None = None
+    mended: bool = False
 
 
 class Parting:
@@ -66,9 +73,14 @@ class Parting:
         call = self.source.call(statement)
         alone = begin <= statement.lineno
         step = self._step(call, statement) if alone else None
-        return [
-            Piece(statement, (call,), range(begin, statement.lineno), _lines(statement), step=step)
-        ]
+        above, own = range(begin, statement.lineno), _lines(statement)
+        return [Piece(statement, (call,), above, own, step=step, mended=self._mended(statement))]
+
+    def _mended(self, statement: ast.stmt) -> bool:
+        if MARK not in self.source.constants or not isinstance(statement, ast.With | ast.If):
+            return False
+        head = statement.test if isinstance(statement, ast.If) else statement.items[0].context_expr
+        return _OF_A_FIX.search(ast.unparse(head)) is not None
 
     def _of_batch(self, block: ast.With, calls: list[Call | None], begin: int) -> list[Piece]:
         first = block.body[0].lineno

@@ -40,8 +40,10 @@ class Guard:
 
 def repeatable(piece: Piece) -> bool:
     """Whether a statement may be done twice."""
-    return describes(piece.statement) or all(
-        call is not None and _twice(call) for call in piece.calls
+    return (
+        piece.mended
+        or describes(piece.statement)
+        or all(call is not None and _twice(call) for call in piece.calls)
     )
 
 
@@ -74,7 +76,7 @@ def guard(run: Sequence[Piece], later: Sequence[Piece]) -> Guard | None:
 def destructive(run: Sequence[Piece]) -> bool:
     """Whether a run may take away what the steps before it work on."""
     for piece in run:
-        if describes(piece.statement):
+        if piece.mended or describes(piece.statement):
             continue
         for call in piece.calls:
             if call is None or call.verb.startswith(("drop", "rename")):
@@ -138,10 +140,7 @@ def _told(call: Call) -> Iterator[tuple[str, str, str]]:
     table = quoted(call.qualified)
     match call.verb:
         case "execute":
-            for there, kind, about, name in raw.told(call):
-                names = [quoted(about), *([quoted(name)] if name else [])]
-                key = f"{about}.{name}" if kind == "column" else name or about
-                yield _asked(there, kind, *names, name=key)
+            yield from _told_by_sql(call)
         case "create_table" | "drop_table" if call.table:
             yield _asked("create" in call.verb, "table", table, name=call.table)
         case "add_column":
@@ -162,6 +161,14 @@ def _told(call: Call) -> Iterator[tuple[str, str, str]]:
         case "drop_constraint" if (name := call.string("constraint_name")) is not None:
             if call.table and (call.final or call.string("type_") != "check"):
                 yield _asked(False, "constraint", table, quoted(name), name=name)
+
+
+def _told_by_sql(call: Call) -> Iterator[tuple[str, str, str]]:
+    for there, kind, table, name in raw.told(call):
+        names = [quoted(table), *([quoted(name)] if name else [])]
+        yield _asked(
+            there, kind, *names, name=f"{table}.{name}" if kind == "column" else name or table
+        )
 
 
 def _asked(there: bool, kind: str, *arguments: str, name: str) -> tuple[str, str, str]:

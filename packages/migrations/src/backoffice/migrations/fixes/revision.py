@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from backoffice.migrations.fixes.pieces import Left, Parting, Piece
+from backoffice.migrations.fixes.pieces import MARK, Left, Parting, Piece
 from backoffice.migrations.fixes.repeats import (
     Guard,
     describes,
@@ -22,9 +22,9 @@ from backoffice.migrations.fixes.routines import needed, written
 from backoffice.migrations.fixes.source import INDENT, Source
 
 #: Stands above what a fix brings along. `migrate up` keeps no journal of such a revision.
-TITLE = """
+TITLE = f"""
 # What upgrade() does commits step by step, and may be run again after it was broken off.
-repeatable = True
+{MARK} = True
 """
 NO_UPGRADE = "there is no plain `def upgrade()` with `from alembic import op` to rewrite"
 UNKNOWN = (
@@ -212,7 +212,7 @@ class Rewritten:
             for name, each in needed(self.routines).items()
             if self.source.function(name) is None
         }
-        title = "" if "repeatable" in self.source.constants else f"\n{TITLE}"
+        title = "" if MARK in self.source.constants else f"\n{TITLE}"
         texts = [f"\n\n{self._named(written(each.text))}" for each in missing.values()]
         return title + "".join(texts)
 
