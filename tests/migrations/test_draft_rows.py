@@ -104,3 +104,11 @@ def test_a_column_that_is_dropped_can_come_back(books: Desk) -> None:
 def test_a_mistyped_backfill_says_what_would_do(books: Desk, said: str) -> None:
     with pytest.raises(InvalidInput, match=r"--backfill takes table\.column=SQL"):
         books.make(backfill=(said,))
+
+
+def test_the_models_own_default_stays_for_the_code_still_running(books: Desk) -> None:
+    books.models(BOOK.format(column='kind: str = "new"'))
+    books.up()
+    books.look.execute("INSERT INTO book (id, title) VALUES (3, 'by the code before')")
+    books.models(BOOK.format(column='kind: str = "old"'))
+    books.stairs()  # a default that is no longer the model's own goes

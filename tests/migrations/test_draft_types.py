@@ -139,3 +139,30 @@ class Book(Base):
 def test_defaults_that_did_not_change_are_found_the_same(desk: Desk) -> None:
     desk.models(DEFAULTS)
     desk.stairs()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "value"),
+    [
+        ("sa.String(20)", "sa.Integer", "7"),
+        ("sa.Integer", "sa.BigInteger", "7"),
+        ("sa.Integer", "sa.String(30)", "7"),
+        ("sa.String(20)", 'sa.Enum("a", "b", name="letter")', "'a'"),
+        ('sa.Enum("a", "b", name="letter")', "sa.Text", "'a'"),
+        ("sa.Integer", "sa.Boolean", "1"),
+    ],
+)
+def test_a_column_may_be_of_another_type(desk: Desk, before: str, after: str, value: str) -> None:
+    models = """
+        class Book(Base):
+            __tablename__ = "book"
+            id: Mapped[int] = mapped_column(primary_key=True)
+            what = mapped_column({type})
+    """
+    desk.models(models.format(type=before))
+    desk.up()
+    desk.look.execute(f"INSERT INTO book VALUES (1, {value})")
+    desk.models(models.format(type=after))
+    desk.stairs()
+    ((found,),) = desk.look.rows("SELECT what FROM book")
+    assert str(found).strip("'") in (value.strip("'"), "True")

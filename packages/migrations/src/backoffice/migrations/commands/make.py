@@ -36,6 +36,10 @@ def make(
     no_renames: Annotated[
         bool, typer.Option("--no-renames", help="Nothing was renamed but what --rename says.")
     ] = False,
+    plain: Annotated[
+        bool,
+        typer.Option("--plain", help="Leave operations that lock a table as Alembic writes them."),
+    ] = False,
     backfill: Annotated[
         list[str] | None,
         typer.Option(
@@ -63,7 +67,13 @@ def make(
             draft.empty(app, url, message=message)
             if empty
             else draft.compared(
-                app, url, said, message=message, spec=command.spec, tell=teller(command)
+                app,
+                url,
+                said,
+                message=message,
+                spec=command.spec,
+                plain=plain,
+                tell=teller(command),
             )
         )
         if made is not None and not command.dry_run:

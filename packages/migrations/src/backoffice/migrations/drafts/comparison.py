@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Inspector, Table, inspect
 
 from backoffice.migrations.autogenerate import env_options
 from backoffice.migrations.drafts import constraints, indexes, models, renames
+from backoffice.migrations.drafts.casts import cast
 from backoffice.migrations.drafts.checks import Checks, plain_types
 from backoffice.migrations.drafts.copies import Copies, guard
 from backoffice.migrations.drafts.defaults import comparing
@@ -101,6 +102,7 @@ class Comparison:
                 modified = ops.ModifyTableOps(table.name, changed, schema=table.schema)
                 _join(upgrade, modified)
         constraints.without_guesses(upgrade, self.models)
+        constraints.without_noise(upgrade)
         plain_types(upgrade, self.context.dialect)
 
     def _enums(self, upgrade: ops.UpgradeOps) -> tuple[list[Any], list[Any]]:
@@ -128,6 +130,7 @@ class Comparison:
         constraints.uncircled(upgrade, supports_alter=alters)
         constraints.ordered(upgrade, supports_alter=alters)
         renames.kept(upgrade, self.context.dialect)
+        cast(upgrade, self.connection)
         required = Required(self.connection, self.models, self.wishes, self.names)
         required.rewrite(upgrade)
         self.warnings += required.warnings

@@ -184,6 +184,16 @@ def _targets(table: ops.DropTableOp) -> set[str]:
     return {_target(each) for each in table.to_table().foreign_key_constraints}
 
 
+def without_noise(upgrade: ops.UpgradeOps) -> None:
+    """Leave out what PostgreSQL below 15 does not take, and any other takes for granted."""
+    for each in upgrade.ops:
+        if isinstance(each, ops.ModifyTableOps):
+            for operation in each.ops:
+                kept = getattr(getattr(operation, "_reverse", None), "kw", {})
+                if not kept.get("postgresql_nulls_not_distinct"):
+                    kept.pop("postgresql_nulls_not_distinct", None)
+
+
 def without_guesses(upgrade: ops.UpgradeOps, models: Sequence[Table]) -> None:
     """Leave the CHECKs that PostgreSQL named where the models have some without a name."""
     unnamed = {

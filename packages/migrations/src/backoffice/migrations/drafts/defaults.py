@@ -5,7 +5,9 @@ import re
 from typing import Any
 
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Column, Dialect
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.schema import ColumnDefault
 
 #: A cast as PostgreSQL shows it: `'new'::character varying`.
 _CAST = re.compile(
@@ -32,7 +34,7 @@ def comparing(context: MigrationContext) -> None:
     def differs(present: Any, wanted: Any, wanted_sql: str | None, present_sql: str | None) -> bool:
         if _text(present_sql) == _text(wanted_sql):
             return False
-        if _serial(wanted):
+        if _serial(wanted) or _same_in_python(wanted, wanted_sql, present_sql, context.dialect):
             return False
         if None in (present_sql, wanted_sql) or _function(present_sql) or _function(wanted_sql):
             return True
@@ -47,6 +49,25 @@ def comparing(context: MigrationContext) -> None:
             return True  # types that cannot be compared at all
 
     impl.compare_server_default = differs
+
+
+def of_python(column: "Column[Any]", dialect: Dialect) -> str | None:
+    """The default that the app itself gives new rows, as SQL, where it is one value."""
+    default = column.default
+    if not isinstance(default, ColumnDefault) or not default.is_scalar:
+        return None
+    try:
+        process = column.type.dialect_impl(dialect).literal_processor(dialect)
+        return process(default.arg) if process is not None else None
+    except (TypeError, ValueError, NotImplementedError, LookupError, AttributeError):
+        return None  # a value that only a driver can send
+
+
+def _same_in_python(column: Any, wanted: str | None, present: str | None, dialect: Dialect) -> bool:
+    """Whether the database alone has a default, and gives what the model gives in Python."""
+    if wanted is not None or present is None:
+        return False
+    return _text(of_python(column, dialect)) == _text(present)
 
 
 def _text(sql: str | None) -> str | None:

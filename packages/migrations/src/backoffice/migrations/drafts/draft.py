@@ -3,7 +3,7 @@
 import ast
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from backoffice.migrations.drafts.models import import_app
 from backoffice.migrations.drafts.wishes import Wishes
 from backoffice.migrations.environment import Environment
 from backoffice.migrations.errors import ahead
+from backoffice.migrations.fixes.revision import fixed
 from backoffice.migrations.histories import APP
 from backoffice.migrations.project import AppHistory
 from backoffice.migrations.standings import Standing
@@ -65,16 +66,21 @@ def compared(
     *,
     message: str | None = None,
     spec: str | None = None,
+    plain: bool = False,
     tell: Tell = lambda _: None,
 ) -> Draft | None:
     """The revision that brings the database to the models; None where nothing differs.
 
-    `spec` names the app, which is imported for its models. Raises Conflict where the database is
-    not at the head, SetupError where no models are found, and InvalidInput where something is to
-    be said first: what was renamed, or what rows get.
+    `spec` names the app, which is imported for its models; `plain` leaves what locks a table as
+    Alembic writes it, where else it is made safe for an app that is running.
+
+    Raises Conflict where the database is not at the head, SetupError where no models are found,
+    and InvalidInput where something is to be said first: what was renamed, or what rows get.
     """
     with Steps(APP, tell).explained(), reading(url) as engine, engine.connect() as connection:
-        return _compared(app, connection, wishes, message, spec, tell)
+        made = _compared(app, connection, wishes, message, spec, tell)
+        unsafe = made is not None and not plain and engine.dialect.name == "postgresql"
+        return _made_safe(made) if made is not None and unsafe else made
 
 
 def empty(app: AppHistory, url: str, *, message: str | None = None) -> Draft:
@@ -123,15 +129,13 @@ def _of(
         return None
     told = tuple(described(both[0]))
     draft = _drafted(environment, message or _summary(told), comparison, (*both, heads))
-    return Draft(
-        draft.revision,
-        draft.message,
-        draft.path,
-        draft.text,
-        told,
-        tuple(comparison.warnings),
-        draft.hooks,
-    )
+    return replace(draft, operations=told, warnings=tuple(comparison.warnings))
+
+
+def _made_safe(draft: Draft) -> Draft:
+    fix = fixed(draft.text)
+    left = (f"line {each.line} may lock its table: {each.words}" for each in fix.left)
+    return replace(draft, text=fix.text, warnings=(*draft.warnings, *left))
 
 
 def _check_at_head(found: Standing) -> None:

@@ -5,9 +5,9 @@ from typing import Any
 
 from alembic.operations import ops
 from sqlalchemy import Column, Connection, DefaultClause, Enum, Table, text
-from sqlalchemy.schema import ColumnDefault
 
 from backoffice.core.errors import InvalidInput
+from backoffice.migrations.drafts.defaults import of_python
 from backoffice.migrations.drafts.lines import (
     Lines,
     OneWay,
@@ -84,7 +84,9 @@ class Required:
             copy = column._copy()
             copy.server_default = _default(value)
             yield _of(table, [_add(table, copy)])
-            yield _then(table, column, modify_server_default=None)
+            # The model's own default stays, for the code still running that leaves the column out.
+            if value != of_python(column, self.dialect):
+                yield _then(table, column, modify_server_default=None)
         else:
             copy = column._copy()
             copy.nullable = True
@@ -100,7 +102,7 @@ class Required:
         column = model.columns.get(name) if model is not None else None
         value = self.wishes.backfill(str(table.table_name), name)
         if value is None and column is not None:
-            value = _of_server(column) or self._of_python(column)
+            value = _of_server(column) or of_python(column, self.dialect)
         if value is not None:
             yield self._filled(table, name, value)
         elif rows := self._count(table, f"{self._old(table, name)} IS NULL"):
@@ -112,19 +114,7 @@ class Required:
 
     def _value(self, table: str, column: "Column[Any]") -> str | None:
         said = self.wishes.backfill(table, str(column.name))
-        return said if said is not None else self._of_python(column)
-
-    def _of_python(self, column: "Column[Any]") -> str | None:
-        """The default that the app gives new rows, where it is one value."""
-        default = column.default
-        if not isinstance(default, ColumnDefault) or not default.is_scalar:
-            return None
-        try:
-            type_ = column.type.dialect_impl(self.dialect)
-            process = type_.literal_processor(self.dialect)
-            return process(default.arg) if process is not None else None
-        except (TypeError, ValueError, NotImplementedError, LookupError, AttributeError):
-            return None  # a value that only a driver can send
+        return said if said is not None else of_python(column, self.dialect)
 
     def _explain(self, table: ops.ModifyTableOps, column: "Column[Any]") -> None:
         shown = f"{table.table_name}.{column.name}"
