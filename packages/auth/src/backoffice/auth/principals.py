@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Generic, Literal
 
 from sqlalchemy import ColumnElement, String, bindparam, func, select
@@ -79,16 +80,28 @@ class Principals:
     def __init__(self, database: Database, clock: Clock, records: UserRecords) -> None:
         self._database = database
         self._clock = clock
-        ids: Any = bindparam("ids", expanding=True)
-        self._of_session = _query(records, UserSession, col(UserSession.id) == bindparam("id"))
-        self._of_sessions = _query(records, UserSession, col(UserSession.id).in_(ids))
+        self._records = records
+
+    # Any: as the rows of `with_holdings`. Made when first asked: each takes some milliseconds.
+    @cached_property
+    def _of_session(self) -> Any:
+        return _query(self._records, UserSession, col(UserSession.id) == bindparam("id"))
+
+    @cached_property
+    def _of_sessions(self) -> Any:
+        return _query(self._records, UserSession, col(UserSession.id).in_(_ids()))
+
+    @cached_property
+    def _of_key(self) -> Any:
         # 32 bits of a digest tell nothing of a secret of 190, and let the database answer a wrong
         # secret as it does an unknown key: by no row, which takes as long.
         told: Any = bindparam("told", type_=String())
         same = func.substr(col(ApiKey.digest), 1, func.length(told)) == told
-        prefix = col(ApiKey.prefix) == bindparam("prefix")
-        self._of_key = _query(records, ApiKey, prefix & same)
-        self._of_keys = _query(records, ApiKey, col(ApiKey.id).in_(ids))
+        return _query(self._records, ApiKey, (col(ApiKey.prefix) == bindparam("prefix")) & same)
+
+    @cached_property
+    def _of_keys(self) -> Any:
+        return _query(self._records, ApiKey, col(ApiKey.id).in_(_ids()))
 
     async def of_session(
         self, id: uuid.UUID, method: Method
@@ -126,6 +139,10 @@ class Principals:
         values["moment"] = self._clock.now()
         async with self._database.session() as opened:
             return list((await opened.exec(query, params=values)).all())
+
+
+def _ids() -> Any:
+    return bindparam("ids", expanding=True)
 
 
 def _query(
