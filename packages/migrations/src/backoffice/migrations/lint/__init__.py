@@ -1,6 +1,7 @@
 """Reads migrations before they run, and says which of them would hurt."""
 
 from backoffice.migrations.lint.findings import Finding, Where
+from backoffice.migrations.lint.linting import Linted, lint
 from backoffice.migrations.lint.locks import Effect, Lock, effects
 from backoffice.migrations.lint.operations import Operation, Reading, Statement, Target
 from backoffice.migrations.lint.reading import read
@@ -9,6 +10,7 @@ from backoffice.migrations.lint.schema import Schema
 __all__ = [
     "Effect",
     "Finding",
+    "Linted",
     "Lock",
     "Operation",
     "Reading",
@@ -17,5 +19,6 @@ __all__ = [
     "Target",
     "Where",
     "effects",
+    "lint",
     "read",
 ]
