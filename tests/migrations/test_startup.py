@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from backoffice.core import Conflict, Database, singletons
 from backoffice.migrations import AppHistory, up_to_date, upgrade, upgraded
 from backoffice.migrations.startup import look
-from tests.migrations.projects import Look, Shop, create_table, write_revision
+from tests.migrations.projects import Look, Shop, create_table, sync_url, write_revision
 
 pytestmark = pytest.mark.anyio
 
@@ -101,3 +101,31 @@ async def test_the_look_takes_no_longer_than_50_ms_with_a_thousand_revisions(
         taken.append(time.process_time() - begun)
     assert len(found[0].pending) == 1000
     assert min(taken) < 0.05
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "run"),
+    [
+        ("import context", "import context", False),
+        ('prefix="sqlalchemy.",', 'prefix="sqlalchemy.", echo=False,', True),
+        (
+            "config = context.config",
+            "config = context.config\nconfig.set_main_option('sqlalchemy.url', URL)",
+            True,
+        ),
+    ],
+    ids=["the stock one", "options of its own", "an address of its own"],
+)
+async def test_env_is_run_at_the_head_only_where_it_may_lead_elsewhere(
+    shop: Shop, database_url: str, old: str, new: str, run: bool
+) -> None:
+    upgrade(database_url, shop.history, histories=[])
+    ran = shop.folder / "ran"
+    shop.edit(
+        "alembic/env.py",
+        "import context",
+        f"import context\nopen({str(ran)!r}, 'w').close()\nURL = {sync_url(database_url)!r}",
+    )
+    shop.edit("alembic/env.py", old, new)
+    upgrade(database_url, shop.history, histories=[])
+    assert ran.exists() is run

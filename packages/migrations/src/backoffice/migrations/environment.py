@@ -19,13 +19,11 @@ from sqlalchemy import URL, Connection
 from backoffice.core.database import ASYNC_DRIVERS, SYNC_DRIVERS, parsed, with_driver
 from backoffice.migrations.copying import APPLIED
 from backoffice.migrations.histories import APP, Revision
+from backoffice.migrations.locations import PLACEHOLDER
 from backoffice.migrations.project import AppHistory
 from backoffice.migrations.sessions import Sessions
 from backoffice.migrations.standings import Standing
 from backoffice.migrations.steps import Steps, revision_of
-
-#: What `alembic init` writes into alembic.ini for want of anything better.
-PLACEHOLDER = "driver://user:pass@localhost/dbname"
 
 Tell = Callable[[str], None]
 Work = Callable[[Any, MigrationContext], Iterable[RevisionStep]]

@@ -14,12 +14,22 @@ from backoffice.core.errors import SetupError
 from backoffice.migrations.histories import APP
 from backoffice.migrations.project import AppHistory
 
+#: What `alembic init` writes into alembic.ini for want of anything better.
+PLACEHOLDER = "driver://user:pass@localhost/dbname"
+
 _SEPARATORS = {"space": " ", "newline": "\n", "os": os.pathsep, ":": ":", ";": ";"}
 #: How Alembic splits where nothing says how.
 _LEGACY = re.compile(r", *|(?: +)")
 
 _VERSION_TABLE = re.compile(r"\bversion_table\s*=\s*[\"'](\w+)[\"']\s*[,)\n]")
 _SCHEMA = "version_table_schema"
+_HANDED = re.compile(r"\battributes(?:\.get\(|\[)\s*[\"']connection[\"']")
+# As `alembic init` writes it: any other may have an address of its own.
+_STOCK = re.compile(
+    r"engine_from_config\(\s*config\.get_section\(config\.config_ini_section(?:, \{\})?\),\s*"
+    r"prefix=[\"']sqlalchemy\.[\"'],\s*poolclass=pool\.NullPool,?\s*\)"
+)
+_OPTION = re.compile(r"set_main_option|set_section_option|file_config")
 
 
 def version_folders(app: AppHistory) -> tuple[tuple[Path, ...], bool]:
@@ -65,6 +75,19 @@ def version_table(app: AppHistory) -> str | None:
     return found.pop() if len(found) == 1 and _SCHEMA not in text else None
 
 
+def surely_ours(app: AppHistory) -> bool:
+    """Whether its env.py leads to BACKOFFICE_DATABASE_URL, as can be told without running it.
+
+    It takes the connection that it is handed, or the URL that alembic.ini leaves open.
+    """
+    file = script_folder(app) / "env.py"
+    text = file.read_text("utf-8", errors="replace") if file.is_file() else ""
+    if _HANDED.search(text):
+        return True
+    left_open = _Options(app).raw("sqlalchemy.url") in ("", PLACEHOLDER)
+    return left_open and bool(_STOCK.search(text)) and not _OPTION.search(text)
+
+
 class _Options:
     """`[alembic]` of the ini file, then `[tool.alembic]` of pyproject.toml, as Alembic has it."""
 
@@ -80,6 +103,12 @@ class _Options:
             return self._ini.get("alembic", name)
         value = self._toml.get(name, "")
         return str(value) % self._here
+
+    def raw(self, name: str) -> str:
+        """As it is written, without what it refers to."""
+        if self._ini.has_option("alembic", name):
+            return self._ini.get("alembic", name, raw=True)
+        return str(self._toml.get(name, ""))
 
     def several(self, name: str) -> Sequence[str]:
         written = self._ini.get("alembic", name, fallback="")

@@ -25,6 +25,7 @@ from backoffice.migrations.standings import (
     unsynced_words,
     versions,
 )
+from backoffice.migrations.startup import settled
 from backoffice.migrations.vendored import Modes, came_by_copies, modes
 
 Tell = Callable[[str], None]
@@ -196,7 +197,7 @@ class _Run:
 
     def app(self) -> None:
         """Bring the app's own history to its head, where it has one."""
-        if self._app is None:
+        if self._app is None or settled(self._connection, self._app, self._found):
             return
         with told_of(self._found.scripts):
             self.applied += _app(self._connection, self._app, self._tell, self._sessions)

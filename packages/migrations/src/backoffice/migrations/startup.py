@@ -10,6 +10,7 @@ from typing import Annotated
 
 from anyio import to_thread
 from fastapi import Depends
+from sqlalchemy import Connection
 
 from backoffice.core.database import Database
 from backoffice.core.database import database as app_database
@@ -17,7 +18,7 @@ from backoffice.core.errors import Conflict
 from backoffice.core.settings import load
 from backoffice.core.singletons import Singleton, singleton
 from backoffice.migrations.histories import APP, PackageHistory, Revision, installed, ordered
-from backoffice.migrations.locations import version_table
+from backoffice.migrations.locations import surely_ours, version_table
 from backoffice.migrations.project import AppHistory, app_history
 from backoffice.migrations.scripts import Script, ancestors, heads, oldest_first
 from backoffice.migrations.settings import MigrationSettings
@@ -64,7 +65,7 @@ async def look(
     known = ordered(installed() if histories is None else histories)
     parts = await to_thread.run_sync(modes, app, known)
     table = version_table(app) if app is not None else None
-    if app is not None and table is None:
+    if app is not None and (table is None or not parts.complete):
         from backoffice.migrations.runner import status
 
         url = database.url.render_as_string(hide_password=False)
@@ -92,6 +93,16 @@ def app_standing(parts: Modes, current: tuple[str, ...]) -> Standing:
     if len(ends) > 1:
         return Standing(APP, "split", current, ends, left)
     return Standing(APP, "pending" if left else "present", current, ends, left)
+
+
+def settled(connection: Connection, app: AppHistory, parts: Modes) -> bool:
+    """Whether the app's history is at its head for certain, so that env.py need not be run."""
+    table = version_table(app) if parts.complete and surely_ours(app) else None
+    if table is None:
+        return False
+    with connection.begin():
+        rows = versions(connection, [table])[table]
+    return bool(rows) and app_standing(parts, rows).state == "present"
 
 
 def refuse(found: Sequence[Standing], *, allow_ahead: bool = False) -> None:
