@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 from backoffice.core.errors import BackofficeError
-from backoffice.migrations import PackageHistory, upgrade
+from backoffice.migrations import PackageHistory, RevisionFailed, upgrade
 from backoffice.migrations.fixes import fixed
 from tests.migrations.fixes.revisions import TABLES, catalog, revision
 from tests.migrations.projects import Look
@@ -150,6 +150,37 @@ def test_what_is_fixed_leaves_the_database_as_the_plain_revision_does(
     assert fix.done
     before = bench.after(bench.history(f"plain_{operation}", plain))
     assert bench.after(bench.history(f"fixed_{operation}", fix.text)) == before
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        'op.create_unique_constraint("uq", "book", ["author_id"])',
+        'op.create_index("uq", "book", ["author_id"], unique=True)',
+        'op.create_check_constraint("big", "book", "pages > 5")',
+        'op.create_foreign_key("fk", "book", "author", ["pages"], ["id"])',
+        'op.alter_column("book", "author_id", nullable=False)',
+    ],
+)
+def test_rows_that_break_a_rule_are_told_of_and_nothing_of_it_is_left(
+    broken: str, bench: Bench
+) -> None:
+    package = bench.history(f"broken_{hash(broken)}", fixed(revision(broken)).text)
+    with bench.database() as url:
+        before = held(url)
+        with pytest.raises(RevisionFailed):
+            upgrade(url, histories=[package])
+        assert held(url) == before
+
+
+def test_a_column_that_something_hangs_on_is_not_exchanged(bench: Bench) -> None:
+    plain = revision(f'op.create_index("ix", "book", ["pages"])\n{WIDER}')
+    package = bench.history("hanging", fixed(plain, {12, 13}).text)
+    with (
+        bench.database() as url,
+        pytest.raises(RevisionFailed, match=r"book.pages is used by index ix; nothing was changed"),
+    ):
+        upgrade(url, histories=[package])
 
 
 class Killed(BaseException):

@@ -11,6 +11,8 @@ from backoffice.core.errors import Unavailable
 from backoffice.migrations.fixes.pieces import Left
 from backoffice.migrations.fixes.revision import fixed
 from backoffice.migrations.histories import PackageHistory
+from backoffice.migrations.lint.catalogue import RULES
+from backoffice.migrations.lint.findings import Finding
 from backoffice.migrations.lint.linting import Linted
 from backoffice.migrations.scripts import read_script
 
@@ -53,8 +55,14 @@ def mended(found: Iterable[Linted], packages: Sequence[PackageHistory]) -> list[
 
 
 def _lines(linted: Linted) -> list[int]:
-    wanted = (each for each in linted.findings if each.fixable and each.waived is None)
-    return sorted({each.where.line for each in wanted})
+    return sorted({each.where.line for each in linted.findings if _worth_it(each)})
+
+
+def _worth_it(finding: Finding) -> bool:
+    """Not what is allowed, nor what a small table has made harmless."""
+    if not finding.fixable or finding.waived is not None:
+        return False
+    return finding.level != "note" or RULES[finding.id].level == "note"
 
 
 def _mended(linted: Linted, lines: list[int], packages: Sequence[PackageHistory]) -> Mended:
