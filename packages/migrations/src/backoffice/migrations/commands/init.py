@@ -51,7 +51,7 @@ def init(
     made = [] if managed or command.dry_run else copy_packages(command, AppHistory(found[0].path))
     give_files(command, found, made)
     if not command.dry_run:
-        command.say("next: `backoffice migrate make`, then `backoffice migrate up`")
+        command.say("next: `backoffice migrate up`, then `backoffice migrate make`")
 
 
 def copy_packages(command: Command, app: AppHistory) -> list[Copy]:
