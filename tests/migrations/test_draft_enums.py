@@ -148,3 +148,31 @@ def test_the_values_survive_a_rename_of_their_table_and_column(ordered: Desk) ->
     assert ordered.look.rows("SELECT state::text, past::text FROM sale") == [
         ("open", "{open,open}")
     ]
+
+
+def test_models_in_a_schema_of_their_own_are_compared_there(desk: Desk) -> None:
+    models = """
+        class Book(Base):
+            __tablename__ = "book"
+            __table_args__ = {{"schema": "shop"}}
+            id: Mapped[int] = mapped_column(primary_key=True)
+            kind = mapped_column(sa.Enum({values}, name="kind", schema="shop"), index=True)
+    """
+    desk.look.execute("CREATE SCHEMA other", "CREATE TABLE other.book (id int)")
+    desk.models(models.format(values="'a', 'b'"))
+    desk.stairs()
+    desk.models(models.format(values="'a', 'b', 'c'"))
+    desk.stairs()
+
+
+def test_partitions_are_left_to_their_table(ordered: Desk) -> None:
+    ordered.shop.revision(
+        "parts",
+        ordered.shop.alembic("heads").split()[0],
+        'op.execute("CREATE TABLE event (at int) PARTITION BY RANGE (at)")\n'
+        'op.execute("CREATE TABLE event_1 PARTITION OF event FOR VALUES FROM (1) TO (2)")',
+    )
+    ordered.run()
+    more = 'event = sa.Table("event", Base.metadata, sa.Column("at", sa.Integer))'
+    ordered.models(orders("open", "paid", default="open") + f"\n        {more}\n")
+    assert ordered.make() is None

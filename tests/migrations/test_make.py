@@ -125,3 +125,7 @@ def test_the_hooks_of_the_app_run_on_the_file(books: Desk) -> None:
     ini.write_text(ini.read_text().replace("[post_write_hooks]", f"[post_write_hooks]\n{hook}"))
     books.up()
     assert Path("marked").exists()
+
+
+def test_a_message_may_hold_anything(books: Desk) -> None:
+    books.up(message='Say """no\\more"""\nthan that"')

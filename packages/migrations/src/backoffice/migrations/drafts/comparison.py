@@ -13,7 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, Inspector, Table, inspect
 
 from backoffice.migrations.autogenerate import env_options
-from backoffice.migrations.drafts import constraints, indexes, models, renames
+from backoffice.migrations.drafts import constraints, indexes, models, renames, schemas
 from backoffice.migrations.drafts.casts import cast
 from backoffice.migrations.drafts.checks import Checks, plain_types
 from backoffice.migrations.drafts.copies import Copies, guard
@@ -44,6 +44,7 @@ class Comparison:
         env = str(getattr(given.script, "env_py_location", "env.py"))
         self.metadata = models.metadata_of(given.opts.get("target_metadata"), env)
         self.models: Sequence[Table] = models.tables(self.metadata)
+        self._not_ours = models.of_the_database(self.connection)
         models.check_found(self.models, env)
         self.autogen = AutogenContext(self.context)
         self.inspector: Inspector = inspect(self.connection)
@@ -54,6 +55,7 @@ class Comparison:
             renamings, upgrade = self._net_changes(tell)
             self._complete(upgrade)
             first, last = self._enums(upgrade)
+            first = [*schemas.missing(self.connection, self.models), *first]
             if first:
                 first = [*defaults_apart(upgrade, self.context.dialect), *first]
             self._mend(upgrade)
@@ -70,7 +72,7 @@ class Comparison:
             self._look()
             upgrade = ops.UpgradeOps([])
             compare._produce_net_changes(self.autogen, upgrade)
-            others = models.leave_others(upgrade, self._history)
+            others = models.leave_others(upgrade, self._history, self._not_ours)
             found = renames.found(self.autogen, upgrade, self.wishes, self.names)
             if not found:
                 break
@@ -161,9 +163,13 @@ class Comparison:
 def _ours(given: MigrationContext) -> MigrationContext:
     """The context that env.py made, with what it left out."""
     options: dict[str, Any] = dict(given.opts)
-    filters = env_options(
-        include_name=options.get("include_name"), include_object=options.get("include_object")
-    )
+    named = options.get("include_name")
+    if not options.get("include_schemas"):
+        options["include_schemas"] = schemas.elsewhere(
+            options.get("target_metadata"), given.dialect
+        )
+        named = schemas.only(options["include_schemas"], named)
+    filters = env_options(include_name=named, include_object=options.get("include_object"))
     options |= {
         **filters,
         "compare_server_default": options.get("compare_server_default") or True,

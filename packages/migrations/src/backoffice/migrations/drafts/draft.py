@@ -15,7 +15,7 @@ from mako.template import Template  # type: ignore[import-untyped]
 from sqlalchemy import Connection
 
 from backoffice.core.errors import Conflict, SetupError
-from backoffice.migrations.connections import reading
+from backoffice.migrations.connections import reading, same_database
 from backoffice.migrations.drafts.comparison import Comparison
 from backoffice.migrations.drafts.lines import Lines
 from backoffice.migrations.drafts.models import import_app
@@ -87,7 +87,7 @@ def empty(app: AppHistory, url: str, *, message: str | None = None) -> Draft:
     """A revision that does nothing yet."""
     with Steps(APP, lambda _: None).explained(), reading(url) as engine:
         environment = Environment(app, engine.url)
-        return _drafted(environment, message or "empty", None, None)
+        return _drafted(environment, _one_line(message or "") or "empty", None, None)
 
 
 def _compared(
@@ -105,6 +105,7 @@ def _compared(
         if drafts:
             raise SetupError("env.py migrates several databases; a revision is made for one")
         logging.getLogger("alembic").setLevel(logging.WARNING)  # each change is told by us
+        _notice(context, connection, tell)
         _check_at_head(environment.standing(tuple(sorted(heads))))
         import_app(spec, tell)
         comparison = Comparison(context, wishes, _history(environment.script), app.folder)
@@ -128,8 +129,22 @@ def _of(
     if not both[0].ops:
         return None
     told = tuple(described(both[0]))
-    draft = _drafted(environment, message or _summary(told), comparison, (*both, heads))
+    draft = _drafted(
+        environment, _one_line(message or "") or _summary(told), comparison, (*both, heads)
+    )
     return replace(draft, operations=told, warnings=tuple(comparison.warnings))
+
+
+def _notice(context: MigrationContext, ours: Connection, tell: Tell) -> None:
+    used = context.connection
+    if used is not None and not same_database(used.engine.url, ours.engine.url):
+        shown = used.engine.url.render_as_string(hide_password=True)
+        tell(f"warning: compared with {shown}, which env.py opens, not BACKOFFICE_DATABASE_URL\n")
+
+
+def _one_line(message: str) -> str:
+    """As it can stand in the docstring of the file."""
+    return " ".join(message.replace("\\", "/").replace('"', "'").split())
 
 
 def _made_safe(draft: Draft) -> Draft:

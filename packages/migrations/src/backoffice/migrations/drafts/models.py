@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from alembic.operations import ops
-from sqlalchemy import MetaData, Table
+from sqlalchemy import Connection, MetaData, Table, text
 
 from backoffice.core.discovery import NoApp, find_app
 from backoffice.core.errors import SetupError
@@ -17,6 +17,16 @@ from backoffice.migrations.autogenerate import of_a_package
 #: Folders that hold no models of the app, or those of others.
 _SKIPPED = {"node_modules", "site-packages", "tests", "test", "venv", "env", "build", "dist"}
 _LARGEST = 1_000_000  # bytes; a larger file was not written by hand
+
+_DEPENDENT = text(
+    """
+    SELECT c.relname FROM pg_class c
+    WHERE c.relispartition OR c.relkind IN ('r', 'p') AND EXISTS (
+        SELECT FROM pg_depend d
+        WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
+    )
+    """
+)
 
 Tell = Callable[[str], None]
 
@@ -65,14 +75,25 @@ def check_found(models: Sequence[Table], env: str) -> None:
         )
 
 
-def leave_others(upgrade: ops.UpgradeOps, history: str) -> list[str]:
+def of_the_database(connection: Connection) -> set[str]:
+    """Tables that come and go with something else: partitions, and those of an extension."""
+    if connection.dialect.name != "postgresql":
+        return set()
+    return set(connection.scalars(_DEPENDENT))
+
+
+def leave_others(upgrade: ops.UpgradeOps, history: str, not_ours: set[str]) -> list[str]:
     """Take out of the operations what is not this history's to drop, and name it.
 
     `history` is the text of all its revisions: a table that none of them names was made by
     somebody else.
     """
     gone = [each for each in upgrade.ops if isinstance(each, ops.DropTableOp)]
-    others = {_key(each) for each in gone if not _named(history, str(each.table_name))}
+    others = {
+        _key(each)
+        for each in gone
+        if each.table_name in not_ours or not _named(history, str(each.table_name))
+    }
     upgrade.ops[:] = [
         each
         for each in upgrade.ops
@@ -138,9 +159,9 @@ def _defined(folder: Path) -> Iterator[tuple[Path, str]]:
     for path in _sources(folder):
         if path.resolve() in imported or path.stat().st_size > _LARGEST:
             continue
-        text = path.read_text("utf-8", errors="replace")
-        if "__tablename__" in text or "table=True" in text or "Table(" in text:
-            yield from ((path, name) for name in _tables_in(text))
+        source = path.read_text("utf-8", errors="replace")
+        if "__tablename__" in source or "table=True" in source or "Table(" in source:
+            yield from ((path, name) for name in _tables_in(source))
 
 
 def _file(module: Any) -> str | None:
@@ -158,9 +179,9 @@ def _sources(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _tables_in(text: str) -> Iterator[str]:
+def _tables_in(source: str) -> Iterator[str]:
     try:
-        tree = ast.parse(text)
+        tree = ast.parse(source)
     except (SyntaxError, ValueError):
         return
     for node in ast.walk(tree):

@@ -19,6 +19,9 @@ from backoffice.migrations.drafts.lines import (
 from backoffice.migrations.drafts.names import Names
 from backoffice.migrations.drafts.wishes import Wishes, constant
 
+#: Counted no further: a table of millions is not read for a message.
+_MANY = 1000
+
 #: What a row has of a type that nobody said anything about; by affinity's name, as SQL.
 _NEUTRAL = {
     "Integer": "0",
@@ -136,11 +139,16 @@ class Required:
         statement = f"UPDATE {quoted} SET {column} = {value} WHERE {column} IS NULL"  # noqa: S608
         return Lines([execute(statement)], (), f"fill {table.table_name}.{name}")
 
-    def _count(self, table: ops.ModifyTableOps, where: str = "") -> int:
+    def _count(self, table: ops.ModifyTableOps, where: str = "") -> str:
+        """How many rows there are, as told; "" for none."""
         old = self.names.old_table(table.schema, str(table.table_name))
         quoted = identifier(self.dialect, old, table.schema)
         condition = f" WHERE {where}" if where else ""
-        return int(self.connection.scalar(text(f"SELECT count(*) FROM {quoted}{condition}")) or 0)  # noqa: S608
+        some = f"SELECT 1 FROM {quoted}{condition} LIMIT {_MANY + 1}"  # noqa: S608 -- quoted names
+        found = int(
+            self.connection.scalar(text(f"SELECT count(*) FROM ({some}) AS rows_found")) or 0
+        )  # noqa: S608
+        return f"more than {_MANY}" if found > _MANY else str(found or "")
 
     def _old(self, table: ops.ModifyTableOps, name: str) -> str:
         old = self.names.old_column(table.schema, str(table.table_name), name)
