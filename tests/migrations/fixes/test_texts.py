@@ -103,6 +103,28 @@ def test_a_step_is_not_repeated_once_what_it_needs_was_taken_away() -> None:
     assert after(upgrade).startswith('if not _lacks_column("book", "old"):\n    if op.get_context')
 
 
+def test_a_constraint_that_is_made_anew_does_not_tell_what_was_done() -> None:
+    key = 'op.create_foreign_key(None, "book", "author", ["author_id"], ["id"])'
+    drop = 'op.drop_constraint("book_author_id_fkey", "book")'
+    assert after(f"{drop}\n{key}").startswith("if not _lacks_constraint(")
+    assert "cannot be told" in words(f"{drop}\nop.execute('INSERT INTO a VALUES (1)')\n{key}")[0]
+
+
+def test_what_commits_by_hand_is_left_with_words() -> None:
+    add = 'op.add_column("book", sa.Column("isbn", sa.String(13)))'
+    assert "cannot be told" in words(f'{add}\nop.execute("COMMIT")\n{INDEX}')[0]
+
+
+def test_what_gives_names_to_things_stays_for_what_follows() -> None:
+    upgrade = f"""
+    bind = op.get_bind()
+    op.add_column("book", sa.Column("isbn", sa.String(13)))
+    {INDEX}
+    bind.execute(sa.text("SELECT 1"))
+    """
+    assert after(upgrade).startswith("bind = op.get_bind()\nif not _has_column(")
+
+
 def test_another_database_does_as_before_what_stands_in_a_batch() -> None:
     upgrade = """
     with op.batch_alter_table("book") as batch_op:

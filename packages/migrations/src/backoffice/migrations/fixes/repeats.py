@@ -25,7 +25,7 @@ _UPDATE = re.compile(
 )
 #: Calls that only look, or describe.
 _HARMLESS = re.compile(
-    r"(?:\w+\.)*(get_bind|get_context|f|inspect|text|table|column|Table|MetaData|Column|getLogger"
+    r"(?:\w+\.)*(get_\w+|has_\w+|f|inspect|set|list|text|table|column|Table|MetaData|Column|getLogger"
     r"|String|Integer|BigInteger|Boolean|Text|Uuid|UUID|Enum|DateTime|Date|Numeric|Float|JSON|JSONB)"
 )
 
@@ -65,10 +65,14 @@ def guard(run: Sequence[Piece], later: Sequence[Piece]) -> Guard | None:
     All of a run is committed at once, so that one thing tells of all. Not by a thing that the
     revision changes again later on.
     """
+    if any(_commits(call) for call in _calls(run)):
+        return None
+    unnamed = {call.table for call in _calls(later) if _unnamed(call)}
     told = [(call, each) for call in _calls(run) for each in _told(call)]
     names = {name for call in _calls(later) for name in _names(call)}
     for call, (question, routine, name) in told:
-        if (name not in names or len(run) == 1) and call.schema_known:
+        again = name in names or (call.verb == "drop_constraint" and call.table in unnamed)
+        if call.schema_known and (not again or len(run) == 1):
             return Guard(question, routine)
     return None
 
@@ -103,6 +107,18 @@ def escaping(run: Sequence[Piece], later: Sequence[Piece]) -> bool:
         if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load)
     }
     return bool(bound & used)
+
+
+def _commits(call: Call) -> bool:
+    """Whether a run is no longer one transaction."""
+    sql = call.string("sqltext") or ""
+    return re.match(r"\s*(COMMIT|END|BEGIN|START|ROLLBACK)\b", sql, re.IGNORECASE) is not None
+
+
+def _unnamed(call: Call) -> bool:
+    """Whether a constraint may get the very name of one that was there before."""
+    made = call.verb in ("create_foreign_key", "create_unique_constraint")
+    return made and call.string("constraint_name") is None
 
 
 def _twice(call: Call) -> bool:
