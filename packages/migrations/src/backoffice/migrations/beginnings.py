@@ -67,6 +67,8 @@ def write(found: Sequence[File]) -> None:
     try:
         for each in found:
             each.path.parent.mkdir(parents=True, exist_ok=True)
+            if each.path.name == "env.py":
+                (each.path.parent / "versions").mkdir(exist_ok=True)
             with each.path.open("x", encoding="utf-8") as file:
                 written.append(each.path)
                 file.write(each.text)

@@ -37,12 +37,14 @@ def _applied_apart() -> str | None:
 
     context = op.get_context()
     if context.as_sql:
-        told = context.config.attributes if context.config else {{}}
-        return told.get("{applied}", {{}}).get("{package}")
+        attributes = context.config.attributes if context.config else {{}}
+        told: dict[str, str] = attributes.get("{applied}", {{}})
+        return told.get("{package}")
     connection = op.get_bind()
     if not inspect(connection).has_table("{table}"):
         return None
-    return connection.scalar(text("SELECT version_num FROM {table}"))
+    row = connection.execute(text("SELECT version_num FROM {table}")).first()
+    return None if row is None else str(row[0])
 
 
 def _taken_over() -> bool:
