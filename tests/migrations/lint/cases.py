@@ -14,6 +14,7 @@ op.create_table(
 )
 op.execute("CREATE TYPE mood AS ENUM ('glad')")
 op.execute("ALTER TABLE book ADD CONSTRAINT ck_old CHECK (pages IS NOT NULL) NOT VALID")
+op.execute("CREATE TABLE cover (id integer, of tint)")
 op.create_index("ix_old", "book", ["pages"])
 """
 ON_POSTGRESQL: dict[str, tuple[str, ...]] = {
@@ -96,6 +97,8 @@ ON_POSTGRESQL: dict[str, tuple[str, ...]] = {
     # What breaks the code that still runs.
     'op.drop_column("book", "pages")': ("BM401",),
     'op.drop_table("book")': ("BM402",),
+    'op.execute("DROP TYPE tint CASCADE")': ("BM401",),
+    'op.execute("DROP SCHEMA sales CASCADE")': ("BM402",),
     'op.alter_column("book", "pages", new_column_name="leaves")': ("BM403",),
     'op.rename_table("book", "tome")': ("BM404",),
     'op.add_column("book", sa.Column("a", sa.Integer(), nullable=False))': ("BM405",),

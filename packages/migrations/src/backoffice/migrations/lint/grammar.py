@@ -33,8 +33,7 @@ def parse(sql: str) -> tuple[Action, ...]:
 
 
 def _create(words: Words) -> tuple[Action, ...]:
-    words.take("or", "replace")
-    flags = set()
+    flags = {"or replace"} if words.take("or", "replace") else set()
     while word := words.any(
         "global", "local", "temporary", "temp", "unlogged", "unique", "virtual"
     ):
@@ -54,11 +53,21 @@ def _create(words: Words) -> tuple[Action, ...]:
         return _to(words, "create rule")
     for kind in ("materialized view", "view"):
         if words.take(*kind.split()):
-            exists = {"if not exists"} if words.take("if", "not", "exists") else set()
-            made = Action(f"create {kind}", words.name(), flags=frozenset(exists))
+            if words.take("if", "not", "exists"):
+                flags.add("if not exists")
+            made = Action(f"create {kind}", words.name(), flags=frozenset(flags))
             return made, *_sources(words)
     if words.take("type"):
         return (Action("create type", name=words.name()),)
+    if words.take("publication"):
+        words.name()
+        listed = words.take("for", "table")
+        tables = [each.name() for each in words.parts()] if listed else []
+        return tuple(Action("publish", each) for each in tables)
+    if words.take("domain"):
+        domain = words.name()
+        held = words.has("check") or words.has("not", "null")
+        return (Action("create domain" if held else "other", name=domain),)
     return (Action("other", name="create"),)
 
 
@@ -69,8 +78,8 @@ def _create_table(words: Words, flags: set[str]) -> tuple[Action, ...]:
     parts: list[Action] = []
     if words.take("partition", "of"):
         parent = words.name()
-        kind = "add default partition" if words.has("default") else "add partition"
-        return Action("create table", table, flags=frozenset(flags)), Action(kind, parent)
+        made = Action("create table", table, flags=frozenset(flags))
+        return made, Action("add partition", parent, table)
     if words.peek("("):
         for each in words.group().parts():
             parts += constraint(each, table) or column(each, table)
@@ -276,8 +285,6 @@ def _comment(words: Words) -> tuple[Action, ...]:
         return (Action("comment", words.name()),)
     if words.take("column"):
         return (Action("comment", words.name().rpartition(".")[0]),)
-    if words.take("constraint") or words.take("trigger"):
-        return _on(words, "comment")
     return (Action("other", name="comment"),)
 
 

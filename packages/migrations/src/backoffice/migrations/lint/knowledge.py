@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 
 from backoffice.migrations.lint.actions import Action
-from backoffice.migrations.lint.schema import Column, Schema, Table
+from backoffice.migrations.lint.schema import Column, Reference, Schema, Table
 
 _NOT_NULL = re.compile(r'^\(*\s*"?(\w+)"?\s+is\s+not\s+null\s*\)*$', re.IGNORECASE)
 
@@ -73,6 +73,9 @@ def _add_column(schema: Schema, action: Action) -> None:
 
 def _drop_column(schema: Schema, action: Action) -> None:
     _table(schema, action).columns.pop(action.name, None)
+    keys = schema.references.get(action.table, {})
+    for name in [name for name, key in keys.items() if action.name in key.columns]:
+        del keys[name]
 
 
 def _rename_column(schema: Schema, action: Action) -> None:
@@ -110,9 +113,9 @@ def _add_foreign_key(schema: Schema, action: Action) -> None:
 def _refer(schema: Schema, action: Action) -> None:
     """Note a foreign key, by the name that PostgreSQL gives to one without."""
     column = action.name if action.kind == "add column" else ""
-    own = "" if column else action.name
-    name = own or f"{action.table}_{'_'.join([column] if column else action.columns)}_fkey"
-    schema.references.setdefault(action.table, {})[name] = action.references
+    own, columns = ("", (column,)) if column else (action.name, action.columns)
+    name = own or f"{action.table}_{'_'.join(columns)}_fkey"
+    schema.references.setdefault(action.table, {})[name] = Reference(action.references, columns)
 
 
 def _add_primary_key(schema: Schema, action: Action) -> None:
@@ -148,6 +151,18 @@ def _drop_type(schema: Schema, action: Action) -> None:
     schema.enums.discard(action.name)
 
 
+def _attach(schema: Schema, action: Action) -> None:
+    schema.parts.setdefault(action.table, set()).add(action.name)
+
+
+def _detach(schema: Schema, action: Action) -> None:
+    schema.parts.get(action.table, set()).discard(action.name)
+
+
+def _create_domain(schema: Schema, action: Action) -> None:
+    schema.domains.add(action.name)
+
+
 def _create_view(schema: Schema, action: Action) -> None:
     schema.tables[action.table] = Table(action.table, kind="view")
 
@@ -155,6 +170,10 @@ def _create_view(schema: Schema, action: Action) -> None:
 _CHANGES = {
     "create table": _create_table,
     "create view": _create_view,
+    "create domain": _create_domain,
+    "add partition": _attach,
+    "attach partition": _attach,
+    "detach partition": _detach,
     "drop view": _drop_table,
     "drop materialized view": _drop_table,
     "create materialized view": _create_table,

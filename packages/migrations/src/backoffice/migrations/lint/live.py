@@ -6,7 +6,7 @@ from sqlalchemy import Connection, text
 
 from backoffice.migrations.lint.knowledge import not_null_column
 from backoffice.migrations.lint.operations import Target
-from backoffice.migrations.lint.schema import Column, Schema, Table, qualified
+from backoffice.migrations.lint.schema import Column, Reference, Schema, Table, qualified
 
 #: No table is counted further than this: it is large then.
 COUNTED = 1_000_000
@@ -41,7 +41,10 @@ def _postgresql(connection: Connection) -> Schema:
         _constraint(schema, *each)
     for space, name, index in connection.execute(text(_INDEXES.format(ours=_OURS))):
         schema.indexes[qualified(index, space)] = qualified(name, space)
+    for parent, part in connection.execute(text(_PARTITIONS)):
+        schema.parts.setdefault(_plain(parent), set()).add(_plain(part))
     schema.enums = set(connection.scalars(text(_ENUMS)))
+    schema.domains = set(connection.scalars(text(_DOMAINS)))
     _count(connection, (each for each in schema.tables.values() if each.rows is None))
     return schema
 
@@ -53,12 +56,19 @@ def _constraint(
     if not valid:
         found.not_valid.add(name)
     if kind == "f":
-        schema.references.setdefault(found.name, {})[name] = other.removeprefix("public.")
+        columns = told.partition("(")[2].partition(")")[0].replace('"', "").split(", ")
+        key = Reference(_plain(other), tuple(columns))
+        schema.references.setdefault(found.name, {})[name] = key
     else:
         found.checked = True
         check = told.removeprefix("CHECK ").removesuffix(" NOT VALID")
         if column := not_null_column(check):
             found.not_null_checks[name] = column
+
+
+def _plain(name: str) -> str:
+    """A name as `Schema` has it, from how PostgreSQL writes it."""
+    return name.removeprefix("public.").replace('"', "")
 
 
 def _sqlite(connection: Connection) -> Schema:
@@ -111,6 +121,14 @@ _INDEXES = """
 SELECT n.nspname, t.relname, c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
 JOIN pg_class t ON t.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname {ours}
+"""
+_PARTITIONS = """
+SELECT i.inhparent::regclass::text, i.inhrelid::regclass::text FROM pg_inherits i
+JOIN pg_class c ON c.oid = i.inhparent WHERE c.relkind = 'p'
+"""
+_DOMAINS = """
+SELECT typname FROM pg_type t WHERE typtype = 'd' AND (typnotnull
+  OR EXISTS (SELECT FROM pg_constraint k WHERE k.contypid = t.oid))
 """
 _ENUMS = "SELECT typname FROM pg_type WHERE typtype = 'e'"
 _SQLITE_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"

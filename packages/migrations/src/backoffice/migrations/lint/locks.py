@@ -2,8 +2,8 @@
 every row."""
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from backoffice.migrations.lint.actions import Action
@@ -67,8 +67,27 @@ def effects(sql: str, target: Target, known: Schema) -> tuple[Effect, ...]:
 
 def of_action(action: Action, target: Target, known: Schema) -> tuple[Effect, ...]:
     """What one action of a statement does."""
-    of = sqlite_effects if target.dialect == "sqlite" else postgresql_effects
-    return of(action, target, known)
+    if target.dialect == "sqlite":
+        return sqlite_effects(action, target, known)
+    found = postgresql_effects(action, target, known)
+    if action.kind in _PARENT_ALONE:
+        return found
+    return tuple(part for each in found for part in _parted(each, known))
+
+
+_PARENT_ALONE = ("add partition", "attach partition", "detach partition", "rename table")
+
+
+def _parted(effect: Effect, known: Schema) -> Iterator[Effect]:
+    """A partitioned table has no rows of its own: the work is done on its partitions."""
+    parts = sorted(known.parts.get(effect.table, ()))
+    if not parts or effect.lock < Lock.ROW_EXCLUSIVE:
+        yield effect
+        return
+    yield replace(effect, scan=False, rewrite=False)
+    if effect.scan or effect.rewrite or effect.rows or effect.lock is Lock.ACCESS_EXCLUSIVE:
+        for each in parts:
+            yield from _parted(replace(effect, table=each), known)
 
 
 def postgresql_effects(action: Action, target: Target, known: Schema) -> tuple[Effect, ...]:
@@ -88,7 +107,6 @@ def _effect(
 
 #: Actions that always do the same: the lock, and whether every row is read.
 _PLAIN: dict[str, tuple[Lock, bool]] = {
-    "drop column": (Lock.ACCESS_EXCLUSIVE, False),
     "drop not null": (Lock.ACCESS_EXCLUSIVE, False),
     "set default": (Lock.ACCESS_EXCLUSIVE, False),
     "drop default": (Lock.ACCESS_EXCLUSIVE, False),
@@ -106,13 +124,12 @@ _PLAIN: dict[str, tuple[Lock, bool]] = {
     "alter view": (Lock.ACCESS_EXCLUSIVE, False),
     "add exclude": (Lock.ACCESS_EXCLUSIVE, True),
     "add partition": (Lock.ACCESS_EXCLUSIVE, False),
-    "add default partition": (Lock.ACCESS_EXCLUSIVE, False),
     "set storage parameter": (Lock.SHARE_UPDATE_EXCLUSIVE, False),
     "switch trigger": (Lock.SHARE_ROW_EXCLUSIVE, False),
     "create trigger": (Lock.SHARE_ROW_EXCLUSIVE, False),
     "referenced": (Lock.SHARE_ROW_EXCLUSIVE, False),
     "inherited": (Lock.SHARE_UPDATE_EXCLUSIVE, False),
-    "inherit": (Lock.ACCESS_EXCLUSIVE, False),
+    "publish": (Lock.SHARE_UPDATE_EXCLUSIVE, False),
     "drop trigger": (Lock.ACCESS_EXCLUSIVE, False),
     "alter trigger": (Lock.ACCESS_EXCLUSIVE, False),
     "create rule": (Lock.ACCESS_EXCLUSIVE, False),
@@ -142,29 +159,37 @@ def _changed_rows(action: Action, _: Target, __: Schema) -> tuple[Effect, ...]:
 
 
 def _drop_table(action: Action, _: Target, known: Schema) -> tuple[Effect, ...]:
-    pointed_at = set(known.references.get(action.table, {}).values()) - {action.table}
-    return _all([action.table, *sorted(pointed_at)], Lock.ACCESS_EXCLUSIVE)
+    tables = [action.table, *known.pointed_at(action.table)]
+    if "cascade" in action.flags:
+        tables += known.pointing(action.table)
+    return _all(list(dict.fromkeys(tables)), Lock.ACCESS_EXCLUSIVE)
 
 
 def _truncate(action: Action, _: Target, known: Schema) -> tuple[Effect, ...]:
     tables, cascade = [action.table], "cascade" in action.flags
     for table in tables:
-        tables += [each for each in _pointing(known, table) if cascade and each not in tables]
+        tables += [each for each in known.pointing(table) if cascade and each not in tables]
     return _all(tables, Lock.ACCESS_EXCLUSIVE)
 
 
-def _pointing(known: Schema, table: str) -> list[str]:
-    """The tables with foreign keys to that one."""
-    return [name for name, keys in known.references.items() if table in keys.values()]
+def _drop_column(action: Action, _: Target, known: Schema) -> tuple[Effect, ...]:
+    others = known.pointed_at(action.table, action.name)
+    return _all([action.table, *others], Lock.ACCESS_EXCLUSIVE)
+
+
+def _create_view(action: Action, _: Target, known: Schema) -> tuple[Effect, ...]:
+    there = "or replace" in action.flags and known.has(action.table)
+    return _effect(action.table, Lock.ACCESS_EXCLUSIVE) if there else ()
 
 
 def _all(tables: Sequence[str], lock: Lock) -> tuple[Effect, ...]:
     return tuple(effect for table in tables for effect in _effect(table, lock))
 
 
-def _add_column(action: Action, _: Target, __: Schema) -> tuple[Effect, ...]:
+def _add_column(action: Action, _: Target, known: Schema) -> tuple[Effect, ...]:
     flags = action.flags
-    rewrite = bool(flags & {"volatile", "stored", "identity", "serial"})
+    constrained = action.type in known.domains
+    rewrite = constrained or bool(flags & {"volatile", "stored", "identity", "serial"})
     index = bool(flags & {"unique", "primary key"})
     checked = "references" in flags and "default" in flags
     empty_only = "not null" in flags and not flags & {"default", "serial", "identity", "stored"}
@@ -218,14 +243,17 @@ def _add_unique(action: Action, _: Target, __: Schema) -> tuple[Effect, ...]:
 
 
 def _validate(action: Action, _: Target, known: Schema) -> tuple[Effect, ...]:
-    other = known.references.get(action.table, {}).get(action.name, "")
+    key = known.references.get(action.table, {}).get(action.name)
     own = _effect(action.table, Lock.SHARE_UPDATE_EXCLUSIVE, scan=True)
-    return own + _effect(other, Lock.ROW_SHARE, scan=True)
+    return own + (_effect(key.table, Lock.ROW_SHARE, scan=True) if key else ())
 
 
 def _drop_constraint(action: Action, _: Target, known: Schema) -> tuple[Effect, ...]:
-    other = known.references.get(action.table, {}).get(action.name, "")
-    return _all(list(dict.fromkeys([action.table, other])), Lock.ACCESS_EXCLUSIVE)
+    key = known.references.get(action.table, {}).get(action.name)
+    tables = [action.table, key.table if key else ""]
+    if "cascade" in action.flags:
+        tables += known.pointing(action.table)
+    return _all(list(dict.fromkeys(tables)), Lock.ACCESS_EXCLUSIVE)
 
 
 def _create_index(action: Action, _: Target, __: Schema) -> tuple[Effect, ...]:
@@ -263,6 +291,25 @@ def _attach(action: Action, _: Target, __: Schema) -> tuple[Effect, ...]:
     return parent + _effect(action.name, Lock.ACCESS_EXCLUSIVE, scan=True)
 
 
+def _inherit(action: Action, _: Target, __: Schema) -> tuple[Effect, ...]:
+    parent = _effect(action.name, Lock.SHARE_UPDATE_EXCLUSIVE)
+    return _effect(action.table, Lock.ACCESS_EXCLUSIVE) + parent
+
+
+def _drop_type(action: Action, _: Target, known: Schema) -> tuple[Effect, ...]:
+    return _all(of_type(action, known), Lock.ACCESS_EXCLUSIVE)
+
+
+def of_type(action: Action, known: Schema) -> list[str]:
+    """The tables that lose their columns of a type which is dropped with CASCADE."""
+    return [
+        name
+        for name, table in known.tables.items()
+        if "cascade" in action.flags
+        and any(each.type == action.name for each in table.columns.values())
+    ]
+
+
 def _detach(action: Action, _: Target, __: Schema) -> tuple[Effect, ...]:
     concurrent = "concurrently" in action.flags
     lock = Lock.SHARE_UPDATE_EXCLUSIVE if concurrent else Lock.ACCESS_EXCLUSIVE
@@ -275,6 +322,8 @@ _SPECIAL: dict[str, Callable[[Action, Target, Schema], tuple[Effect, ...]]] = {
     "vacuum full": _move,
     "cluster": _move,
     "truncate": _truncate,
+    "drop column": _drop_column,
+    "create view": _create_view,
     "drop table": _drop_table,
     "update": _changed_rows,
     "delete": _changed_rows,
@@ -294,6 +343,8 @@ _SPECIAL: dict[str, Callable[[Action, Target, Schema], tuple[Effect, ...]]] = {
     "reindex index": _reindex,
     "refresh": _refresh,
     "lock": _lock_table,
+    "inherit": _inherit,
+    "drop type": _drop_type,
     "attach partition": _attach,
     "detach partition": _detach,
 }

@@ -11,6 +11,14 @@ class Column:
     nullable: bool | None = None
 
 
+@dataclass(frozen=True)
+class Reference:
+    """A foreign key: the table that it points at, and its own columns."""
+
+    table: str
+    columns: tuple[str, ...] = ()
+
+
 @dataclass
 class Table:
     """A table: its columns by name, its rows where a database was asked.
@@ -44,8 +52,12 @@ class Schema:
     enums: set[str] = field(default_factory=set)
     #: The table of each index.
     indexes: dict[str, str] = field(default_factory=dict)
-    #: The tables that a table's foreign keys point at, by the names of the keys.
-    references: dict[str, dict[str, str]] = field(default_factory=dict)
+    #: The foreign keys of each table, by name.
+    references: dict[str, dict[str, Reference]] = field(default_factory=dict)
+    #: The partitions of each table that has such.
+    parts: dict[str, set[str]] = field(default_factory=dict)
+    #: Domains, of which only those with a constraint make a table be written anew.
+    domains: set[str] = field(default_factory=set)
     #: Whether the sessions of the database are in UTC; None where nobody asked.
     utc: bool | None = None
 
@@ -76,6 +88,23 @@ class Schema:
         found = self.tables.get(table)
         return found.columns.get(name, Column()) if found else Column()
 
+    def pointed_at(self, table: str, column: str = "") -> list[str]:
+        """The other tables that its foreign keys point at, all or those of one column."""
+        found = [
+            each.table
+            for each in self.references.get(table, {}).values()
+            if each.table != table and (not column or column in each.columns)
+        ]
+        return sorted(set(found))
+
+    def pointing(self, table: str) -> list[str]:
+        """The other tables with foreign keys to that one."""
+        return [
+            name
+            for name, keys in self.references.items()
+            if name != table and any(each.table == table for each in keys.values())
+        ]
+
     def copy(self) -> "Schema":
         """The same, to be changed apart."""
         return Schema(
@@ -83,6 +112,8 @@ class Schema:
             set(self.enums),
             dict(self.indexes),
             {name: dict(each) for name, each in self.references.items()},
+            {name: set(each) for name, each in self.parts.items()},
+            set(self.domains),
             self.utc,
         )
 

@@ -49,6 +49,7 @@ EVERYWHERE: tuple[StepRule, ...] = (
     data.all_rows,
     losses.dropped_columns,
     losses.dropped_tables,
+    losses.dropped_with_others,
     losses.renamed_columns,
     losses.renamed_tables,
     losses.emptied,

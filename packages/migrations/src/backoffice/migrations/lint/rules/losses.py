@@ -26,6 +26,20 @@ def dropped_tables(step: Step) -> Iterator[Finding]:
     yield RULES["BM402"].found(step.where, f"table {table(step, action.table)} is dropped{cascade}")
 
 
+def dropped_with_others(step: Step) -> Iterator[Finding]:
+    """DROP ... CASCADE of what holds columns or tables."""
+    action = step.action
+    if "cascade" not in action.flags:
+        return
+    if action.kind == "drop type":
+        for each in step.hurting:
+            yield RULES["BM401"].found(
+                step.where, f"columns of {table(step, each.table)} go with type {action.name}"
+            )
+    elif action.kind == "drop schema":
+        yield RULES["BM402"].found(step.where, f"all tables of schema {action.name} are dropped")
+
+
 def renamed_columns(step: Step) -> Iterator[Finding]:
     """A column that code names."""
     action = step.action
