@@ -34,7 +34,7 @@ from fastapi_users.authentication import AuthenticationBackend, BearerTransport,
 from fastapi_users.password import PasswordHelper
 
 from backoffice.auth import Auth, User
-from backoffice.auth.users import UserTable
+from backoffice.auth.user_manager import UserTable
 from backoffice.core import Database, Run, Settings
 from backoffice.migrations import upgrade
 

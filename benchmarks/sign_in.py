@@ -25,7 +25,7 @@ from sqlmodel import SQLModel, create_engine
 from backoffice.auth import Auth, Principal, Services, User
 from backoffice.auth.passwords import Passwords
 from backoffice.auth.sessions import TOKEN, Client
-from backoffice.auth.users import UserManager
+from backoffice.auth.user_manager import UserManager
 from backoffice.core import Clock, Database
 from backoffice.core.singletons import STATE
 

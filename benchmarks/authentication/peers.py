@@ -20,7 +20,7 @@ from litestar.security.jwt import JWTAuth, Token
 
 from backoffice.auth import User
 from backoffice.auth.passwords import Passwords
-from backoffice.auth.users import UserManager
+from backoffice.auth.user_manager import UserManager
 from backoffice.core import Clock, Database, Settings
 from benchmarks.authentication.account import LIFETIME, PERMISSION, SECRET, Credentials
 

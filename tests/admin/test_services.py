@@ -3,7 +3,7 @@
 import pytest
 
 from backoffice.auth import User
-from backoffice.auth.users import NO_PASSWORD
+from backoffice.auth.user_manager import NO_PASSWORD
 from tests.admin.conftest import House, fields_of
 
 NAME = "deploy@services.example.com"

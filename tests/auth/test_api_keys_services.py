@@ -9,7 +9,7 @@ from sqlmodel import col, update
 
 from backoffice.auth import User
 from backoffice.auth.sessions import BROWSER, TOKEN, Client
-from backoffice.auth.users import NO_PASSWORD
+from backoffice.auth.user_manager import NO_PASSWORD
 from backoffice.core import Conflict, InvalidInput, Unauthenticated
 from tests.auth.conftest import PASSWORD, House, headers
 

@@ -5,9 +5,9 @@ import string
 
 import pytest
 
+from backoffice.auth.addresses import normal_email
 from backoffice.auth.user_files.addresses import normal_address
 from backoffice.auth.user_files.faults import Refused
-from backoffice.auth.users import normal_email
 from backoffice.core import InvalidInput
 
 PIECES = [

@@ -10,7 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backoffice.auth import User
 from backoffice.auth.events import UserCreated
-from backoffice.auth.users import NO_PASSWORD
+from backoffice.auth.user_manager import NO_PASSWORD
 from backoffice.core import InvalidInput
 from tests.auth.conftest import PASSWORD, House
 from tests.auth.user_files.conftest import BROUGHT, Importer, people

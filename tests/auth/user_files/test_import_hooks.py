@@ -11,7 +11,7 @@ from sqlmodel import select
 
 from backoffice.auth import Auth, User, UserManager
 from backoffice.auth.user_files import imports
-from backoffice.auth.users import NO_PASSWORD
+from backoffice.auth.user_manager import NO_PASSWORD
 from backoffice.core import Forbidden, InvalidInput, Unavailable
 from tests.auth.conftest import PASSWORD, House, create_tables
 from tests.auth.user_files.conftest import Importer, people

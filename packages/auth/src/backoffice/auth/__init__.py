@@ -31,8 +31,8 @@ from backoffice.auth.principals import Principal
 from backoffice.auth.routes.private import PrivateRoute
 from backoffice.auth.services import Services
 from backoffice.auth.settings import AuthSettings
+from backoffice.auth.user_manager import UserManager
 from backoffice.auth.user_models import UserModel
-from backoffice.auth.users import UserManager
 from backoffice.core.access import public
 
 __all__ = [

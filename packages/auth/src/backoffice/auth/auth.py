@@ -23,9 +23,9 @@ from backoffice.auth.routes import account_router
 from backoffice.auth.rules import Rules
 from backoffice.auth.services import Services, opened
 from backoffice.auth.settings import AuthSettings
+from backoffice.auth.user_manager import UserManager
 from backoffice.auth.user_models import UserModel
 from backoffice.auth.user_records import UserRecords
-from backoffice.auth.users import UserManager
 from backoffice.core import (
     Callers,
     Clock,

@@ -6,10 +6,10 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
 
+from backoffice.auth.addresses import normal_email
 from backoffice.auth.models import ApiKey, User, UserSession
 from backoffice.auth.password_hashes import MAX_LENGTH
 from backoffice.auth.permissions import parsed
-from backoffice.auth.users import normal_email
 from backoffice.core import InvalidInput
 
 #: Longer ones are refused before they reach the hasher.

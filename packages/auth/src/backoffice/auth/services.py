@@ -42,8 +42,9 @@ from backoffice.auth.tokens import AccessTokens
 from backoffice.auth.turned_away import TurnedAway
 from backoffice.auth.user_files.exports import Exports
 from backoffice.auth.user_files.imports import Imports
+from backoffice.auth.user_manager import UserManager
 from backoffice.auth.user_records import UserRecords
-from backoffice.auth.users import UserManager, Users
+from backoffice.auth.users import Users
 from backoffice.auth.websockets import WebSockets
 from backoffice.core import Clock, Database, Events, Settings, Unavailable
 from backoffice.core.mail import Outbox

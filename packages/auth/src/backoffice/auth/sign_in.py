@@ -7,13 +7,14 @@ from typing import cast
 from fastapi.security import OAuth2PasswordRequestForm
 
 from backoffice.auth import audit
+from backoffice.auth.addresses import normal_email
 from backoffice.auth.events import Reauthenticated, SignedIn, SignInFailed
 from backoffice.auth.guesses import Guesses
 from backoffice.auth.models import User, UserSession
 from backoffice.auth.principals import Principal
 from backoffice.auth.revocations import Revocations
 from backoffice.auth.sessions import BROWSER, Client, Sessions
-from backoffice.auth.users import Users, normal_email
+from backoffice.auth.users import Users
 from backoffice.core import Database, Events, InvalidInput, Unauthenticated
 
 

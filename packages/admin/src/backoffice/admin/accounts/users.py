@@ -23,6 +23,7 @@ from backoffice.admin.fields import ChoicesField
 from backoffice.admin.model_admin import ModelAdmin
 from backoffice.admin.visits import visit_of
 from backoffice.auth import Principal, Services, User
+from backoffice.auth.addresses import normal_email
 from backoffice.auth.permissions import EVERYTHING
 from backoffice.auth.reach import (
     check_permissions,
@@ -33,7 +34,6 @@ from backoffice.auth.reach import (
     users_within,
 )
 from backoffice.auth.user_records import UserRecords
-from backoffice.auth.users import normal_email
 
 _ROLES = "backoffice_roles"
 

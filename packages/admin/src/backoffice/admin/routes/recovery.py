@@ -13,8 +13,8 @@ from backoffice.admin.link_tokens import token_of
 from backoffice.admin.routes.sign_in import after, text_of
 from backoffice.admin.site import Site
 from backoffice.admin.visits import sent_form, visit_of
+from backoffice.auth.addresses import normal_email
 from backoffice.auth.links import InvalidLink, Purpose
-from backoffice.auth.users import normal_email
 from backoffice.core import InvalidInput, Refusal
 
 

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
+from backoffice.auth.addresses import normal_email
 from backoffice.auth.commands.accounts import operator, within_app
 from backoffice.auth.commands.passwords import FromFile, FromStdin, Generate, chosen_password
 from backoffice.auth.commands.people import Whom, account, shown
 from backoffice.auth.models import User
 from backoffice.auth.services import Services
-from backoffice.auth.users import normal_email
 from backoffice.core import Conflict, InvalidInput, NotFound
 from backoffice.core.command import Command, rehearsed
 

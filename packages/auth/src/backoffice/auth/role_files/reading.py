@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from backoffice.auth.addresses import normal_email
 from backoffice.auth.permissions import parsed
 from backoffice.auth.role_files.documents import Document, Fault, meant
 from backoffice.auth.role_files.terms import Grants, RoleTerms, Terms
@@ -11,7 +12,6 @@ from backoffice.auth.role_files.toml_lines import Path
 from backoffice.auth.role_records import checked_description, checked_name
 from backoffice.auth.user_files.addresses import normal_address
 from backoffice.auth.user_files.faults import Refused
-from backoffice.auth.users import normal_email
 from backoffice.core import InvalidInput
 
 _ROLE = ("description", "permissions", "includes", "holders")

@@ -6,8 +6,8 @@ Measured, a look takes 40 to 150 microseconds: minutes for a million of the same
 import re
 from functools import lru_cache
 
+from backoffice.auth.addresses import normal_email
 from backoffice.auth.user_files.faults import Refused
-from backoffice.auth.users import normal_email
 from backoffice.core import InvalidInput
 
 #: Names before the @ with nothing about them that normalising would change, but for capitals.

@@ -28,7 +28,8 @@ from backoffice.auth.user_files.faults import REASONS, Fault, Refused
 from backoffice.auth.user_files.granted import Granted, granted, held_by, mighty
 from backoffice.auth.user_files.rows import Row
 from backoffice.auth.user_files.terms import Terms
-from backoffice.auth.users import NO_PASSWORD, NewUser, UserManager, Users
+from backoffice.auth.user_manager import NO_PASSWORD, NewUser, UserManager
+from backoffice.auth.users import Users
 from backoffice.core import Clock, Database, Events, InvalidInput, Unavailable
 
 #: What the database may say of one line, and an app's hook or listener.
