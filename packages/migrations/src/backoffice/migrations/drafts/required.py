@@ -145,9 +145,8 @@ class Required:
         quoted = identifier(self.dialect, old, table.schema)
         condition = f" WHERE {where}" if where else ""
         some = f"SELECT 1 FROM {quoted}{condition} LIMIT {_MANY + 1}"  # noqa: S608 -- quoted names
-        found = int(
-            self.connection.scalar(text(f"SELECT count(*) FROM ({some}) AS rows_found")) or 0
-        )  # noqa: S608
+        count = text(f"SELECT count(*) FROM ({some}) AS found")  # noqa: S608
+        found = int(self.connection.scalar(count) or 0)
         return f"more than {_MANY}" if found > _MANY else str(found or "")
 
     def _old(self, table: ops.ModifyTableOps, name: str) -> str:
