@@ -27,13 +27,14 @@ class Measured(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def database(postgres_server: PostgresServer) -> Iterator[str]:
+def connection(postgres_server: PostgresServer) -> Iterator[psycopg.Connection]:
     with postgres_server.database() as url:
         address = url.replace("+psycopg", "")
         with psycopg.connect(address, autocommit=True) as connection:
             for statement in (*split(SETUP), *split(ROWS)):
                 connection.execute(statement)
-        yield address
+        with psycopg.connect(address, options="-c timezone=Europe/Berlin") as connection:
+            yield connection
 
 
 @pytest.fixture(scope="module")
@@ -45,10 +46,11 @@ def known() -> Schema:
 
 
 @pytest.mark.parametrize("statement", STATEMENTS)
-def test_a_statement_does_what_is_said_of_it(statement: str, database: str, known: Schema) -> None:
-    with psycopg.connect(database) as connection:
-        version = (connection.info.server_version // 10000,)
-        assert said(statement, version, known) == measured(connection, statement)
+def test_a_statement_does_what_is_said_of_it(
+    statement: str, connection: psycopg.Connection, known: Schema
+) -> None:
+    version = (connection.info.server_version // 10000,)
+    assert said(statement, version, known) == measured(connection, statement)
 
 
 def said(statement: str, version: tuple[int, ...], known: Schema) -> dict[str, Measured]:
@@ -64,10 +66,11 @@ def said(statement: str, version: tuple[int, ...], known: Schema) -> dict[str, M
 
 def measured(connection: psycopg.Connection, statement: str) -> dict[str, Measured]:
     """What the statement does, and is undone for."""
-    connection.execute("SET TIME ZONE 'Europe/Berlin'")
-    connection.commit()
+    connection.rollback()
     tables: dict[int, str] = dict(connection.execute(TABLES).fetchall())
     before: dict[int, int] = dict(connection.execute(FILES, [list(tables)]).fetchall())
+    # Of transactions before this one too, until the server has taken them over.
+    seen: dict[int, int] = dict(connection.execute(READ, [list(tables)]).fetchall())
     connection.execute(statement)
     locks = connection.execute(LOCKS, [list(tables)]).fetchall()
     after: dict[int, int] = dict(connection.execute(FILES, [list(tables)]).fetchall())
@@ -80,7 +83,9 @@ def measured(connection: psycopg.Connection, statement: str) -> dict[str, Measur
     return _blocking(
         {
             tables[oid]: Measured(
-                lock, read[oid] > 0, not emptied and oid in after and before[oid] != after[oid]
+                lock,
+                read[oid] > seen[oid],
+                not emptied and oid in after and before[oid] != after[oid],
             )
             for oid, lock in held.items()
         }
