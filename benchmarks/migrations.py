@@ -1,10 +1,12 @@
-"""What it costs to find that there is nothing to do: ours beside `alembic upgrade head`.
+"""What it costs to find that there is nothing to do, beside Alembic and Django.
 
     python benchmarks/migrations.py [rounds]
 
-SQLite. Commands are processes of their own, taken in turn, so that a machine that slows down slows
-all of them; figures are medians of CPU time, children included. The look at start-up is made
-in a running process, as an app makes it.
+SQLite, with 0, 100 and 1,000 revisions of the app's own. Commands are processes of their own, taken
+in turn, so that a machine that slows down slows all of them; figures are medians of CPU time,
+children included. The look at start-up is made in a running process, as an app makes it.
+
+What each unsafe operation stalls, plain and rewritten: benchmarks/migrations_stalls.py.
 """
 
 import asyncio
@@ -22,11 +24,28 @@ from alembic import command
 from alembic.config import Config
 
 from backoffice.core import Database
-from backoffice.migrations import PackageHistory, pending, upgrade
+from backoffice.migrations import AppHistory
+from backoffice.migrations.startup import look
 
 BINARIES = Path(sys.executable).parent
-HISTORIES = (1, 100, 1000)
+HISTORIES = (0, 100, 1000)
 LOOKS = 7
+MIGRATION = """from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    dependencies = {down}
+    operations = []
+"""
+MANAGE = """import sys
+
+from django.conf import settings
+from django.core.management import execute_from_command_line
+
+database = {"ENGINE": "django.db.backends.sqlite3", "NAME": "django.db"}
+settings.configure(DATABASES={"default": database}, INSTALLED_APPS=["stock"], USE_TZ=True)
+execute_from_command_line(sys.argv)
+"""
 REVISION = '''"""Step {number}"""
 
 revision = "stock_{number:04}"
@@ -60,6 +79,20 @@ def project(folder: Path, count: int) -> Path:
     return folder
 
 
+def site(folder: Path, count: int) -> Path:
+    """A Django project with an app of that many migrations, at their head."""
+    (folder / "stock" / "migrations").mkdir(parents=True)
+    for package in ("stock", "stock/migrations"):
+        (folder / package / "__init__.py").touch()
+    (folder / "manage.py").write_text(MANAGE)
+    for number in range(count):
+        down = f'[("stock", "m{number - 1:04}")]' if number else "[]"
+        text = MIGRATION.format(down=down)
+        (folder / "stock" / "migrations" / f"m{number:04}.py").write_text(text)
+    quiet([sys.executable, "manage.py", "migrate"], folder)
+    return folder
+
+
 def quiet(arguments: list[str], folder: Path) -> None:
     environment = {**os.environ, "BACKOFFICE_DATABASE_URL": "sqlite:///a.db"}
     subprocess.run(arguments, cwd=folder, env=environment, check=True, capture_output=True)
@@ -73,50 +106,43 @@ def cpu(arguments: list[str], folder: Path) -> float:
     return (after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime) * 1000
 
 
-def commands(scratch: Path, rounds: int) -> None:
+def commands(app: Path, django: Path, count: int, rounds: int) -> None:
     """The commands, with nothing to do."""
-    (scratch / "bare").mkdir()
-    quiet([str(BINARIES / "backoffice"), "migrate", "up"], scratch / "bare")
-    app = project(scratch / "app", 100)
     variants = {
-        "alembic upgrade head, 100 revisions": (["alembic", "upgrade", "head"], app),
-        "migrate up, packages and 100 revisions of the app": (["backoffice", "migrate", "up"], app),
-        "migrate up, packages only": (["backoffice", "migrate", "up"], scratch / "bare"),
-        "migrate status, packages only": (["backoffice", "migrate", "status"], scratch / "bare"),
-        "backoffice --version": (["backoffice", "--version"], scratch),
+        "alembic upgrade head": (["alembic", "upgrade", "head"], app),
+        "django: manage.py migrate": (["python", "manage.py", "migrate"], django),
+        "backoffice migrate up": (["backoffice", "migrate", "up"], app),
+        "backoffice migrate status": (["backoffice", "migrate", "status"], app),
+        "backoffice --version": (["backoffice", "--version"], app),
     }
     taken: dict[str, list[float]] = {name: [] for name in variants}
     for _ in range(rounds):
         for name, (arguments, folder) in variants.items():
             taken[name].append(cpu(arguments, folder))
-    show("as a process", taken)
+    show(f"as a process, {count} revisions", taken)
 
 
-async def look(scratch: Path, count: int) -> None:
+async def looks(app: Path, count: int) -> None:
     """The look at start-up, beside Alembic's own command in the same process."""
-    folder = scratch / f"stock_{count}"
-    write(folder, count)
-    url = f"sqlite:///{folder}/stock.db"
-    app = project(scratch / f"app_{count}", count)
-    upgrade(url, histories=[PackageHistory("stock", folder)])
+    url = f"sqlite:///{app}/a.db"
     config = Config(str(app / "alembic.ini"))
-    config.set_main_option("sqlalchemy.url", f"sqlite:///{app}/a.db")
+    config.set_main_option("sqlalchemy.url", url)
+    history = AppHistory(app / "alembic.ini")
     database = Database(url)
-    taken: dict[str, list[float]] = {"alembic upgrade head, imported": [], "pending()": []}
+    taken: dict[str, list[float]] = {"alembic upgrade head, imported": [], "the look": []}
     for _ in range(LOOKS):
-        # A history of its own each time: one that is kept has read its files already.
-        fresh = PackageHistory("stock", folder)
-        alembic = taken["alembic upgrade head, imported"]
-        alembic.append(await timed(lambda: asyncio.to_thread(command.upgrade, config, "head")))
-        taken["pending()"].append(await timed(lambda: pending(database, [fresh])))  # noqa: B023
+        taken["alembic upgrade head, imported"].append(
+            await timed(lambda: asyncio.to_thread(command.upgrade, config, "head"))
+        )
+        taken["the look"].append(await timed(lambda: look(database, history)))
     await database.close()
     show(f"in a running process, {count} revisions", taken)
 
 
 async def timed(work: Callable[[], Awaitable[object]]) -> float:
-    begun = time.perf_counter()
+    begun = time.process_time()
     await work()
-    return (time.perf_counter() - begun) * 1000
+    return (time.process_time() - begun) * 1000
 
 
 def show(title: str, taken: dict[str, list[float]]) -> None:
@@ -132,8 +158,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         os.chdir(scratch)
         for count in HISTORIES:
-            asyncio.run(look(Path(scratch), count))
-        commands(Path(scratch), rounds)
+            app = project(Path(scratch, f"app_{count}"), count)
+            asyncio.run(looks(app, count))
+            commands(app, site(Path(scratch, f"django_{count}"), count), count, rounds)
 
 
 if __name__ == "__main__":

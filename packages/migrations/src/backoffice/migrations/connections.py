@@ -56,6 +56,19 @@ def file_missing(url: URL) -> bool:
     return file is not None and not file.exists()
 
 
+def same_database(one: URL, other: URL) -> bool:
+    """Whether two URLs lead to one database, as far as can be told from them."""
+    return _place(one) == _place(other)
+
+
+def _place(url: URL) -> tuple[Any, ...]:
+    backend = url.get_backend_name()
+    if backend == "sqlite":
+        return backend, str(Path(url.database or "").resolve())
+    host = "localhost" if url.host in (None, "", "127.0.0.1", "::1") else url.host
+    return backend, host, url.port or 5432, url.database or url.username
+
+
 @contextmanager
 def answering() -> Iterator[None]:
     """Turn a database that cannot be reached, or refuses us, into Unavailable."""

@@ -17,6 +17,7 @@ from alembic.util import CommandError
 from sqlalchemy import URL, Connection
 
 from backoffice.core.database import ASYNC_DRIVERS, SYNC_DRIVERS, parsed, with_driver
+from backoffice.migrations.connections import same_database
 from backoffice.migrations.copying import APPLIED
 from backoffice.migrations.histories import APP, Revision
 from backoffice.migrations.locations import PLACEHOLDER
@@ -206,19 +207,6 @@ def _notice(context: MigrationContext, ours: Connection, tell: Tell) -> None:
     if used is not None and not same_database(used.engine.url, ours.engine.url):
         shown = used.engine.url.render_as_string(hide_password=True)
         tell(f"warning: env.py uses {shown}, which is not BACKOFFICE_DATABASE_URL\n")
-
-
-def same_database(one: URL, other: URL) -> bool:
-    """Whether two URLs lead to one database, as far as can be told from them."""
-    return _place(one) == _place(other)
-
-
-def _place(url: URL) -> tuple[Any, ...]:
-    backend = url.get_backend_name()
-    if backend == "sqlite":
-        return backend, str(Path(url.database or "").resolve())
-    host = "localhost" if url.host in (None, "", "127.0.0.1", "::1") else url.host
-    return backend, host, url.port or 5432, url.database or url.username
 
 
 def _plain(url: URL) -> str:

@@ -10,7 +10,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
 from backoffice.core.errors import SetupError
+from backoffice.migrations.connections import same_database
 from backoffice.migrations.histories import APP
 from backoffice.migrations.project import AppHistory
 
@@ -75,17 +79,27 @@ def version_table(app: AppHistory) -> str | None:
     return found.pop() if len(found) == 1 and _SCHEMA not in text else None
 
 
-def surely_ours(app: AppHistory) -> bool:
-    """Whether its env.py leads to BACKOFFICE_DATABASE_URL, as can be told without running it.
+def surely_ours(app: AppHistory, url: URL) -> bool:
+    """Whether its env.py leads to the database at `url`, as can be told without running it.
 
-    It takes the connection that it is handed, or the URL that alembic.ini leaves open.
+    It takes the connection that it is handed, or the URL that alembic.ini leaves open, or names
+    there.
     """
     file = script_folder(app) / "env.py"
     text = file.read_text("utf-8", errors="replace") if file.is_file() else ""
     if _HANDED.search(text):
         return True
-    left_open = _Options(app).raw("sqlalchemy.url") in ("", PLACEHOLDER)
-    return left_open and bool(_STOCK.search(text)) and not _OPTION.search(text)
+    if not _STOCK.search(text) or _OPTION.search(text):
+        return False
+    named = _Options(app).raw("sqlalchemy.url")
+    return named in ("", PLACEHOLDER) or _names(named, url)
+
+
+def _names(address: str, url: URL) -> bool:
+    try:
+        return same_database(make_url(address.replace("%%", "%")), url)
+    except ArgumentError:
+        return False
 
 
 class _Options:

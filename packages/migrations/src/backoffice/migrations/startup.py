@@ -97,7 +97,9 @@ def app_standing(parts: Modes, current: tuple[str, ...]) -> Standing:
 
 def settled(connection: Connection, app: AppHistory, parts: Modes) -> bool:
     """Whether the app's history is at its head for certain, so that env.py need not be run."""
-    table = version_table(app) if parts.complete and surely_ours(app) else None
+    table = (
+        version_table(app) if parts.complete and surely_ours(app, connection.engine.url) else None
+    )
     if table is None:
         return False
     with connection.begin():

@@ -15,8 +15,8 @@ from sqlalchemy import Engine
 from backoffice.core.errors import SetupError
 from backoffice.core.settings import load
 from backoffice.migrations import runner
-from backoffice.migrations.connections import migrating
-from backoffice.migrations.environment import Environment, same_database
+from backoffice.migrations.connections import migrating, same_database
+from backoffice.migrations.environment import Environment
 from backoffice.migrations.guards.scratch import scratch
 from backoffice.migrations.histories import APP, PackageHistory
 from backoffice.migrations.project import AppHistory
