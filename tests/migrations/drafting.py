@@ -58,6 +58,7 @@ class Desk:
         rename: tuple[str, ...] = (),
         backfill: tuple[str, ...] = (),
         guess: bool = True,
+        plain: bool = False,
         ask: Ask = nobody,
         message: str | None = None,
     ) -> Draft | None:
@@ -65,7 +66,7 @@ class Desk:
         sys.modules.pop("models", None)
         importlib.invalidate_caches()
         wishes = Wishes(renames(rename), backfills(backfill), guess=guess, ask=ask)
-        made = compared(self.shop.history, self.shop.url, wishes, message=message)
+        made = compared(self.shop.history, self.shop.url, wishes, message=message, plain=plain)
         if made is not None:
             made.write()
         return made

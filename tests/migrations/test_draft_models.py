@@ -2,13 +2,13 @@
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from backoffice.core import Conflict, SetupError
-from tests.migrations.conftest import MakeShop
 from tests.migrations.drafting import Desk
-from tests.migrations.projects import Look, create_table
+from tests.migrations.projects import create_table
 
 TWO = """
 class Author(Base):
@@ -19,6 +19,11 @@ class Book(Model, table=True):
     id: int = Field(primary_key=True)
 """
 ONE = TWO.partition("class Book")[0]
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    return f"sqlite+aiosqlite:///{tmp_path}/books.db"
 
 
 @pytest.fixture
@@ -123,57 +128,3 @@ def test_revisions_that_go_in_a_circle_are_refused_in_one_line(filled: Desk) -> 
     with pytest.raises(SetupError, match=r"[Cc]ycle") as refusal:
         filled.make()
     assert "\n" not in refusal.value.message
-
-
-CIRCLE = """
-class Team(Base):
-    __tablename__ = "team"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    captain_id = mapped_column(sa.ForeignKey("player.id", ondelete="SET NULL"))
-
-class Player(Base):
-    __tablename__ = "player"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    team_id: Mapped[int] = mapped_column(sa.ForeignKey("team.id"{alter}))
-    mentor_id = mapped_column(sa.ForeignKey("player.id"))
-"""
-
-
-@pytest.mark.parametrize("alter", ["", ", use_alter=True"])
-def test_tables_may_refer_to_each_other(desk: Desk, alter: str) -> None:
-    desk.models(CIRCLE.format(alter=alter))
-    desk.stairs()
-
-
-def test_tables_that_refer_to_each_other_go_together(desk: Desk) -> None:
-    desk.models(f"{ONE}{CIRCLE.format(alter='')}")
-    desk.up()
-    desk.models(ONE)
-    desk.stairs()
-
-
-def test_a_table_goes_after_the_column_that_refers_to_it(desk: Desk) -> None:
-    book = """
-class Book(Base):
-    __tablename__ = "book"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    {column}
-"""
-    column = 'author_id = mapped_column(sa.ForeignKey("author.id"))'
-    desk.models(ONE + book.format(column=column))
-    desk.up()
-    desk.models(book.format(column=""))
-    desk.stairs()
-
-
-def test_an_async_env_is_as_good(
-    make_shop: MakeShop, database_url: str, look: Look, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    shop = make_shop(database_url, "async")
-    (shop.versions / "shop_1.py").unlink()
-    shop.edit("alembic/env.py", "target_metadata = None", "from models import target_metadata")
-    desk = Desk(shop, look)
-    desk.models(TWO)
-    desk.up()
-    assert {"author", "book"} <= look.tables()

@@ -3,6 +3,7 @@
 import pytest
 
 from backoffice.core import InvalidInput
+from backoffice.migrations.drafts.wishes import renames
 from tests.migrations.drafting import Desk
 
 BOOK = """
@@ -108,6 +109,6 @@ def test_a_rename_of_what_there_is_not_is_refused(books: Desk, said: str) -> Non
 
 
 @pytest.mark.parametrize("said", ["book", "a:b:c", ":", "book.:x", "book.x:"])
-def test_a_mistyped_rename_says_what_would_do(books: Desk, said: str) -> None:
+def test_a_mistyped_rename_says_what_would_do(said: str) -> None:
     with pytest.raises(InvalidInput, match="--rename takes old:new"):
-        books.make(rename=(said,))
+        renames([said])

@@ -3,6 +3,7 @@
 import pytest
 
 from backoffice.core import InvalidInput
+from backoffice.migrations.drafts.wishes import backfills
 from tests.migrations.drafting import Desk
 
 BOOK = """
@@ -101,9 +102,9 @@ def test_a_column_that_is_dropped_can_come_back(books: Desk) -> None:
 
 
 @pytest.mark.parametrize("said", ["book.pages", "=3", "book.pages="])
-def test_a_mistyped_backfill_says_what_would_do(books: Desk, said: str) -> None:
+def test_a_mistyped_backfill_says_what_would_do(said: str) -> None:
     with pytest.raises(InvalidInput, match=r"--backfill takes table\.column=SQL"):
-        books.make(backfill=(said,))
+        backfills([said])
 
 
 def test_the_models_own_default_stays_for_the_code_still_running(books: Desk) -> None:

@@ -1,5 +1,6 @@
 """`backoffice migrate make`, as it is typed."""
 
+import io
 import json
 import sys
 from pathlib import Path
@@ -129,3 +130,31 @@ def test_the_hooks_of_the_app_run_on_the_file(books: Desk) -> None:
 
 def test_a_message_may_hold_anything(books: Desk) -> None:
     books.up(message='Say """no\\more"""\nthan that"')
+
+
+@pytest.mark.parametrize(("typed_in", "kept"), [("y\n", True), ("\n", False)])
+def test_a_person_at_a_terminal_is_asked(
+    books: Desk,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    typed_in: str,
+    kept: bool,
+) -> None:
+    books.up()
+    books.models(BOOK.replace("titel", "title"))
+    monkeypatch.setattr("backoffice.core.streams.somebody_there", lambda: True)
+    monkeypatch.setattr(sys, "stdin", io.StringIO(typed_in))
+    code, answer, said = typed(monkeypatch, capsys)
+    assert code == 0
+    assert "Was the column book.titel renamed to title? [y/N]" in said
+    assert ("new_column_name='title'" in Path(answer.strip()).read_text()) is kept
+
+
+def test_nobody_is_asked_by_a_program(
+    books: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    books.up()
+    books.models(BOOK.replace("titel", "title"))
+    code, _, said = typed(monkeypatch, capsys, "--json")
+    assert code == 2
+    assert json.loads(said.splitlines()[-1])["error"]["code"] == "rename_unclear"

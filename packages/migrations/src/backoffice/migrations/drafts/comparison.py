@@ -144,8 +144,9 @@ class Comparison:
             for each in both:
                 copies.rewrite(each)
             self.warnings += dict.fromkeys(copies.warnings)
+        batch = bool(self.context.opts.get("render_as_batch"))
         for each in both:
-            guard(each, batch=bool(self.context.opts.get("render_as_batch")))
+            guard(each, batch=batch)
 
     def _existing(self) -> list[Table]:
         present = {
