@@ -7,7 +7,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from configparser import Error
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -144,8 +144,11 @@ def heads(scripts: Iterable[Script]) -> tuple[str, ...]:
 
 
 def head(scripts: Iterable[Script]) -> str | None:
-    """The id that nothing stands on, None of no files; Conflict where there are several."""
-    found = heads(scripts)
+    """The id that nothing stands on, None of no files; Conflict where there are several.
+
+    As `alembic upgrade head` has it, to which one that another depends on is a head too.
+    """
+    found = heads(replace(each, depends_on=()) for each in scripts)
     if len(found) > 1:
         raise Conflict(
             f"{APP}: the history has several heads ({', '.join(found)}); join them by "
