@@ -56,6 +56,10 @@ def _rename_table(schema: Schema, action: Action) -> None:
     schema.tables[new] = table
     if action.table in schema.references:
         schema.references[new] = schema.references.pop(action.table)
+    for keys in schema.references.values():
+        for name, key in keys.items():
+            if key.table == action.table:
+                keys[name] = Reference(new, key.columns)
     for name, of in schema.indexes.items():
         if of == action.table:
             schema.indexes[name] = new

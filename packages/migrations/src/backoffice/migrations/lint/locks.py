@@ -202,7 +202,13 @@ def _add_column(action: Action, _: Target, known: Schema) -> tuple[Effect, ...]:
 def _alter_type(action: Action, _: Target, known: Schema) -> tuple[Effect, ...]:
     old = known.column(action.table, action.name).type
     rewrite = rewrites(old, action.type, known.utc) or not _plain_cast(action)
-    return _effect(action.table, Lock.ACCESS_EXCLUSIVE, rewrite=rewrite)
+    # Its foreign key is made anew with it.
+    others = [
+        effect
+        for name in known.pointed_at(action.table, action.name)
+        for effect in _effect(name, Lock.ACCESS_EXCLUSIVE, scan=rewrite)
+    ]
+    return (*_effect(action.table, Lock.ACCESS_EXCLUSIVE, rewrite=rewrite), *others)
 
 
 def _plain_cast(action: Action) -> bool:

@@ -122,6 +122,9 @@ def _effects(action: Action, target: Target, known: Schema, new: set[str]) -> tu
 def _take_over(operation: Operation, known: Schema, target: Target) -> None:
     """What the call says of the column that it changes, where the history says nothing."""
     call = operation.call
+    if operation.name == "drop_index" and call is not None and call.table_name:
+        index = qualified(str(call.index_name), call.schema)
+        known.indexes.setdefault(index, qualified(call.table_name, call.schema))
     if operation.name != "alter_column" or call is None:
         return
     name = qualified(call.table_name, call.schema)

@@ -1,6 +1,8 @@
 """Statements that share a transaction, or must not."""
 
+import ast
 from collections.abc import Iterator
+from functools import lru_cache
 
 from backoffice.migrations.lint.catalogue import RULES
 from backoffice.migrations.lint.findings import Finding
@@ -95,7 +97,20 @@ def committed_early(step: Step) -> Iterator[Finding]:
 def _not_repeatable(step: Step) -> bool:
     kind = step.action.kind
     made = kind.startswith(("create", "add", "drop", "rename"))
-    return made and not step.action.flags & {"if not exists", "if exists"}
+    asked = step.operation.line in _under_conditions(step.reading.source)
+    return made and not asked and not step.action.flags & {"if not exists", "if exists"}
+
+
+@lru_cache(maxsize=1)
+def _under_conditions(source: str) -> frozenset[int]:
+    """The lines that run only where something is so: what was done may be what is asked."""
+    return frozenset(
+        line
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.If)
+        for each in (*node.body, *node.orelse)
+        for line in range(each.lineno, (each.end_lineno or each.lineno) + 1)
+    )
 
 
 def _validated(before: Step, step: Step) -> bool:
