@@ -1,4 +1,4 @@
-"""How PostgreSQL is asked for all that a database holds: rows of a name and what stands there."""
+"""How a database is asked for all that it holds: rows of a name and what stands there."""
 
 # ruff: noqa: S608 - put together of what stands here alone
 
@@ -13,7 +13,7 @@ _OF_A_TABLE = (
     f"WHERE {_NAMESPACE} AND {_NO_EXTENSION.format('c', 'pg_class')}"
 )
 
-QUERIES = {
+POSTGRESQL = {
     "table": (
         f"SELECT {_NAME} c.relname, CASE c.relkind WHEN 'p' THEN 'partitioned' ELSE '' END "
         f"FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {_NAMESPACE} "
@@ -67,3 +67,31 @@ QUERIES = {
         f"WHERE {_NAMESPACE} AND p.prokind <> 'a' AND {_NO_EXTENSION.format('p', 'pg_proc')}"
     ),
 }
+
+_TABLES = (
+    "FROM sqlite_master m {0} WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+)
+
+SQLITE = {
+    "table": f"SELECT m.name, '' {_TABLES.format('')}",
+    "column": (
+        "SELECT m.name || '.' || c.name, c.type || CASE c.\"notnull\" WHEN 1 THEN ', not null' "
+        "ELSE '' END || coalesce(', default ' || c.dflt_value, '') || "
+        "CASE WHEN c.pk > 0 THEN ', key ' || c.pk ELSE '' END || "
+        "CASE WHEN c.hidden > 0 THEN ', generated' ELSE '' END "
+        f"{_TABLES.format('JOIN pragma_table_xinfo(m.name) c')}"
+    ),
+    "constraint": (
+        "SELECT m.name || '.foreign:' || group_concat(f.\"from\"), 'references ' || f.\"table\" || "
+        "' (' || coalesce(group_concat(f.\"to\"), '') || ') ' || f.on_update || ' ' || f.on_delete "
+        f"{_TABLES.format('JOIN pragma_foreign_key_list(m.name) f')} GROUP BY m.name, f.id "
+        "UNION ALL SELECT m.name || '.unique:' || "
+        "(SELECT group_concat(name) FROM pragma_index_info(i.name)), 'unique' "
+        f"{_TABLES.format('JOIN pragma_index_list(m.name) i')} AND i.origin = 'u'"
+    ),
+    "index": "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL",
+    "view": "SELECT name, sql FROM sqlite_master WHERE type = 'view'",
+    "trigger": "SELECT tbl_name || '.' || name, sql FROM sqlite_master WHERE type = 'trigger'",
+}
+#: The tables of which only the statement says what their CHECKs are.
+CHECKED = "SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE '%CHECK%'"

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from sqlalchemy import Connection, inspect, text
 
-from backoffice.migrations.guards.catalogue import QUERIES
+from backoffice.migrations.guards.catalogue import CHECKED, POSTGRESQL, SQLITE
 from backoffice.migrations.histories import VERSION_TABLES
 
 #: Each piece (`column book.title`) with what it is (`varchar(40), not null`).
@@ -66,36 +66,20 @@ def _is_postgresql(connection: Connection) -> bool:
 
 
 def _postgresql(connection: Connection) -> Iterator[tuple[str, str]]:
-    for kind, query in QUERIES.items():
+    for kind, query in POSTGRESQL.items():
         for name, told in connection.execute(text(query.replace(":", "\\:"))):
             yield f"{kind} {name}", told or ""
 
 
 def _sqlite(connection: Connection) -> Iterator[tuple[str, str]]:
+    for kind, query in SQLITE.items():
+        for name, told in connection.execute(text(query)):
+            yield f"{kind} {name}", _plain(told or "")
     inspector = inspect(connection)
-    for table in inspector.get_table_names():
-        yield f"table {table}", ""
-        for each in inspector.get_columns(table):
-            parts = [str(each["type"]), "" if each["nullable"] else "not null"]
-            parts += [f"default {each['default']}"] if each["default"] is not None else []
-            yield f"column {table}.{each['name']}", ", ".join(filter(None, parts))
-        key = inspector.get_pk_constraint(table)["constrained_columns"]
-        yield f"constraint {table}.primary", f"primary key {key}"
-        for unique in inspector.get_unique_constraints(table):
-            yield f"constraint {table}.unique:{unique['column_names']}", "unique"
-        for foreign in inspector.get_foreign_keys(table):
-            target = f"{foreign['referred_table']} {foreign['referred_columns']}"
-            options = sorted(foreign.get("options", {}).items())
-            yield (
-                f"constraint {table}.foreign:{foreign['constrained_columns']}",
-                (f"references {target} {options}"),
-            )
+    for table in connection.scalars(text(CHECKED)):
         for check in inspector.get_check_constraints(table):
             told = _plain(check["sqltext"])
             yield f"constraint {table}.check:{told.replace(' ', '_')}", told
-    master = "SELECT type, name, sql FROM sqlite_master WHERE type <> 'table' AND sql IS NOT NULL"
-    for kind, name, sql in connection.execute(text(master)):
-        yield f"{kind} {name}", _plain(sql)
 
 
 def _plain(sql: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
 
-from sqlalchemy import Connection, func, select, table
+from sqlalchemy import Connection, exists, literal, select, table, union_all
 
 from backoffice.core.errors import BackofficeError, SetupError
 from backoffice.migrations.guards import rows
@@ -17,6 +17,7 @@ Begin = Callable[[], AbstractContextManager[Rehearsal]]
 
 _MOST_BEGINNINGS = 6
 _IRREVERSIBLE = "irreversible"
+_AT_ONCE = 100  # SQLite takes 500 at most
 
 
 class Stairway:
@@ -49,6 +50,7 @@ class Stairway:
         ids = self.rehearsal.revisions()
         done = self._known(ids)
         self.rehearsal.up(*ids[:done])
+        self._present = self._schema()
         yield from self._seeded(ids[done - 1] if done else "")
         for place in range(done, len(ids)):
             found = list(self._step(ids[place]))
@@ -67,15 +69,16 @@ class Stairway:
 
     def _step(self, revision: str) -> Iterator[Fault]:
         self._stuck = False
-        before, counts = self._schema(), self._counts()
+        before, filled = self._present, self._with_rows()
         if (error := self._tried(self.rehearsal.up, revision)) is not None:
             self._stuck = True
             yield self._fault(revision, f"the upgrade fails: {_reason(error)}")
             return
-        after = self._schema()
-        yield from self._lost(revision, counts)
+        after = self._present = self._schema()
+        yield from self._lost(revision, filled)
         if (error := self._tried(self.rehearsal.down, revision)) is not None:
-            self._stuck = self._schema() != after
+            self._present = self._schema()
+            self._stuck = self._present != after
             yield self._not_down(revision, error)
             return
         yield from self._left(revision, differences(before, self._schema()))
@@ -84,7 +87,8 @@ class Stairway:
             told = f"it cannot be applied again after its downgrade: {_reason(error)}"
             yield self._fault(revision, told)
             return
-        for each in differences(after, self._schema()):
+        self._present = self._schema()
+        for each in differences(after, self._present):
             yield self._fault(revision, f"applied again after its downgrade, {each}")
 
     def _left(self, revision: str, found: Sequence[str]) -> Iterator[Fault]:
@@ -101,12 +105,10 @@ class Stairway:
             return Fault("stairway", "says that there is no way back", revision=revision, note=True)
         return self._fault(revision, f"the downgrade fails: {_reason(error)}")
 
-    def _lost(self, revision: str, before: dict[str, int]) -> Iterator[Fault]:
-        after = self._counts()
-        for name in sorted(before.keys() & after.keys()):
-            if before[name] and not after[name]:
-                told = f"after the upgrade no row of {name} is left"
-                yield Fault("stairway", told, "see that it is meant", revision, note=True)
+    def _lost(self, revision: str, before: set[str]) -> Iterator[Fault]:
+        for name in sorted(before & tables_of(self._present) - self._with_rows()):
+            told = f"after the upgrade no row of {name} is left"
+            yield Fault("stairway", told, "see that it is meant", revision, note=True)
 
     def _tried(self, go: Callable[[str], None], revision: str) -> BackofficeError | None:
         try:
@@ -124,6 +126,7 @@ class Stairway:
             self.rehearsal.up(*ids)
         except BackofficeError:
             return False
+        self._present = self._schema()
         return True
 
     def _anew(self) -> None:
@@ -131,14 +134,15 @@ class Stairway:
         self._beginnings += 1
         self.rehearsal = self._held.enter_context(self._begin())
         self._filled: set[str] = set()
+        self._present = self._schema()
         self._stuck = False
 
     def _seeded(self, revision: str) -> Iterator[Fault]:
         with self.rehearsal.engine.begin() as connection:
             if self._seeds is not None and revision:
                 self._seeds(connection, revision)
-            names = {each for each in tables_of(schema_of(connection)) if "." not in each}
-            if self._generated:
+            names = {each for each in tables_of(self._present) if "." not in each}
+            if self._generated and names - self._filled:
                 for note in rows.fill(connection, names - self._filled):
                     if note.message not in self._told:
                         self._told.add(note.message)
@@ -149,11 +153,17 @@ class Stairway:
         with self.rehearsal.engine.connect() as connection:
             return schema_of(connection)
 
-    def _counts(self) -> dict[str, int]:
+    def _with_rows(self) -> set[str]:
+        """The tables that are not empty."""
+        names = sorted(tables_of(self._present) & self._filled)
+        found: set[str] = set()
         with self.rehearsal.engine.connect() as connection:
-            names = tables_of(schema_of(connection)) & self._filled
-            query = select(func.count())
-            return {each: connection.scalar(query.select_from(table(each))) or 0 for each in names}
+            for some in (names[at : at + _AT_ONCE] for at in range(0, len(names), _AT_ONCE)):
+                asked = [
+                    select(literal(each)).where(exists().select_from(table(each))) for each in some
+                ]
+                found.update(connection.scalars(union_all(*asked)))
+        return found
 
     def _fault(self, revision: str, told: str) -> Fault:
         return Fault("stairway", told, revision=revision)
