@@ -134,6 +134,10 @@ class TestHistory:
     """An Alembic history that exists."""
 
     @pytest.fixture
+    def database_url(self, tmp_path: Path) -> str:
+        return f"sqlite:///{tmp_path}/shop.db"
+
+    @pytest.fixture
     def here(self, shop: Shop, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Shop:
         shop.point_at(database_url)
         (shop.folder / "pyproject.toml").write_text("[project]\nname = 'shop'\n")
@@ -176,9 +180,6 @@ class TestHistory:
     ) -> None:
         look.execute("CREATE TABLE book (id INTEGER NOT NULL, PRIMARY KEY (id))")
         answer = typed("migrate", "adopt", "--yes", "--json")
-        if "sqlite" not in str(look.engine.url):
-            assert answer.code == 5  # no sequence gives the key its values
-            return
         assert answer.data["recorded"] == "shop_1"
         assert typed("migrate", "up").code == 0
         assert "backoffice_user" in look.tables()

@@ -94,14 +94,6 @@ def test_alembic_goes_on_from_there_by_itself(
     assert "book" in look.tables()
 
 
-def test_the_files_say_nothing_of_us_to_python(project: Callable[[str], Path], typed: Type) -> None:
-    folder = project(SQLMODEL)
-    typed("migrate", "init")
-    for file in (folder / "migrations").rglob("*.py"):
-        assert "import backoffice" not in file.read_text()
-        assert "from backoffice" not in file.read_text()
-
-
 def test_an_async_driver_works_within_a_running_loop(
     project: Callable[[str], Path], typed: Type, look: Look, database_url: str
 ) -> None:
@@ -129,59 +121,72 @@ def test_managed_leaves_the_packages_out(
     assert "alembic_version_backoffice_auth" in look.tables()
 
 
-def test_a_dry_run_writes_nothing(project: Callable[[str], Path], typed: Type) -> None:
-    folder = project(SQLMODEL)
-    answer = typed("migrate", "init", "--dry-run")
-    assert (answer.code, "migrations/env.py" in answer.out) == (0, True)
-    assert not (folder / "alembic.ini").exists()
+class TestFiles:
+    """What is written, and what is refused; on SQLite alone."""
 
+    @pytest.fixture
+    def database_url(self, tmp_path: Path) -> str:
+        return f"sqlite:///{tmp_path}/shop.db"
 
-@pytest.mark.parametrize(
-    ("models", "options", "code", "told"),
-    [
-        ("", (), 2, "has no models that could be found"),
-        (SQLMODEL, ("--models", "store.models"), 2, "module:metadata"),
-        (SQLMODEL, ("--models", "store.nowhere:Base"), 2, "importing 'store.nowhere' failed"),
-        (SQLMODEL, ("--models", "store.main:app"), 2, "is no metadata"),
-        (SQLMODEL, ("--folder", "../elsewhere"), 2, "must be a folder of the project"),
-        (SQLMODEL, ("--folder", "store"), 5, "is there already"),
-    ],
-)
-def test_what_cannot_be_begun_is_refused_and_nothing_written(
-    project: Callable[[str], Path],
-    typed: Type,
-    models: str,
-    options: tuple[str, ...],
-    code: int,
-    told: str,
-) -> None:
-    folder = project(models)
-    answer = typed("migrate", "init", *options)
-    assert (answer.code, told in answer.err) == (code, True), answer.err
-    assert not (folder / "alembic.ini").exists()
+    def test_the_files_say_nothing_of_us_to_python(
+        self, project: Callable[[str], Path], typed: Type
+    ) -> None:
+        folder = project(SQLMODEL)
+        typed("migrate", "init")
+        for file in (folder / "migrations").rglob("*.py"):
+            assert "import backoffice" not in file.read_text()
+            assert "from backoffice" not in file.read_text()
 
+    def test_a_dry_run_writes_nothing(self, project: Callable[[str], Path], typed: Type) -> None:
+        folder = project(SQLMODEL)
+        answer = typed("migrate", "init", "--dry-run")
+        assert (answer.code, "migrations/env.py" in answer.out) == (0, True)
+        assert not (folder / "alembic.ini").exists()
 
-def test_models_may_be_named(project: Callable[[str], Path], typed: Type) -> None:
-    folder = project(DECLARATIVE)
-    (folder / "pyproject.toml").write_text("[project]\nname = 'store'\n")
-    assert typed("migrate", "init", "--models", "store.models:Base").code == 0
-    assert (
-        "target_metadata: list[MetaData] = [store.models.Base.metadata]"
-        in (folder / "migrations" / "env.py").read_text()
+    @pytest.mark.parametrize(
+        ("models", "options", "code", "told"),
+        [
+            ("", (), 2, "has no models that could be found"),
+            (SQLMODEL, ("--models", "store.models"), 2, "module:metadata"),
+            (SQLMODEL, ("--models", "store.nowhere:Base"), 2, "importing 'store.nowhere' failed"),
+            (SQLMODEL, ("--models", "store.main:app"), 2, "is no metadata"),
+            (SQLMODEL, ("--folder", "../elsewhere"), 2, "must be a folder of the project"),
+            (SQLMODEL, ("--folder", "store"), 5, "is there already"),
+        ],
     )
+    def test_what_cannot_be_begun_is_refused_and_nothing_written(
+        self,
+        project: Callable[[str], Path],
+        typed: Type,
+        models: str,
+        options: tuple[str, ...],
+        code: int,
+        told: str,
+    ) -> None:
+        folder = project(models)
+        answer = typed("migrate", "init", *options)
+        assert (answer.code, told in answer.err) == (code, True), answer.err
+        assert not (folder / "alembic.ini").exists()
 
+    def test_models_may_be_named(self, project: Callable[[str], Path], typed: Type) -> None:
+        folder = project(DECLARATIVE)
+        (folder / "pyproject.toml").write_text("[project]\nname = 'store'\n")
+        assert typed("migrate", "init", "--models", "store.models:Base").code == 0
+        assert (
+            "target_metadata: list[MetaData] = [store.models.Base.metadata]"
+            in (folder / "migrations" / "env.py").read_text()
+        )
 
-def test_a_database_with_tables_is_for_adopt(
-    project: Callable[[str], Path], typed: Type, look: Look
-) -> None:
-    project(SQLMODEL)
-    look.execute("CREATE TABLE book (id INTEGER)")
-    answer = typed("migrate", "init")
-    assert (answer.code, "migrate adopt" in answer.err) == (5, True)
+    def test_a_database_with_tables_is_for_adopt(
+        self, project: Callable[[str], Path], typed: Type, look: Look
+    ) -> None:
+        project(SQLMODEL)
+        look.execute("CREATE TABLE book (id INTEGER)")
+        answer = typed("migrate", "init")
+        assert (answer.code, "migrate adopt" in answer.err) == (5, True)
 
-
-def test_a_second_time_is_refused(project: Callable[[str], Path], typed: Type) -> None:
-    project(SQLMODEL)
-    typed("migrate", "init")
-    answer = typed("migrate", "init")
-    assert (answer.code, "migrate adopt" in answer.err) == (5, True)
+    def test_a_second_time_is_refused(self, project: Callable[[str], Path], typed: Type) -> None:
+        project(SQLMODEL)
+        typed("migrate", "init")
+        answer = typed("migrate", "init")
+        assert (answer.code, "migrate adopt" in answer.err) == (5, True)

@@ -12,6 +12,12 @@ from tests.migrations.projects import SAMPLE, Look, Shop, install, write_revisio
 
 
 @pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    """SQLite alone: these are about files."""
+    return f"sqlite:///{tmp_path}/shop.db"
+
+
+@pytest.fixture
 def here(shop: Shop, database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Shop:
     """The app is the present folder; two packages with revisions are installed besides."""
     monkeypatch.syspath_prepend(SAMPLE)
