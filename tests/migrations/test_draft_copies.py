@@ -156,3 +156,10 @@ def test_a_foreign_key_without_a_name_can_go(family: Desk) -> None:
     family.models(models.replace('sa.ForeignKey("parent.id", ondelete="CASCADE")', "sa.Integer"))
     text = family.stairs()
     assert "naming_convention={'fk'" in text
+
+
+def test_a_table_is_copied_once_for_all_that_changes(family: Desk) -> None:
+    models = FAMILY.format(arguments="", name=", nullable=False, unique=True")
+    family.models(models.replace("age = mapped_column(sa.Integer)", "age: Mapped[int]"))
+    text = family.stairs(backfill=("name='x'", "age=1 + 1"))
+    assert text.partition("def downgrade")[0].count("batch_alter_table") == 1

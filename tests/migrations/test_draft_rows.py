@@ -91,10 +91,8 @@ def test_all_that_is_missing_is_said_at_once(books: Desk) -> None:
 
 
 def test_a_column_that_is_dropped_can_come_back(books: Desk) -> None:
-    books.models(
-        BOOK.format(column="pages: int = 3\n    made: datetime = Field(sa_type=sa.DateTime)")
-    )
-    books.up(backfill=("made=CURRENT_TIMESTAMP",))
+    books.models(BOOK.format(column="pages: int\n    made: datetime = Field(sa_type=sa.DateTime)"))
+    books.up(backfill=("pages=3", "made=CURRENT_TIMESTAMP"))
     books.models(BOOK.format(column=""))
     books.stairs()
     books.down()
@@ -113,3 +111,14 @@ def test_the_models_own_default_stays_for_the_code_still_running(books: Desk) ->
     books.look.execute("INSERT INTO book (id, title) VALUES (3, 'by the code before')")
     books.models(BOOK.format(column='kind: str = "old"'))
     books.stairs()  # a default that is no longer the model's own goes
+
+
+def test_where_alembic_compares_defaults_it_finds_nothing_to_change(books: Desk) -> None:
+    books.shop.edit(
+        "alembic/env.py",
+        "target_metadata=target_metadata\n",
+        "target_metadata=target_metadata, compare_server_default=True\n",
+    )
+    books.models(BOOK.format(column='kind: str = "new"'))
+    books.stairs()
+    assert "No new upgrade operations detected" in books.shop.alembic("check")

@@ -37,6 +37,9 @@ class Comparison:
         self.context = _ours(given)
         self.connection: Connection = _connected(self.context)
         self.wishes = wishes
+        # Whoever has Alembic compare defaults would be told of one that the model has not.
+        self._lenient = not given.opts.get("compare_server_default")
+        comparing(self.context, lenient=self._lenient)
         self.names = Names()
         self.warnings: list[str] = []
         self._history = history
@@ -134,6 +137,7 @@ class Comparison:
         renames.kept(upgrade, self.context.dialect)
         cast(upgrade, self.connection)
         required = Required(self.connection, self.models, self.wishes, self.names)
+        required.keeps_defaults = self._lenient
         required.rewrite(upgrade)
         self.warnings += required.warnings
 
@@ -179,13 +183,11 @@ def _ours(given: MigrationContext) -> MigrationContext:
     options.setdefault("autogenerate_plugins", _PLUGINS)
     if given.dialect.name == "sqlite":
         options["render_as_batch"] = False  # only what needs it is copied, and with more care
-    context = MigrationContext.configure(
+    return MigrationContext.configure(
         connection=given.connection,
         environment_context=given.environment_context,
         opts=options,
     )
-    comparing(context)
-    return context
 
 
 def _connected(context: MigrationContext) -> Connection:

@@ -42,7 +42,9 @@ class Copies:
 
     def rewrite(self, operations: ops.OpContainer) -> None:
         """Change the operations, with what each copy has to keep."""
-        operations.ops[:] = [after for each in operations.ops for after in self._rewritten(each)]
+        operations.ops[:] = _at_once(
+            [after for each in operations.ops for after in self._rewritten(each)]
+        )
 
     def _rewritten(self, operation: ops.MigrateOperation) -> Iterator[ops.MigrateOperation]:
         if not isinstance(operation, ops.ModifyTableOps) or isinstance(operation, CopiedTable):
@@ -141,6 +143,22 @@ class Copies:
                     f"{table} is copied, and was made with {word}, which a copy does not keep: "
                     "say it again in batch_alter_table, by copy_from or table_kwargs"
                 )
+
+
+def _at_once(operations: Sequence[ops.MigrateOperation]) -> list[ops.MigrateOperation]:
+    """Copies of one table that follow each other are one copy."""
+    done: list[ops.MigrateOperation] = []
+    for each in operations:
+        last = done[-1] if done else None
+        if isinstance(last, OneWayCopy) and isinstance(each, CopiedTable) and _same(last, each):
+            each.ops[:0] = last.ops
+            done.pop()
+        done.append(each)
+    return done
+
+
+def _same(one: CopiedTable, other: CopiedTable) -> bool:
+    return (one.schema, one.table_name) == (other.schema, other.table_name)
 
 
 def guard(operations: ops.OpContainer, *, batch: bool) -> None:

@@ -22,8 +22,10 @@ _CAST = re.compile(
 )
 
 
-def comparing(context: MigrationContext) -> None:
+def comparing(context: MigrationContext, *, lenient: bool = True) -> None:
     """Have a context compare defaults by what they say, before it asks the database.
+
+    `lenient` lets the database alone have a default that the model gives in Python.
 
     Alembic selects `one = other`: two functions that are the same differ at random, and there is
     no such operator for JSON, which ends the transaction.
@@ -34,7 +36,8 @@ def comparing(context: MigrationContext) -> None:
     def differs(present: Any, wanted: Any, wanted_sql: str | None, present_sql: str | None) -> bool:
         if _text(present_sql) == _text(wanted_sql):
             return False
-        if _serial(wanted) or _same_in_python(wanted, wanted_sql, present_sql, context.dialect):
+        in_python = _same_in_python(wanted, wanted_sql, present_sql, context.dialect)
+        if _serial(wanted) or (lenient and in_python):
             return False
         if None in (present_sql, wanted_sql) or _function(present_sql) or _function(wanted_sql):
             return True

@@ -47,6 +47,7 @@ class Required:
         self.dialect = connection.dialect
         self.wishes = wishes
         self.names = names
+        self.keeps_defaults = True
         self.refused: list[str] = []
         self.warnings: list[str] = []
 
@@ -88,7 +89,7 @@ class Required:
             copy.server_default = _default(value)
             yield _of(table, [_add(table, copy)])
             # The model's own default stays, for the code still running that leaves the column out.
-            if value != of_python(column, self.dialect):
+            if not self.keeps_defaults or value != of_python(column, self.dialect):
                 yield _then(table, column, modify_server_default=None)
         else:
             copy = column._copy()
