@@ -7,7 +7,7 @@ import pytest
 from backoffice.migrations.lint.catalogue import RULES
 from backoffice.migrations.lint.linting import lint
 from backoffice.migrations.lint.operations import Target
-from backoffice.migrations.lint.schema import Schema, Table
+from backoffice.migrations.lint.schema import Schema
 from tests.migrations.lint.cases import BEFORE, ON_POSTGRESQL, ON_SQLITE
 from tests.migrations.lint.revisions import POSTGRESQL, SQLITE, findings, ids, write
 
@@ -33,7 +33,7 @@ def test_every_rule_is_tried() -> None:
 def test_a_small_table_is_worth_a_note(tmp_path: Path) -> None:
     body = 'op.create_index("ix", "book", ["name"])'
     for rows, level in ((9_999, "note"), (10_000, "error")):
-        live = Schema({"book": Table("book", rows=rows)})
+        live = Schema(sizes={"book": rows})
         (found,) = findings(tmp_path, BEFORE, body, live=live)
         assert (found.level, f"{rows:,} rows" in found.message) == (level, True)
 
@@ -101,3 +101,15 @@ def test_an_id_that_does_not_fit_is_told_of(tmp_path: Path) -> None:
 def test_what_a_loop_says_is_said_once(tmp_path: Path) -> None:
     body = 'for _ in range(3):\n    op.drop_table("book")'
     assert ids(findings(tmp_path, BEFORE, body)) == ["BM402"]
+
+
+def test_a_table_that_is_pending_itself_is_empty(tmp_path: Path) -> None:
+    made = 'op.create_table("cover", sa.Column("id", sa.Integer()))'
+    (found,) = findings(tmp_path, made, 'op.create_index("ix", "cover", ["id"])', known=Schema())
+    assert (found.id, found.level) == ("BM101", "note")
+
+
+@pytest.mark.parametrize(("major", "found"), [(10, ["BM106"]), (11, [])])
+def test_a_version_is_judged_by_what_it_does(major: int, found: list[str], tmp_path: Path) -> None:
+    body = 'op.add_column("book", sa.Column("a", sa.Integer(), server_default="7"))'
+    assert ids(findings(tmp_path, BEFORE, body, target=Target("postgresql", (major,)))) == found

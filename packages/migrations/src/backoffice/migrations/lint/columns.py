@@ -139,7 +139,4 @@ def _generated(words: Words) -> str:
         words.group()
         return "identity"
     words.group()
-    if words.take("virtual"):
-        return "virtual"
-    words.take("stored")
-    return "stored"
+    return "stored" if words.take("stored") else "virtual"

@@ -35,16 +35,19 @@ def lint(
     before the first of them; `live`, what a database holds now, says how many rows there are.
     """
     schema = (known or Schema()).copy()
+    if live is not None:
+        schema.sizes, schema.utc = dict(live.sizes), live.utc
     found = []
     for path in files:
-        if live is not None:
-            _count(schema, live)
         reading = read(path, target, schema)
         if wanted(path):
             found.append(Linted(reading, tuple(judged(reading, target, schema))))
         else:
             for _ in walk(reading, schema, target):
                 pass
+        if known is not None:
+            # Made by what is pending as well: nobody has written to it yet.
+            schema.sizes |= {name: 0 for name in schema.tables if name not in known.tables}
     return found
 
 
@@ -63,13 +66,3 @@ def judged(reading: Reading, target: Target, known: Schema) -> list[Finding]:
 def _once(findings: Sequence[Finding]) -> list[Finding]:
     """A loop says the same of each of its turns."""
     return list(dict.fromkeys(findings))
-
-
-def _count(known: Schema, live: Schema) -> None:
-    """Rows of a table are those of the table that has that name now."""
-    known.utc = live.utc
-    for name, table in live.tables.items():
-        if name in known.tables:
-            known.tables[name].rows = table.rows
-        else:
-            known.tables[name] = table.uncertain()

@@ -1,7 +1,5 @@
 """What a database holds: its tables and columns, and how many rows."""
 
-from collections.abc import Iterable
-
 from sqlalchemy import Connection, text
 
 from backoffice.migrations.lint.knowledge import not_null_column
@@ -30,9 +28,11 @@ def _postgresql(connection: Connection) -> Schema:
     zone = str(connection.exec_driver_sql("SHOW timezone").scalar_one())
     schema = Schema(utc=zone.upper() in ("UTC", "ETC/UTC", "GMT", "ETC/GMT", "UCT", "ZULU"))
     for space, name, kind, rows in connection.execute(text(_TABLES.format(ours=_OURS))):
-        table = Table(qualified(name, space), rows=int(rows) if rows >= 0 else None, complete=True)
-        table.kind = "table" if kind in "rp" else "view"
+        table = Table(qualified(name, space), complete=True)
+        table.kind = "view" if kind == "v" else "table"
         schema.tables[table.name] = table
+        if rows >= 0:
+            schema.sizes[table.name] = int(rows)
     for space, name, column, type_, nullable in connection.execute(
         text(_COLUMNS.format(ours=_OURS))
     ):
@@ -45,7 +45,7 @@ def _postgresql(connection: Connection) -> Schema:
         schema.parts.setdefault(_plain(parent), set()).add(_plain(part))
     schema.enums = set(connection.scalars(text(_ENUMS)))
     schema.domains = set(connection.scalars(text(_DOMAINS)))
-    _count(connection, (each for each in schema.tables.values() if each.rows is None))
+    _count(connection, schema)
     return schema
 
 
@@ -80,17 +80,18 @@ def _sqlite(connection: Connection) -> Schema:
         table.columns = {column: Column(type_.lower(), not held) for column, type_, held in rows}
     for index, name in connection.execute(text(_SQLITE_INDEXES)):
         schema.indexes[index] = name
-    _count(connection, schema.tables.values())
+    _count(connection, schema)
     return schema
 
 
-def _count(connection: Connection, tables: Iterable[Table]) -> None:
+def _count(connection: Connection, schema: Schema) -> None:
+    """Count the tables of which the database has no figure of its own, up to a limit."""
     quoted = connection.dialect.identifier_preparer.quote
-    for table in tables:
-        if table.kind == "table":
+    for table in schema.tables.values():
+        if table.kind == "table" and table.name not in schema.sizes:
             name = ".".join(quoted(each) for each in table.name.split(".", 1))
             counted = f"SELECT count(*) FROM (SELECT 1 FROM {name} LIMIT {COUNTED}) AS t"  # noqa: S608
-            table.rows = connection.exec_driver_sql(counted).scalar_one()
+            schema.sizes[table.name] = connection.exec_driver_sql(counted).scalar_one()
 
 
 _OURS = "NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg_t%'"

@@ -105,6 +105,8 @@ def _effect(
     return (Effect(table, lock, scan or rewrite, rewrite, rows),) if table else ()
 
 
+#: The versions from which on a default is kept in the catalog, and a CHECK proves NOT NULL.
+_DEFAULTS_WITHOUT_ROWS, _PROVEN_BY_CHECKS = (11,), (12,)
 #: Actions that always do the same: the lock, and whether every row is read.
 _PLAIN: dict[str, tuple[Lock, bool]] = {
     "drop not null": (Lock.ACCESS_EXCLUSIVE, False),
@@ -186,10 +188,11 @@ def _all(tables: Sequence[str], lock: Lock) -> tuple[Effect, ...]:
     return tuple(effect for table in tables for effect in _effect(table, lock))
 
 
-def _add_column(action: Action, _: Target, known: Schema) -> tuple[Effect, ...]:
+def _add_column(action: Action, target: Target, known: Schema) -> tuple[Effect, ...]:
     flags = action.flags
     constrained = action.type in known.domains
-    rewrite = constrained or bool(flags & {"volatile", "stored", "identity", "serial"})
+    early = target.version < _DEFAULTS_WITHOUT_ROWS and "default" in flags
+    rewrite = constrained or early or bool(flags & {"volatile", "stored", "identity", "serial"})
     index = bool(flags & {"unique", "primary key"})
     checked = "references" in flags and "default" in flags
     empty_only = "not null" in flags and not flags & {"default", "serial", "identity", "stored"}
@@ -220,12 +223,14 @@ def _plain_cast(action: Action) -> bool:
     return bare in (action.name.lower(), f"{action.name.lower()}::{wanted}")
 
 
-def _set_not_null(action: Action, _: Target, known: Schema) -> tuple[Effect, ...]:
+def _set_not_null(action: Action, target: Target, known: Schema) -> tuple[Effect, ...]:
     table = known.tables.get(action.table)
     proven = table is not None and (
         known.column(action.table, action.name).nullable is False
         or any(
-            column == action.name and name not in table.not_valid
+            target.version >= _PROVEN_BY_CHECKS
+            and column == action.name
+            and name not in table.not_valid
             for name, column in table.not_null_checks.items()
         )
     )

@@ -21,14 +21,13 @@ class Reference:
 
 @dataclass
 class Table:
-    """A table: its columns by name, its rows where a database was asked.
+    """A table: its columns by name.
 
     `complete` says that no other column exists.
     """
 
     name: str
     columns: dict[str, Column] = field(default_factory=dict)
-    rows: int | None = None
     complete: bool = False
     #: Columns that a valid CHECK says are not null, by the name of the constraint.
     not_null_checks: dict[str, str] = field(default_factory=dict)
@@ -37,10 +36,6 @@ class Table:
     #: CHECK and FOREIGN KEY constraints that were added NOT VALID.
     not_valid: set[str] = field(default_factory=set)
     kind: str = "table"
-
-    def uncertain(self) -> "Table":
-        """The same table at another time: only the number of its rows is taken over."""
-        return Table(self.name, rows=self.rows, kind=self.kind)
 
 
 @dataclass
@@ -58,6 +53,8 @@ class Schema:
     parts: dict[str, set[str]] = field(default_factory=dict)
     #: Domains, of which only those with a constraint make a table be written anew.
     domains: set[str] = field(default_factory=set)
+    #: How many rows a table of that name has in a database that was asked.
+    sizes: dict[str, int] = field(default_factory=dict)
     #: Whether the sessions of the database are in UTC; None where nobody asked.
     utc: bool | None = None
 
@@ -114,6 +111,7 @@ class Schema:
             {name: dict(each) for name, each in self.references.items()},
             {name: set(each) for name, each in self.parts.items()},
             set(self.domains),
+            dict(self.sizes),
             self.utc,
         )
 

@@ -76,8 +76,7 @@ class Step:
 
     def rows(self, table: str) -> int | None:
         """How many rows a table has; None where no database was asked."""
-        found = self.known.tables.get(table)
-        return found.rows if found else None
+        return self.known.sizes.get(table)
 
     def small(self, *tables: str) -> bool:
         """Whether all of these tables are known to be small."""
