@@ -46,6 +46,8 @@ FROM generate_series(1, {rows}) each;
 """
 
 OPERATIONS = {
+    # What this machine does to a statement while nothing is migrated.
+    "nothing": 'op.execute("SELECT pg_sleep(10)")',
     "index": 'op.create_index("ix_book_title", "book", ["title"])',
     "unique constraint": 'op.create_unique_constraint("uq_book_title", "book", ["title"])',
     "foreign key": ('op.create_foreign_key("fk_author", "book", "author", ["author_id"], ["id"])'),
@@ -122,6 +124,8 @@ def variants(operation: str) -> dict[str, str]:
     upgrade, downgrade = OPERATIONS[operation], BACK.get(operation, "pass")
     written = revision(upgrade, downgrade)
     fix = fixed(written, range(1, written.count("\n") + 1))
+    if operation == "nothing":
+        return {"at all": written}
     if not fix.done:
         raise SystemExit(f"{operation} is not fixed: {fix.left}")
     return {"plain": revision(SENT.get(operation, upgrade), "pass"), "fixed": fix.text}

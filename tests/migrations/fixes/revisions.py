@@ -20,6 +20,71 @@ TABLES = """
     )
 """
 
+INDEX = 'op.create_index("ix_title", "book", ["title"])'
+UNIQUE = 'op.create_unique_constraint("uq_title", "book", ["title"], deferrable=True)'
+UNNAMED = 'op.create_unique_constraint(None, "book", ["title"])'
+FOREIGN_KEY = (
+    'op.create_foreign_key(None, "book", "author", ["author_id"], ["id"], ondelete="CASCADE")'
+)
+NAMED_KEY = 'op.create_foreign_key("fk_Author", "book", "author", ["author_id"], ["id"])'
+CHECK = 'op.create_check_constraint("positive", "book", "pages > 0")'
+REQUIRED = 'op.alter_column("book", "title", existing_type=sa.String(50), nullable=False)'
+VOLATILE = """op.add_column("book", sa.Column(
+    "token", sa.Uuid(), server_default=sa.text("gen_random_uuid()"), nullable=False))"""
+REFERRING = 'op.add_column("book", sa.Column("other", sa.Integer, sa.ForeignKey("author.id")))'
+ALONE = 'op.add_column("book", sa.Column("isbn", sa.String(13), unique=True))'
+WIDER = """op.alter_column("book", "pages",
+    existing_type=sa.Integer(), type_=sa.BigInteger(), existing_nullable=False)"""
+USING = """op.alter_column("book", "title", existing_type=sa.String(50), type_=sa.Integer(),
+    existing_nullable=True, postgresql_using="substr(title, 7)::integer")"""
+CONSTANT = "op.execute(\"UPDATE book SET title = 'none' WHERE id % 7 = 0\")"
+EMPTY = 'op.execute("UPDATE book SET author_id = NULLIF(pages, 5) WHERE author_id IS NULL")'
+RAW = """
+op.execute("CREATE UNIQUE INDEX ix_raw ON public.book USING btree (lower(title)) WHERE id > 5")
+op.execute("ALTER TABLE book ADD CONSTRAINT positive CHECK (pages IN (1, 2) OR pages > 2)")
+op.execute("ALTER TABLE book ADD CONSTRAINT key FOREIGN KEY (author_id) REFERENCES author (id);")
+op.execute('ALTER TABLE public."book" ADD CONSTRAINT once UNIQUE (title, id)')
+op.execute("alter table book alter column title set not null")
+op.execute("ALTER TABLE book ADD CONSTRAINT big CHECK (id > 0) NOT VALID")
+op.execute("ALTER TABLE book VALIDATE CONSTRAINT big")
+"""
+BATCH = """
+with op.batch_alter_table("book", schema=None) as batch_op:
+    batch_op.add_column(sa.Column("isbn", sa.String(13)))
+    batch_op.create_index(batch_op.f("ix_book_isbn"), ["isbn"], unique=True)
+    batch_op.create_foreign_key("fk_author", "author", ["author_id"], ["id"])
+    batch_op.drop_column("pages")
+"""
+MIXED = """
+op.add_column("book", sa.Column("isbn", sa.String(13)))
+op.execute("INSERT INTO author VALUES (99)")
+op.create_index("ix_isbn", "book", ["isbn"])
+op.execute("UPDATE book SET isbn = id::text")
+op.drop_column("book", "pages")
+op.alter_column("book", "isbn", nullable=False)
+op.execute("INSERT INTO author VALUES (100)")
+"""
+
+OPERATIONS = {
+    "index": INDEX,
+    "unique": UNIQUE,
+    "unnamed_unique": UNNAMED,
+    "foreign_key": FOREIGN_KEY,
+    "named_key": NAMED_KEY,
+    "check": CHECK,
+    "required": REQUIRED,
+    "volatile": VOLATILE,
+    "referring": REFERRING,
+    "unique_column": ALONE,
+    "wider": WIDER,
+    "using": USING,
+    "constant": CONSTANT,
+    "empty": EMPTY,
+    "raw": RAW,
+    "batch": BATCH,
+    "mixed": MIXED,
+}
+
 #: Of tables, indexes, constraints, triggers and functions: all that a revision may leave behind.
 CATALOG = """
 SELECT 'column ' || attrelid::regclass || '.' || attname, format_type(atttypid, atttypmod)

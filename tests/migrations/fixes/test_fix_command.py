@@ -10,7 +10,7 @@ from backoffice.migrations.fixes.files import mended
 from backoffice.migrations.lint.linting import lint
 from backoffice.migrations.lint.operations import Target
 from tests.migrations.answers import Type, typing
-from tests.migrations.fixes.revisions import revision
+from tests.migrations.fixes.revisions import OPERATIONS, TABLES, revision
 from tests.migrations.projects import Look, create_table, write_revision
 
 INDEX = 'op.create_index("ix", "book", ["title"])'
@@ -38,6 +38,20 @@ def test_what_can_be_made_safe_is_written_and_passes_lint(backoffice: Type, file
     assert "fixed change.py: line 11, 12" in answer.err
     assert "postgresql_concurrently=True" in file.read_text()
     assert backoffice("--fail-on", "warning", str(file)).code == 0
+
+
+def test_nothing_that_can_be_fixed_is_found_in_what_was_fixed(tmp_path: Path) -> None:
+    first, second = tmp_path / "first.py", tmp_path / "second.py"
+    first.write_text(revision(TABLES, identity="stock_0001", down="none"))
+    for operation, body in OPERATIONS.items():
+        second.write_text(revision(body))
+        plain = lint([first, second], Target())[-1]
+        assert any(each.fixable for each in plain.findings), operation
+        for each in mended([plain], []):
+            each.write()
+            left = lint([first, second], Target())[-1].findings
+            lines = {each.line for each in each.left}
+            assert [each.id for each in left if each.fixable and not lines] == [], operation
 
 
 def test_a_dry_run_shows_the_difference_and_writes_nothing(backoffice: Type, file: Path) -> None:

@@ -115,8 +115,8 @@ def _named(constraint: AddConstraintOp, otherwise: str) -> str:
 '''
 
 _UNUSED = '''
-def _refuse_if_used(table: str, column: str, *ours: str) -> None:
-    """What hangs on a column is lost with it: make its like on the new one first."""
+def _refuse_if_used(table: str, column: str, other: str, *ours: str) -> None:
+    """What hangs on a column would be lost with it: an index, a key, a view."""
     if op.get_context().as_sql:
         return
     used = op.get_bind().execute(
@@ -130,6 +130,7 @@ def _refuse_if_used(table: str, column: str, *ours: str) -> None:
     )
     left = [each for each in used.scalars() if not any(name in each for name in ours)]
     if left:
+        op.execute(f'ALTER TABLE {table} DROP COLUMN "{other}"')
         raise RuntimeError(f"{table}.{column} is used by {', '.join(left)}; nothing was changed")
 '''
 
@@ -175,6 +176,13 @@ ROUTINES = {
         "Whether a constraint is gone.",
         f"SELECT NOT {_CONSTRAINT[0]}",
         _CONSTRAINT[1],
+    ),
+    "_have_one_type": _question(
+        "_have_one_type",
+        "table: str, column: str, other: str",
+        "Whether two columns are of one type.",
+        "SELECT count(DISTINCT format_type(atttypid, atttypmod)) = 1 FROM pg_attribute",
+        f" WHERE attrelid = {_TABLE} AND attname IN (:column, :other)",
     ),
     "_named": Routine(_NAMED, ("from alembic.operations.ops import AddConstraintOp",)),
     "_concurrently": Routine(

@@ -80,9 +80,11 @@ def _swapped(call: Call, table: str, column: str, value: str, *, required: bool)
     follow = identifier(chosen_name(table, [column], "follow"))
     same = identifier(chosen_name(table, [column], "same"))
     filled = f"({names['other']} IS NULL) = (({value}) IS NULL)"
-    lines = [
-        *rendered("_refuse_if_used", [quoted(call.qualified), quoted(column), quoted(same)]),
-        *_added(call, other),
+    steps = [
+        *rendered(
+            "_refuse_if_used",
+            [quoted(call.qualified), quoted(column), quoted(other), quoted(same)],
+        ),
         *execute_block(call.op, _FOLLOWING.format(value=_of_new(value, column), **names)),
         *execute(
             call.op,
@@ -107,10 +109,19 @@ def _swapped(call: Call, table: str, column: str, value: str, *, required: bool)
         altered = execute(
             call.op, f"ALTER TABLE {call.qualified} ALTER COLUMN {names['other']} SET NOT NULL"
         )
-        lines += not_null(call, other, altered)
-    lines += [_ALLOWED, *execute_block(call.op, _SWAP.format(**names))]
-    lines += _rest(call)
-    return Step(tuple(lines), ("_has_constraint", "_validate", "_refuse_if_used"))
+        steps += not_null(call, other, altered)
+    steps += [_ALLOWED, *execute_block(call.op, _SWAP.format(**names))]
+    both = f"{quoted(call.qualified)}, {quoted(column)}, {quoted(other)}"
+    lines = [
+        *_added(call, other),
+        f"if _have_one_type({both}):  # it was exchanged already",
+        *indented(execute(call.op, f"ALTER TABLE {call.qualified} DROP COLUMN {names['other']}")),
+        "else:",
+        *indented(steps),
+        *_rest(call),
+    ]
+    routines = ("_has_constraint", "_validate", "_have_one_type", "_refuse_if_used")
+    return Step(tuple(lines), routines)
 
 
 def _added(call: Call, other: str) -> list[str]:
