@@ -3,6 +3,7 @@ pg_relation_filenode and the rows that were read."""
 
 from collections import defaultdict
 from collections.abc import Iterator
+from threading import Thread
 from typing import NamedTuple
 
 import psycopg
@@ -51,6 +52,41 @@ def test_a_statement_does_what_is_said_of_it(
 ) -> None:
     version = (connection.info.server_version // 10000,)
     assert said(statement, version, known) == measured(connection, statement)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE INDEX CONCURRENTLY ix_c ON big (t)",
+        "DROP INDEX CONCURRENTLY ix_n",
+        "REINDEX TABLE CONCURRENTLY big",
+    ],
+)
+def test_a_concurrent_statement_does_too(
+    statement: str, connection: psycopg.Connection, known: Schema
+) -> None:
+    connection.rollback()
+    connection.execute("UPDATE big SET nul = 1 WHERE id = 1")  # which the statement waits for
+    with psycopg.connect(connection.info.dsn, password=connection.info.password) as other:
+        other.autocommit = True
+        working = Thread(target=other.execute, args=[statement])
+        working.start()
+        held = _held(connection, other.info.backend_pid)
+        connection.rollback()
+        working.join()
+    connection.execute("DROP INDEX IF EXISTS ix_c")
+    connection.execute("CREATE INDEX IF NOT EXISTS ix_n ON big (n)")
+    connection.commit()
+    (effect,) = effects(statement, Target(), known)
+    assert (effect.table, effect.lock) == ("big", held)
+
+
+def _held(connection: psycopg.Connection, pid: int) -> Lock:
+    """The strongest lock that this process has on the table, once it has one."""
+    asked = "SELECT mode FROM pg_locks WHERE pid = %s AND relation = 'big'::regclass AND granted"
+    while not (modes := connection.execute(asked, [pid]).fetchall()):
+        pass
+    return max(MODES[mode] for (mode,) in modes)
 
 
 def said(statement: str, version: tuple[int, ...], known: Schema) -> dict[str, Measured]:

@@ -44,7 +44,7 @@ def _postgresql(connection: Connection) -> Schema:
     for parent, part in connection.execute(text(_PARTITIONS)):
         schema.parts.setdefault(_plain(parent), set()).add(_plain(part))
     schema.enums = set(connection.scalars(text(_ENUMS)))
-    schema.domains = set(connection.scalars(text(_DOMAINS)))
+    schema.domains = set(connection.scalars(text(_DOMAINS.format(ours=_OURS))))
     _count(connection, schema)
     return schema
 
@@ -128,8 +128,9 @@ SELECT i.inhparent::regclass::text, i.inhrelid::regclass::text FROM pg_inherits 
 JOIN pg_class c ON c.oid = i.inhparent WHERE c.relkind = 'p'
 """
 _DOMAINS = """
-SELECT typname FROM pg_type t WHERE typtype = 'd' AND (typnotnull
-  OR EXISTS (SELECT FROM pg_constraint k WHERE k.contypid = t.oid))
+SELECT typname FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+WHERE typtype = 'd' AND n.nspname {ours}
+  AND (typnotnull OR EXISTS (SELECT FROM pg_constraint k WHERE k.contypid = t.oid))
 """
 _ENUMS = "SELECT typname FROM pg_type WHERE typtype = 'e'"
 _SQLITE_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
