@@ -149,7 +149,7 @@ def test_it_goes_on_wherever_it_was_broken_off(operation: str, bench: Bench) -> 
                 break
             upgrade(url, histories=[package])
             assert held(url) == whole, f"after statement {after}"
-        after += 3
+        after += 4
     assert after > 20
 
 
