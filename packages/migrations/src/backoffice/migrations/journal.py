@@ -11,17 +11,15 @@ half done: with the last one it goes.
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, event, inspect
+from sqlalchemy import Connection, event
 
 from backoffice.migrations.concurrently import Concurrent
+from backoffice.migrations.entries import TABLE, Entries, Entry, digested, literal
 from backoffice.migrations.errors import RevisionFailed
 from backoffice.migrations.patience import Patience
 
-TABLE = "backoffice_migration_journal"
 #: The execution option of statements that know by themselves how far they have come.
 RESUMABLE = "backoffice_resumable"
 
@@ -53,32 +51,23 @@ def resumable(connection: Connection) -> Iterator[None]:
         connection.execution_options(**{RESUMABLE: False})
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One statement that is done, and what it counted; `verb` is its first word."""
-
-    digest: str
-    verb: str
-    rows: int = -1
-
-
 class Journal:
     """Follows the statements of the revisions that one connection runs."""
 
     def __init__(self, connection: Connection, patience: Patience) -> None:
         self._connection = connection
         self._patience = patience
-        self._revision = ""
-        self._exists: bool | None = None
+        self._entries = Entries(connection)
         self._forget()
 
     def _forget(self) -> None:
         self._running = False
         self._left = False
         self._by_hand = False
-        self._done: list[Entry] = []
         self._replayed: list[Entry] = []
         self._noted: list[Entry] = []
+        #: How many rows there were before the last commit, until it is known to have gone through.
+        self._before: int | None = None
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -102,10 +91,9 @@ class Journal:
     def begin(self, revision: str) -> bool:
         """A revision runs from here on; whether an earlier run has done a part of it."""
         self._forget()
-        self._revision = revision
-        self._done = self._read()
+        self._entries.read(revision)
         self.restart()
-        return bool(self._done)
+        return bool(self._entries.done)
 
     def leave(self) -> None:
         """The revision that was begun knows by itself how far it has come: it is done again."""
@@ -117,24 +105,27 @@ class Journal:
         self._running = not self._left
         self._by_hand = False
         self._noted.clear()
-        self._replayed = list(self._done)
+        self._replayed = list(self._entries.done)
 
     def finish(self) -> None:
         """The version row stands for all of it: in that transaction, the journal forgets it."""
-        if self._done:
-            self._write(f"DELETE FROM {TABLE} WHERE revision = {_literal(self._revision)}")  # noqa: S608
-            if not self._rows(f"SELECT 1 FROM {TABLE} LIMIT 1"):  # noqa: S608
-                self._write(f"DROP TABLE {TABLE}")
-                self._exists = False
+        self._entries.clear()
         self._forget()
 
     def _on_commit(self, _: Connection) -> None:
         if self._running and self._noted:
-            self._keep(self._noted)
+            self._before = len(self._entries.done)
+            self._entries.keep(self._noted)
             self._noted = []
 
     def _on_rollback(self, _: Connection) -> None:
         self._noted = []
+        if self._before is not None:  # the commit was refused, as by a deferred constraint
+            self._take_back(self._before)
+
+    def _take_back(self, before: int) -> None:
+        self._entries.take_back(before)
+        self._before = None
 
     def _on_execute(self, cursor: Any, statement: str, values: Any, context: Any) -> bool | None:
         dialect = self._connection.dialect
@@ -162,12 +153,13 @@ class Journal:
         """Do a statement, or leave it out: True to SQLAlchemy; None for one of no concern."""
         if not self._running or context.root_connection is not self._connection:
             return None
+        self._before = None
         verb = first_word(statement)
         if context.execution_options.get(RESUMABLE) or self._transacts(verb, statement):
             return None
         if _passes(verb, statement):
             return None
-        digest = sha256(f"{statement}\0{values!r}".encode()).hexdigest()[:32]
+        digest = digested(statement, values)
         if (before := self._left_out(digest, verb, statement)) is not None:
             context._rowcount = before.rows
             return True
@@ -206,8 +198,8 @@ class Journal:
 
     def _unclear(self, why: str) -> RevisionFailed:
         return RevisionFailed(
-            f"{self._revision} was interrupted after {len(self._done)} statements that it had "
-            f"committed, and cannot go on by itself: {why}. Undo them by hand, then "
+            f"{self._entries.revision} was interrupted after {len(self._entries.done)} statements "
+            f"that it had committed, and cannot go on by itself: {why}. Undo them by hand, then "
             f"`DROP TABLE {TABLE}`, and migrate again",
             code="revision_interrupted",
         )
@@ -223,7 +215,7 @@ class Journal:
                     self._together(entry, context, call)
                 else:
                     call()
-                    self._keep([entry])
+                    self._entries.keep([entry])
             except Exception as error:
                 if not self._patience.again(error):
                     raise
@@ -233,86 +225,48 @@ class Journal:
     def _together(self, entry: Entry, context: Any, call: Callable[[], None]) -> None:
         """The statement and its row of the journal, in one transaction."""
         sqlite = self._connection.dialect.name == "sqlite"
-        self._write("BEGIN IMMEDIATE" if sqlite else "BEGIN")
+        before = len(self._entries.done)
+        self._entries.write("BEGIN IMMEDIATE" if sqlite else "BEGIN")
         try:
             call()
-            self._keep([Entry(entry.digest, entry.verb, _counted(context))])
+            self._entries.keep([Entry(entry.digest, entry.verb, _counted(context))])
+            self._entries.write("COMMIT")
         except BaseException:
-            self._write("ROLLBACK")
+            self._take_back(before)
+            self._entries.write("ROLLBACK")
             raise
-        self._write("COMMIT")
 
     def _concurrently(self, concurrent: Concurrent, entry: Entry, call: Callable[[], None]) -> None:
         begun = Entry(f"~{entry.digest[1:]}", entry.verb)
-        valid = concurrent.valid(self._rows)
-        if valid and begun in self._done:
-            self._keep([entry])
+        valid = concurrent.valid(self._entries.rows)
+        if valid and begun in self._entries.done:
+            self._entries.keep([entry])
             return
         if valid is False:
-            self._write(concurrent.dropping(self._rows))
-        if begun not in self._done:
-            self._keep([begun])
+            self._entries.write(concurrent.dropping(self._entries.rows))
+        if begun not in self._entries.done:
+            self._entries.keep([begun])
         with self._unhurried():
             try:
                 call()
             except Exception:
-                if concurrent.valid(self._rows) is False:
-                    self._write(concurrent.dropping(self._rows))
+                if concurrent.valid(self._entries.rows) is False:
+                    self._entries.write(concurrent.dropping(self._entries.rows))
                 raise
-        self._keep([entry])
+        self._entries.keep([entry])
 
     @contextmanager
     def _unhurried(self) -> Iterator[None]:
         """Nobody queues behind what is done concurrently: it may wait as long as it takes."""
-        before = self._rows("SHOW lock_timeout")[0][0]
-        self._write(f"SET lock_timeout = {round(self._patience.seconds * 1000)}")
+        before = self._entries.rows("SHOW lock_timeout")[0][0]
+        self._entries.write(f"SET lock_timeout = {round(self._patience.seconds * 1000)}")
         try:
             yield
         finally:
-            self._write(f"SET lock_timeout = {_literal(before)}")
-
-    def _keep(self, entries: list[Entry]) -> None:
-        """Write rows, in the transaction that is open, or each by itself."""
-        self._write(
-            f"CREATE TABLE IF NOT EXISTS {TABLE} (revision VARCHAR(160) NOT NULL, "
-            "place INTEGER NOT NULL, digest VARCHAR(32) NOT NULL, verb VARCHAR(32) NOT NULL, "
-            "counted BIGINT NOT NULL, PRIMARY KEY (revision, place))"
-        )
-        for each in entries:
-            self._done.append(each)
-            row = (self._revision, len(self._done), each.digest, each.verb, each.rows)
-            values = ", ".join(map(_literal, row))
-            self._write(f"INSERT INTO {TABLE} VALUES ({values})")  # noqa: S608
-        self._exists = True
-
-    def _read(self) -> list[Entry]:
-        if self._exists is None:
-            self._exists = inspect(self._connection).has_table(TABLE)
-        if not self._exists:
-            return []
-        found = self._rows(
-            f"SELECT digest, verb, counted FROM {TABLE} "  # noqa: S608
-            f"WHERE revision = {_literal(self._revision)} ORDER BY place"
-        )
-        return [Entry(*row) for row in found]
+            self._entries.write(f"SET lock_timeout = {literal(before)}")
 
     def _autocommit(self) -> bool:
         return self._connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
-
-    def _write(self, statement: str) -> None:
-        cursor = self._connection.connection.cursor()
-        try:
-            cursor.execute(statement)
-        finally:
-            cursor.close()
-
-    def _rows(self, statement: str) -> list[Any]:
-        cursor = self._connection.connection.cursor()
-        try:
-            cursor.execute(statement)
-            return list(cursor.fetchall())
-        finally:
-            cursor.close()
 
 
 def first_word(statement: str) -> str:
@@ -332,7 +286,3 @@ def _passes(verb: str, statement: str) -> bool:
 def _counted(context: Any) -> int:
     counted = getattr(context.cursor, "rowcount", -1)
     return counted if isinstance(counted, int) else -1
-
-
-def _literal(value: object) -> str:
-    return str(value) if isinstance(value, int) else "'" + str(value).replace("'", "''") + "'"

@@ -8,11 +8,11 @@ what the connections of our own have: a transaction for each revision, a bounded
 
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from sqlalchemy import Connection, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from backoffice.core.errors import Unavailable
 from backoffice.migrations.connections import begin_immediately
@@ -146,8 +146,10 @@ def _quietly(connection: Connection, statement: str) -> None:
             connection.rollback()
         _raw(connection, statement)
         connection.connection.commit()
-    except (DBAPIError, _driver_error(connection)):
-        connection.invalidate()
+    except (SQLAlchemyError, _driver_error(connection)):
+        # Left open by an env.py whose event loop has ended, or gone: nobody uses it any more.
+        with suppress(SQLAlchemyError):
+            connection.detach()
 
 
 def _raw(connection: Connection, statement: str) -> Any:
