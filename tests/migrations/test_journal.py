@@ -5,7 +5,8 @@ import pytest
 from backoffice.core import Unavailable
 from backoffice.migrations import MigrationSettings, RevisionFailed, upgrade
 from backoffice.migrations.concurrently import Concurrent
-from backoffice.migrations.journal import TABLE, first_word
+from backoffice.migrations.entries import TABLE
+from backoffice.migrations.journal import first_word
 from backoffice.migrations.sessions import WORKING
 from tests.migrations.projects import Look, Shop, create_table
 
