@@ -131,6 +131,25 @@ def test_a_package_without_copies_that_requires_one_with_copies_comes_after_it(
     assert "backoffice_loan" in look.tables()
 
 
+def test_a_package_that_the_app_builds_on_already_stays_apart(line: Line, look: Look) -> None:
+    line.shop.revision(
+        "shop_2", "shop_1", 'op.execute("INSERT INTO book SELECT id FROM backoffice_shelf")'
+    )
+    line.up()
+    assert line.sync() == []
+    line.install(3)
+    line.installed = [line.library, LENDING]
+    assert [each.revision for each in line.sync()] == ["lending_0001"]
+    line.up()
+    assert look.rows("SELECT count(*) FROM book") == [(1,)]
+
+
+def test_what_such_a_package_requires_stays_apart_too(line: Line) -> None:
+    line.shop.revision("shop_2", "shop_1", 'op.execute("DELETE FROM backoffice_loan")')
+    line.installed = [line.library, LENDING]
+    assert line.sync() == []
+
+
 class TestRefusals:
     """Nothing is written where the history cannot be right afterwards."""
 

@@ -53,6 +53,16 @@ class TestVerb:
         )
         assert typed("migrate", "sync", "lending", "--dry-run").code == 0
 
+    def test_a_package_that_has_to_stay_apart_is_said_or_refused(
+        self, here: Shop, typed: Type
+    ) -> None:
+        here.revision("shop_2", "shop_1", 'op.execute("DELETE FROM backoffice_shelf")')
+        answer = typed("migrate", "sync", "library")
+        assert (answer.code, "your revision shop_2 refers to its tables" in answer.err) == (5, True)
+        answer = typed("migrate", "sync")
+        assert (answer.code, "library stays apart" in answer.err) == (0, True)
+        assert typed("migrate", "up").code == 0
+
     def test_a_package_that_is_not_there_is_named(self, here: Shop, typed: Type) -> None:
         answer = typed("migrate", "sync", "stock")
         assert (answer.code, "there are: auth, core" in answer.err) == (4, True)

@@ -1,18 +1,21 @@
 """Brings the app's own history to hold a copy of every revision of the installed packages."""
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from backoffice.core.errors import Conflict, NotFound, SetupError
-from backoffice.migrations.copying import rendered
+from backoffice.migrations.copying import rendered, source
 from backoffice.migrations.histories import APP, PackageHistory, Revision
 from backoffice.migrations.locations import version_folders
 from backoffice.migrations.project import AppHistory
 from backoffice.migrations.scripts import Script, app_scripts, head
 from backoffice.migrations.vendored import copies, unsynced
+
+_CREATED = re.compile(r"create_table\(\s*[\"'](\w+)[\"']")
 
 
 @dataclass(frozen=True)
@@ -32,10 +35,13 @@ def planned(
 ) -> list[Copy]:
     """What is missing in the app's history of these packages, which are in order.
 
-    `users` is the expression for the app's own users, as `copying.rendered` takes it. Conflict
-    where the history has several heads, or one of the ids is taken.
+    Those that are to be `kept_apart` are left out. `users` is the expression for the app's own
+    users, as `copying.rendered` takes it. Conflict where the history has several heads, or one of
+    the ids is taken.
     """
     scripts = app_scripts(app)
+    apart = kept_apart(scripts, histories)
+    histories = [each for each in histories if each.name not in apart]
     for history in histories:
         _check(history, scripts)
     down = head(scripts)
@@ -49,6 +55,46 @@ def planned(
             down = each.id
     _check_paths(found)
     return found
+
+
+def kept_apart(scripts: Sequence[Script], histories: Sequence[PackageHistory]) -> dict[str, Script]:
+    """The packages whose tables a revision of the app's refers to already, and that revision.
+
+    They were made before the app's own history ran, where a copy at its end would come too late
+    for a new database. What such a package requires has to be there before it, too.
+    """
+    found: dict[str, Script] = {}
+    for history in reversed(histories):  # whoever requires another stands after it
+        if copies(scripts, history.name):
+            continue
+        later = (
+            found[each.name]
+            for each in histories
+            if history.name in each.requires and each.name in found
+        )
+        referring = next(later, None) or _referring(scripts, history)
+        if referring is not None:
+            found[history.name] = referring
+    return found
+
+
+def apart_words(package: str, referring: Script) -> str:
+    """What to tell of such a package."""
+    return (
+        f"{package} stays apart from your history, in a version table of its own: your revision "
+        f"{referring.id} refers to its tables, which a copy after it would make too late for a "
+        "new database"
+    )
+
+
+def _referring(scripts: Sequence[Script], history: PackageHistory) -> Script | None:
+    texts = (source(history, each.id) for each in history.revisions)
+    tables = {name for text in texts for name in _CREATED.findall(text)}
+    if not tables:
+        return None
+    named = re.compile(rf"\b({'|'.join(map(re.escape, sorted(tables)))})\b")
+    own = (each for each in scripts if each.copy_of is None)
+    return next((each for each in own if named.search(each.path.read_text("utf-8"))), None)
 
 
 def chosen(histories: Sequence[PackageHistory], names: Sequence[str]) -> list[PackageHistory]:

@@ -17,13 +17,14 @@ from backoffice.migrations import beginnings
 from backoffice.migrations.beginnings import File
 from backoffice.migrations.commands.asked import database_url
 from backoffice.migrations.commands.init import Folder, Managed, Named
-from backoffice.migrations.commands.sync import relative
+from backoffice.migrations.commands.sync import relative, tell_apart
 from backoffice.migrations.histories import installed, ordered
 from backoffice.migrations.inventory import Inventory, inventory
 from backoffice.migrations.locations import script_folder
 from backoffice.migrations.metadata import find_models
 from backoffice.migrations.project import AppHistory, app_history
 from backoffice.migrations.scripts import app_scripts, head, is_baseline
+from backoffice.migrations.syncing import kept_apart
 from backoffice.migrations.syncing import planned as copies
 from backoffice.migrations.users import users_expression
 
@@ -66,7 +67,9 @@ def adopt(
         else:
             plan = _taken(url, app)
             if not managed:
+                tell_apart(command, app, ordered(installed()))
                 plan.files += _copied(app)
+                managed = bool(kept_apart(app_scripts(app), ordered(installed())))
             _add_filter(command, plan, url, managed)
     _show(command, plan)
     if (plan.files or plan.env or plan.stamp) and not command.dry_run:

@@ -8,11 +8,19 @@ from typing import Annotated
 import typer
 
 from backoffice.core.command import Command, rehearsed
-from backoffice.core.errors import SetupError
+from backoffice.core.errors import Conflict, SetupError
 from backoffice.migrations.histories import PackageHistory, installed, ordered
 from backoffice.migrations.project import AppHistory, app_history
 from backoffice.migrations.scripts import app_scripts
-from backoffice.migrations.syncing import Copy, ahead, chosen, planned, write
+from backoffice.migrations.syncing import (
+    Copy,
+    ahead,
+    apart_words,
+    chosen,
+    kept_apart,
+    planned,
+    write,
+)
 from backoffice.migrations.users import users_expression
 from backoffice.migrations.vendored import removed
 
@@ -35,6 +43,7 @@ def sync(
             "the packages' tables need no copies: `backoffice migrate up` makes them"
         )
     known = chosen(ordered(installed()), packages or ())
+    tell_apart(command, app, known, packages or ())
     found = planned(app, known, users_expression(known, app_scripts(app)))
     if not command.dry_run:
         write(found)
@@ -65,6 +74,16 @@ def tell_mode(command: Command, app: AppHistory, known: Sequence[PackageHistory]
                 f"{history.name} {history.version} is older than your history, which has "
                 f"{', '.join(later)}; that stays"
             )
+
+
+def tell_apart(
+    command: Command, app: AppHistory, known: Sequence[PackageHistory], named: Sequence[str] = ()
+) -> None:
+    """Say which packages are left out of the app's own history; Conflict for one that is named."""
+    for name, referring in kept_apart(app_scripts(app), known).items():
+        if name in named:
+            raise Conflict(apart_words(name, referring), code="kept_apart")
+        command.say(apart_words(name, referring))
 
 
 def relative(path: Path) -> str:
