@@ -71,6 +71,13 @@ def test_the_middle_of_a_string_is_not_moved_in() -> None:
     assert "        op.execute('''INSERT INTO a\n      VALUES (1)''')\n" in fix
 
 
+def test_lines_are_those_of_python() -> None:
+    strange = "    # a form feed \x0c and a separator \u2028 and ümläuts\n    x = 'ä'; y = 1\n"
+    fix = fixed(revision(INDEX).replace(f"    {INDEX}", f"{strange}    {INDEX}")).text
+    assert fix.count(strange) == fix.count("y = 1") == fix.count("op.create_index(") == 1
+    assert "postgresql_concurrently=True" in fix
+
+
 def test_downgrade_is_left_alone() -> None:
     plain = revision(INDEX, 'op.drop_index("ix", "book")  # as it was')
     assert 'op.drop_index("ix", "book")  # as it was\n' in fixed(plain).text

@@ -73,7 +73,8 @@ class Parting:
         call = self.source.call(statement)
         alone = begin <= statement.lineno
         step = self._step(call, statement) if alone else None
-        above, own = range(begin, statement.lineno), _lines(statement)
+        above = range(begin, statement.lineno)
+        own = range(max(begin, statement.lineno), _end(statement) + 1)
         return [Piece(statement, (call,), above, own, step=step, mended=self._mended(statement))]
 
     def _mended(self, statement: ast.stmt) -> bool:

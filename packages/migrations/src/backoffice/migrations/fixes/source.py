@@ -27,7 +27,8 @@ class Source:
     @cached_property
     def lines(self) -> list[str]:
         """The lines with their ends; the first one has index 0."""
-        return self.text.splitlines(keepends=True)
+        # Not `splitlines`, which also ends one at a form feed, as Python's grammar does not.
+        return io.StringIO(self.text).readlines()
 
     def function(self, name: str) -> ast.FunctionDef | None:
         """A function of the module."""
