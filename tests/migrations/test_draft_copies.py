@@ -163,3 +163,12 @@ def test_a_table_is_copied_once_for_all_that_changes(family: Desk) -> None:
     family.models(models.replace("age = mapped_column(sa.Integer)", "age: Mapped[int]"))
     text = family.stairs(backfill=("name='x'", "age=1 + 1"))
     assert text.partition("def downgrade")[0].count("batch_alter_table") == 1
+
+
+def test_an_index_on_an_expression_follows_a_renamed_column(family: Desk) -> None:
+    family.models(FAMILY.format(arguments=LOWER, name=""))
+    family.up()
+    renamed = FAMILY.format(arguments=LOWER.replace("(name)", "(called)"), name="")
+    family.models(renamed.replace("    name = ", "    called = "))
+    text = family.stairs(rename=("parent.name:called",))
+    assert "ix_lower" not in text

@@ -95,9 +95,8 @@ class Comparison:
 
     def _complete(self, upgrade: ops.UpgradeOps) -> None:
         """Add what Alembic does not compare, and take out what it only seems to find."""
-        plain = indexes.plain_indexes(self.connection) if self._sqlite else set()
-        found = indexes.compared(self.connection, self.models, plain, self.names)
-        upgrade.ops += list(found)
+        if self._sqlite:
+            self._reflect_again(upgrade)
         checks = Checks(self.connection, self.inspector, self.wishes, self.names)
         for table in self._existing():
             changed = list(checks.compared(table))
@@ -109,6 +108,15 @@ class Comparison:
         constraints.without_guesses(upgrade, self.models)
         constraints.without_noise(upgrade)
         plain_types(upgrade, self.context.dialect)
+
+    def _reflect_again(self, upgrade: ops.UpgradeOps) -> None:
+        """SQLite shows less of its indexes and constraints than there is."""
+        plain = indexes.plain_indexes(self.connection)
+        indexes.without_reflected(self.connection, upgrade, self.models, plain)
+        constraints.without_identities(upgrade)
+        for table in self._existing():
+            constraints.without_named_again(upgrade, self.inspector, table)
+        upgrade.ops += indexes.compared(self.connection, self.models, plain, self.names)
 
     def _enums(self, upgrade: ops.UpgradeOps) -> tuple[list[Any], list[Any]]:
         if self.context.dialect.name != "postgresql":

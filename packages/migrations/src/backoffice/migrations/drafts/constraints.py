@@ -11,6 +11,7 @@ from sqlalchemy import (
     Column,
     Constraint,
     ForeignKeyConstraint,
+    Identity,
     Index,
     Inspector,
     MetaData,
@@ -19,6 +20,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import conv
 
+#: Marks the operation on what the database has no name for.
+UNNAMED = "backoffice_unnamed"
 #: PostgreSQL cuts what is longer.
 _LONGEST = 63
 
@@ -86,6 +89,16 @@ def _name(operation: Any) -> None:
     elif isinstance(operation, ops.CreateForeignKeyOp):
         columns = [*operation.local_cols, operation.referent_table]
         operation.constraint_name = conv(_joined("fk", operation.source_table, columns))
+    elif isinstance(operation, ops.DropConstraintOp):
+        constraint: Any = operation.to_constraint()
+        columns = [each.name for each in constraint.columns]
+        if operation.constraint_type == "foreignkey":
+            operation.constraint_name = _joined(
+                "fk", operation.table_name, [*columns, _target(constraint)]
+            )
+        else:
+            operation.constraint_name = _joined("uq", operation.table_name, columns)
+        vars(operation)[UNNAMED] = True
 
 
 def _joined(kind: str, table: str, columns: Sequence[str]) -> str:
@@ -242,3 +255,36 @@ def _dropped_unique(table: Table, columns: Sequence[str]) -> ops.DropConstraintO
     constraint = UniqueConstraint(*columns)
     of.append_constraint(constraint)
     return ops.DropConstraintOp.from_constraint(constraint)
+
+
+def without_identities(upgrade: ops.UpgradeOps) -> None:
+    """SQLite has none, and numbers its rows all the same."""
+    for table in [each for each in upgrade.ops if isinstance(each, ops.ModifyTableOps)]:
+        for each in table.ops:
+            if isinstance(each, ops.AlterColumnOp) and isinstance(
+                each.modify_server_default, Identity
+            ):
+                each.modify_server_default = False
+        table.ops[:] = [
+            each
+            for each in table.ops
+            if not isinstance(each, ops.AlterColumnOp) or each.has_changes()
+        ]
+
+
+def without_named_again(upgrade: ops.UpgradeOps, inspector: Inspector, table: Table) -> None:
+    """A unique constraint that is there without a name is not made again for the name alone."""
+    present = [
+        set(each["column_names"])
+        for each in inspector.get_unique_constraints(table.name, schema=table.schema)
+        if each["name"] is None
+    ]
+    for modified in upgrade.ops:
+        if isinstance(modified, ops.ModifyTableOps) and modified.table_name == table.name:
+            modified.ops[:] = [
+                each
+                for each in modified.ops
+                if not (
+                    isinstance(each, ops.CreateUniqueConstraintOp) and set(each.columns) in present
+                )
+            ]

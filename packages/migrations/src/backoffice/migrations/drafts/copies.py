@@ -9,6 +9,7 @@ from sqlalchemy import Connection, DefaultClause, Inspector, text
 from sqlalchemy.schema import Computed
 from sqlalchemy.sql import ClauseElement
 
+from backoffice.migrations.drafts.constraints import UNNAMED
 from backoffice.migrations.drafts.indexes import expressions_of
 from backoffice.migrations.drafts.lines import (
     CopiedTable,
@@ -188,16 +189,12 @@ def _kept_options(created: str) -> list[str]:
 
 
 def _named_by_convention(table: ops.ModifyTableOps) -> list[str]:
-    """Name what is dropped and has none, as batch mode does by the same convention."""
-    kinds = set()
-    for each in table.ops:
-        if isinstance(each, ops.DropConstraintOp) and not each.constraint_name:
-            constraint: Any = each.to_constraint()
-            columns = "_".join(column.name for column in constraint.columns)
-            kind = "fk" if each.constraint_type == "foreignkey" else "uq"
-            kinds.add(kind)
-            of = (constraint.elements[0].target_fullname.split(".")[-2],) if kind == "fk" else ()
-            each.constraint_name = "_".join([kind, str(table.table_name), columns, *of])
+    """How batch mode finds what is dropped and has no name in the database."""
+    kinds = {
+        "fk" if each.constraint_type == "foreignkey" else "uq"
+        for each in table.ops
+        if isinstance(each, ops.DropConstraintOp) and vars(each).get(UNNAMED)
+    }
     convention = {kind: CONVENTION[kind] for kind in sorted(kinds)}
     return [f"naming_convention={convention!r}"] if convention else []
 

@@ -20,9 +20,9 @@ def compared(
     connection: Connection, models: Sequence[Table], reflected: set[str], names: Names
 ) -> Iterator[ops.MigrateOperation]:
     """What the models' indexes on expressions need; `reflected` are the names of all others."""
-    if connection.dialect.name != "sqlite":
-        return
-    present = {name: (table, sql) for table, name, sql in connection.execute(_INDEXES)}
+    present = {
+        name: _as_it_will_be(table, sql, names) for table, name, sql in connection.execute(_INDEXES)
+    }
     wanted: set[str] = set()
     for index in [each for table in models for each in _on_expressions(table)]:
         name = str(index.name)
@@ -37,9 +37,32 @@ def compared(
             yield ops.CreateIndexOp.from_index(index)
     ours = {table.name for table in models}
     for name, (table, sql) in sorted(present.items()):
-        after = names.table(None, table)
-        if after in ours and name not in wanted | reflected:
-            yield _dropped(name, after, sql)
+        if table in ours and name not in wanted | reflected:
+            yield _dropped(name, table, sql)
+
+
+def _as_it_will_be(table: str, sql: str, names: Names) -> tuple[str, str]:
+    """The table and the SQL of an index, which SQLite keeps right where names change."""
+    after = names.table(None, table)
+    changed = {table: after, **names.columns.get((None, after), {})}
+    for old, new in changed.items():
+        sql = re.sub(rf"\b{re.escape(old)}\b", new, sql)
+    return after, sql
+
+
+def without_reflected(
+    connection: Connection, upgrade: ops.UpgradeOps, models: Sequence[Table], plain: set[str]
+) -> None:
+    """Leave out what Alembic says of indexes that reflection shows as something else."""
+    present = {name for _, name, _ in connection.execute(_INDEXES)}
+    ours = {str(each.name) for table in models for each in _on_expressions(table)}
+    for table in [each for each in upgrade.ops if isinstance(each, ops.ModifyTableOps)]:
+        table.ops[:] = [each for each in table.ops if _index(each) not in ours | (present - plain)]
+
+
+def _index(operation: ops.MigrateOperation) -> str | None:
+    name = getattr(operation, "index_name", None)
+    return None if name is None else str(name)
 
 
 def expressions_of(connection: Connection, table: str) -> dict[str, str]:
@@ -53,13 +76,16 @@ def expressions_of(connection: Connection, table: str) -> dict[str, str]:
 
 
 def _reflected(connection: Connection, table: str) -> list[str]:
-    rows = connection.exec_driver_sql(f'PRAGMA index_list("{table}")').all()
-    found = []
-    for _, name, *_ in rows:
-        columns = connection.exec_driver_sql(f'PRAGMA index_info("{name}")').all()
-        if all(column is not None for _, _, column in columns):
-            found.append(name)
-    return found
+    """The indexes on columns alone, as they are sorted and compared by default."""
+    quote = connection.dialect.identifier_preparer.quote
+    rows = connection.exec_driver_sql(f"PRAGMA index_list({quote(table)})").all()
+    return [name for _, name, *_ in rows if _is_plain(connection, quote(name))]
+
+
+def _is_plain(connection: Connection, index: str) -> bool:
+    rows = connection.exec_driver_sql(f"PRAGMA index_xinfo({index})").all()
+    keys = [(column, down, collation) for _, _, column, down, collation, key in rows if key]
+    return all(name is not None and not down and how == "BINARY" for name, down, how in keys)
 
 
 def plain_indexes(connection: Connection) -> set[str]:
