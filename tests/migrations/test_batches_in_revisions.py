@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from backoffice.migrations import upgrade
+from tests.migrations.answers import Type
 from tests.migrations.conftest import MakeShop
 from tests.migrations.projects import BINARIES, Look, Shop, environment
 
@@ -66,6 +67,13 @@ def test_the_apps_own_alembic_writes_it_as_sql(books: Shop) -> None:
     revision(books, "shop_3", "shop_2", READ)
     said = books.alembic("upgrade", "shop_2:head", "--sql")
     assert "UPDATE /* in batches of at most 50 rows */ book SET read=read + 1" in said
+
+
+def test_lint_has_nothing_against_it(books: Shop, typed: Type) -> None:
+    gone = 'batched_delete(op, "book", where="read = 7")'
+    revision(books, "shop_3", "shop_2", f"{READ}\n{gone}")
+    answer = typed("migrate", "lint", str(books.versions / "shop_3.py"), "--json")
+    assert (answer.code, answer.data) == (0, []), answer
 
 
 def test_a_revision_that_fails_after_its_batches_does_not_change_them_again(

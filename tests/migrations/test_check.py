@@ -245,8 +245,11 @@ def test_an_env_that_goes_elsewhere_is_refused_before_anything_changes(
     shop: Shop, find: Find, look: Look
 ) -> None:
     env = shop.folder / "alembic" / "env.py"
-    elsewhere = f"sa.create_engine({sync_url(shop.url)!r}).connect()"
-    env.write_text(env.read_text().replace('context.config.attributes["connection"]', elsewhere))
+    lines = env.read_text().replace(
+        'context.config.attributes["connection"]',
+        f"sa.create_engine({sync_url(shop.url)!r}, poolclass=sa.NullPool).connect()",
+    )
+    env.write_text(lines.replace("with context.begin_transaction()", "with connection"))
     with pytest.raises(SetupError, match="a database of its own"):
         find("stairway")
     assert look.tables() == set()

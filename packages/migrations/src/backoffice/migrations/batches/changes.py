@@ -47,22 +47,24 @@ def condition(where: Condition) -> ColumnElement[bool] | TextClause:
 
 def updating(key: Key, values: Columns, where: Condition) -> Change:
     """Change rows by one statement."""
-    statement = update(key.table).values(dict(values)).where(condition(where))
+    statement = update(key.table).values(dict(values))
 
     def change(connection: Connection, window: Window | None) -> int:
-        return connection.execute(statement.where(*key.within(window))).rowcount
+        fitting = statement.where(*key.within(window)).where(condition(where))
+        return connection.execute(fitting).rowcount
 
     return change
 
 
 def computing(key: Key, compute: Compute, where: Condition) -> Change:
     """Change rows by what a function says of each; they are locked while it does."""
-    statement = select(*key.table.c).where(condition(where)).order_by(*key.columns)
+    statement = select(*key.table.c).order_by(*key.columns)
     one = [each == bindparam(f"key_{each.name}") for each in key.columns]
 
     def change(connection: Connection, window: Window | None) -> int:
         offline.refused(connection)
-        rows = connection.execute(statement.where(*key.within(window)).with_for_update()).all()
+        fitting = statement.where(*key.within(window)).where(condition(where))
+        rows = connection.execute(fitting.with_for_update()).all()
         grouped: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
         for row in rows:
             values = compute(row)
@@ -80,10 +82,10 @@ def computing(key: Key, compute: Compute, where: Condition) -> Change:
 
 def deleting(key: Key, where: Condition) -> Change:
     """Delete rows."""
-    statement = delete(key.table).where(condition(where))
 
     def change(connection: Connection, window: Window | None) -> int:
-        return connection.execute(statement.where(*key.within(window))).rowcount
+        fitting = delete(key.table).where(*key.within(window)).where(condition(where))
+        return connection.execute(fitting).rowcount
 
     return change
 

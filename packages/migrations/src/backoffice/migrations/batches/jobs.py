@@ -148,7 +148,9 @@ def _do(
 ) -> int:
     if offline.wanted(on):
         table = described(source.table, source.schema, (*(source.key or ()), *source.written))
-        return offline.show(on, change(Key(table, source.key or ())), terms.pace.size)
+        size = terms.pace.size
+        key = Key(table, source.key or (), shown=offline.bound(on, size))
+        return offline.show(on, change(key), size)
     with place(on, terms.name) as found:
         key = key_of(found.connection, source.table, source.schema, source.key, source.written)
         told = changes.fingerprint(found.connection, str(key.table), key.names, *what)

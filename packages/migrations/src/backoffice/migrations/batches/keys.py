@@ -18,6 +18,7 @@ from sqlalchemy import (
     select,
     tuple_,
 )
+from sqlalchemy.sql.elements import TextClause
 from sqlalchemy.types import UserDefinedType
 
 from backoffice.core.errors import InvalidInput
@@ -51,21 +52,26 @@ class Key:
     """Columns that no two rows share and that are never NULL.
 
     Their values are kept as text on PostgreSQL, which reads back what it wrote for every type;
-    `types` are its names of them there.
+    `types` are its names of them there. `shown` stands for a window where there is none.
     """
 
     def __init__(
-        self, table: TableClause, names: Sequence[str], types: dict[str, str] | None = None
+        self,
+        table: TableClause,
+        names: Sequence[str],
+        types: dict[str, str] | None = None,
+        shown: Sequence[ColumnElement[bool] | TextClause] = (),
     ) -> None:
         self.table = table
         self.names = tuple(names)
         self.columns: list[ColumnClause[Any]] = [table.c[each] for each in names]
         self._types = types
+        self._shown = shown
 
-    def within(self, window: Window | None) -> list[ColumnElement[bool]]:
-        """The rows of a window; no condition at all for None."""
+    def within(self, window: Window | None) -> Sequence[ColumnElement[bool] | TextClause]:
+        """The rows of a window; None where the statement is only shown."""
         if window is None:
-            return []
+            return self._shown
         below = _whole(self.columns) <= _whole(self._values(window.until))
         return [*self._after(window.after), below]
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Delete, Executable, Insert, Update
+from sqlalchemy import Delete, Executable, Insert, Select, TextClause, Update, text
 
 from backoffice.core.errors import SetupError
 from backoffice.migrations.batches.walk import Change
@@ -13,7 +13,21 @@ def wanted(on: Any) -> bool:
     if not hasattr(on, "get_context"):
         return False
     context = on.get_context()
-    return bool(context.as_sql) or context.dialect.driver == "recording"
+    return bool(context.as_sql) or _read(context)
+
+
+def _read(context: Any) -> bool:
+    return bool(context.dialect.driver == "recording")
+
+
+def bound(on: Any, size: int) -> list[TextClause]:
+    """What tells lint that only some rows are changed at once; a script says it in a comment."""
+    context = on.get_context()
+    if not _read(context):
+        return []
+    if context.dialect.name == "postgresql":
+        return [text(f"ctid = ANY (ARRAY['the next {size}']::tid[])".replace(":", "\\:"))]
+    return [text(f"key IN ('the next {size}')")]
 
 
 def show(on: Any, change: Change, size: int) -> int:
@@ -25,7 +39,7 @@ def show(on: Any, change: Change, size: int) -> int:
 
 def refused(connection: Any) -> None:
     """SetupError where Python is to be written as SQL."""
-    if isinstance(connection, _Paper):
+    if isinstance(connection, _Paper) and connection.as_sql:
         raise SetupError("a batched_update by a function cannot be written as SQL; run it instead")
 
 
@@ -38,8 +52,12 @@ class _Paper:
         self._on = on
         self._said = f"/* in batches of at most {size} rows */"
         self.dialect = on.get_context().dialect
+        self.as_sql = bool(on.get_context().as_sql)
 
-    def execute(self, statement: Update | Delete | Insert, **_: Any) -> "_Paper":
+    def all(self) -> list[Any]:
+        return []
+
+    def execute(self, statement: Update | Delete | Insert | Select[Any], **_: Any) -> "_Paper":
         self._on.execute(statement.prefix_with(self._said))
         return self
 
