@@ -63,65 +63,82 @@ def change_type(call: Call) -> Step | ByHand:
     value = _value(call, column)
     if value is None:
         return ByHand("its postgresql_using is not written out")
-    return _swapped(call, table, column, value, required=required is False)
+    return Exchange(call, table, column, value).step(required=required is False)
 
 
-def _swapped(call: Call, table: str, column: str, value: str, *, required: bool) -> Step:
-    other = chosen_name(table, [column], "next")
-    function = identifier(chosen_name(table, [column], "follow"), call.schema)
-    names = {
-        "table": call.qualified,
-        "table_string": sql_string(call.qualified),
-        "column": identifier(column),
-        "column_string": sql_string(column),
-        "other": identifier(other),
-        "function": f"{function}()",
-    }
-    follow = identifier(chosen_name(table, [column], "follow"))
-    same = identifier(chosen_name(table, [column], "same"))
-    filled = f"({names['other']} IS NULL) = (({value}) IS NULL)"
-    steps = [
-        *rendered(
-            "_refuse_if_used",
-            [quoted(call.qualified), quoted(column), quoted(other), quoted(same)],
-        ),
-        *execute_block(call.op, _FOLLOWING.format(value=_of_new(value, column), **names)),
-        *execute(
-            call.op,
-            f"CREATE OR REPLACE TRIGGER {follow} BEFORE INSERT OR UPDATE ON {call.qualified} "
-            f"FOR EACH ROW EXECUTE FUNCTION {names['function']}",
-        ),
-        *backfilled(
-            call,
-            f"{names['other']} = {value}",
-            f"{names['other']} IS NULL AND ({value}) IS NOT NULL",
-        ),
-        f"if not _has_constraint({quoted(call.qualified)}, {quoted(same)}):",
-        *indented(
-            execute(
-                call.op,
-                f"ALTER TABLE {call.qualified} ADD CONSTRAINT {same} CHECK ({filled}) NOT VALID",
-            )
-        ),
-        f"_validate({quoted(call.qualified)}, {quoted(same)})",
-    ]
-    if required:
-        altered = execute(
-            call.op, f"ALTER TABLE {call.qualified} ALTER COLUMN {names['other']} SET NOT NULL"
+class Exchange:
+    """The steps from a column to one of another type in its place."""
+
+    def __init__(self, call: Call, table: str, column: str, value: str) -> None:
+        self.call = call
+        self.column = column
+        self.other = chosen_name(table, [column], "next")
+        self.same = chosen_name(table, [column], "same")
+        self.follow = chosen_name(table, [column], "follow")
+        self.value = value
+        self.names = {
+            "table": call.qualified,
+            "table_string": sql_string(call.qualified),
+            "column": identifier(column),
+            "column_string": sql_string(column),
+            "other": identifier(self.other),
+            "function": f"{identifier(self.follow, call.schema)}()",
+        }
+
+    def step(self, *, required: bool) -> Step:
+        """All of it; nothing where it was done before."""
+        told = ", ".join(quoted(each) for each in (self.call.qualified, self.column, self.other))
+        done = [*self._refused(), *self._followed(), *self._filled(), *self._checked()]
+        if required:
+            done += not_null(self.call, self.other, self._altered("{other} SET NOT NULL"))
+        done += [_ALLOWED, *execute_block(self.call.op, _SWAP.format(**self.names))]
+        lines = [
+            *_added(self.call, self.other),
+            f"if _have_one_type({told}):  # it was exchanged already",
+            *indented(self._sql("ALTER TABLE {table} DROP COLUMN {other}")),
+            "else:",
+            *indented(done),
+            *_rest(self.call),
+        ]
+        routines = ("_has_constraint", "_validate", "_have_one_type", "_refuse_if_used")
+        return Step(tuple(lines), routines)
+
+    def _refused(self) -> list[str]:
+        names = (self.call.qualified, self.column, self.other, self.same)
+        return rendered("_refuse_if_used", map(quoted, names))
+
+    def _followed(self) -> list[str]:
+        value = _of_new(self.value, self.column)
+        trigger = f"CREATE OR REPLACE TRIGGER {identifier(self.follow)} BEFORE INSERT OR UPDATE"
+        return [
+            *execute_block(self.call.op, _FOLLOWING.format(value=value, **self.names)),
+            *self._sql(f"{trigger} ON {{table}} FOR EACH ROW EXECUTE FUNCTION {{function}}"),
+        ]
+
+    def _filled(self) -> list[str]:
+        other = self.names["other"]
+        left = f"{other} IS NULL AND ({self.value}) IS NOT NULL"
+        return backfilled(self.call, f"{other} = {self.value}", left)
+
+    def _checked(self) -> list[str]:
+        """A validated CHECK that no value was lost; it goes with the old column."""
+        table = quoted(self.call.qualified)
+        same = identifier(self.same)
+        check = f"CHECK (({self.names['other']} IS NULL) = (({self.value}) IS NULL)) NOT VALID"
+        added = execute(
+            self.call.op, f"ALTER TABLE {self.call.qualified} ADD CONSTRAINT {same} {check}"
         )
-        steps += not_null(call, other, altered)
-    steps += [_ALLOWED, *execute_block(call.op, _SWAP.format(**names))]
-    both = f"{quoted(call.qualified)}, {quoted(column)}, {quoted(other)}"
-    lines = [
-        *_added(call, other),
-        f"if _have_one_type({both}):  # it was exchanged already",
-        *indented(execute(call.op, f"ALTER TABLE {call.qualified} DROP COLUMN {names['other']}")),
-        "else:",
-        *indented(steps),
-        *_rest(call),
-    ]
-    routines = ("_has_constraint", "_validate", "_have_one_type", "_refuse_if_used")
-    return Step(tuple(lines), routines)
+        return [
+            f"if not _has_constraint({table}, {quoted(self.same)}):",
+            *indented(added),
+            f"_validate({table}, {quoted(same)})",
+        ]
+
+    def _altered(self, change: str) -> list[str]:
+        return self._sql(f"ALTER TABLE {{table}} ALTER COLUMN {change}")
+
+    def _sql(self, sql: str) -> list[str]:
+        return execute(self.call.op, sql.format(**self.names))
 
 
 def _added(call: Call, other: str) -> list[str]:
