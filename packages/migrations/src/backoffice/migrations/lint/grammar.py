@@ -6,9 +6,9 @@ Not all of SQL: what is not known is an action of kind `other`, never an error.
 import re
 from collections.abc import Callable
 
-from backoffice.migrations.lint import altering
+from backoffice.migrations.lint import altering, creating, querying
 from backoffice.migrations.lint.actions import Action
-from backoffice.migrations.lint.columns import column, constraint
+from backoffice.migrations.lint.creating import on
 from backoffice.migrations.lint.statements import Words, split
 
 _INNER = re.compile(
@@ -32,83 +32,6 @@ def parse(sql: str) -> tuple[Action, ...]:
     return read(words) if read else (Action("other", name=first.text),)
 
 
-def _create(words: Words) -> tuple[Action, ...]:
-    flags = {"or replace"} if words.take("or", "replace") else set()
-    while word := words.any(
-        "global", "local", "temporary", "temp", "unlogged", "unique", "virtual"
-    ):
-        flags.add("temporary" if word == "temp" else word)
-    words.take("constraint")
-    if words.take("table"):
-        return _create_table(words, flags)
-    if words.take("index"):
-        return (_create_index(words, flags),)
-    if words.take("trigger"):
-        return _on(words, "create trigger")
-    if words.take("policy"):
-        return _on(words, "create policy")
-    if words.take("statistics"):
-        return (Action("create statistics", _after(words, "from")),)
-    if words.take("rule"):
-        return _to(words, "create rule")
-    for kind in ("materialized view", "view"):
-        if words.take(*kind.split()):
-            if words.take("if", "not", "exists"):
-                flags.add("if not exists")
-            made = Action(f"create {kind}", words.name(), flags=frozenset(flags))
-            return made, *_sources(words)
-    if words.take("type"):
-        return (Action("create type", name=words.name()),)
-    if words.take("publication"):
-        words.name()
-        listed = words.take("for", "table")
-        tables = [each.name() for each in words.parts()] if listed else []
-        return tuple(Action("publish", each) for each in tables)
-    if words.take("domain"):
-        domain = words.name()
-        held = words.has("check") or words.has("not", "null")
-        return (Action("create domain" if held else "other", name=domain),)
-    return (Action("other", name="create"),)
-
-
-def _create_table(words: Words, flags: set[str]) -> tuple[Action, ...]:
-    if words.take("if", "not", "exists"):
-        flags.add("if not exists")
-    table = words.name()
-    parts: list[Action] = []
-    if words.take("partition", "of"):
-        parent = words.name()
-        made = Action("create table", table, flags=frozenset(flags))
-        return made, Action("add partition", parent, table)
-    if words.peek("("):
-        for each in words.group().parts():
-            parts += constraint(each, table) or column(each, table)
-    made = Action("create table", table, flags=frozenset(flags), parts=tuple(parts))
-    others = tuple(
-        Action("referenced", each.references) for each in parts if each.references != table
-    )
-    inherited: tuple[Action, ...] = ()
-    if words.take("inherits"):
-        inherited = tuple(Action("inherited", each.name()) for each in words.group().parts())
-    return made, *(each for each in others if each.table), *inherited, *_sources(words)
-
-
-def _create_index(words: Words, flags: set[str]) -> Action:
-    if words.take("concurrently"):
-        flags.add("concurrently")
-    if words.take("if", "not", "exists"):
-        flags.add("if not exists")
-    name = "" if words.peek("on") else words.name()
-    words.take("on")
-    if words.take("only"):
-        flags.add("only")
-    table = words.name()
-    if words.take("using"):
-        words.name()
-    columns = tuple(each.text() for each in words.group().parts())
-    return Action("create index", table, name, columns=columns, flags=frozenset(flags))
-
-
 def _drop(words: Words) -> tuple[Action, ...]:
     kind = next((each for each in _OBJECTS if words.take(*each.split())), "")
     if not kind:
@@ -119,7 +42,7 @@ def _drop(words: Words) -> tuple[Action, ...]:
     if words.has("cascade"):
         flags.add("cascade")
     if kind in ("trigger", "policy", "rule"):
-        return _on(words, f"drop {kind}")
+        return on(words, f"drop {kind}")
     names = [each.name() for each in words.parts()]
     if kind in ("table", "materialized view", "view", "foreign table"):
         return tuple(Action(f"drop {kind}", name, flags=frozenset(flags)) for name in names)
@@ -138,89 +61,11 @@ def _alter(words: Words) -> tuple[Action, ...]:
         return (Action("alter view", words.name()),)
     for kind in ("trigger", "policy", "rule"):
         if words.take(kind):
-            return _on(words, f"alter {kind}")
+            return on(words, f"alter {kind}")
     if words.take("sequence"):
         words.take("if", "exists")
         return (Action("alter sequence", name=words.name()),)
     return (Action("other", name="alter"),)
-
-
-def _on(words: Words, kind: str) -> tuple[Action, ...]:
-    """A name, and somewhere behind it ON table."""
-    name = words.name()
-    return (Action(kind, _after(words, "on"), name),)
-
-
-def _to(words: Words, kind: str) -> tuple[Action, ...]:
-    return (Action(kind, _after(words, "to")),)
-
-
-def _after(words: Words, word: str) -> str:
-    while not words.over and not words.take(word):
-        words.skip()
-    return words.name()
-
-
-def _update(words: Words) -> tuple[Action, ...]:
-    words.take("only")
-    table = words.name()
-    return (Action("update", table, expression=_where(words)), *_sources(words))
-
-
-def _delete(words: Words) -> tuple[Action, ...]:
-    words.take("from")
-    words.take("only")
-    table = words.name()
-    return (Action("delete", table, expression=_where(words)), *_sources(words))
-
-
-def _where(words: Words) -> str:
-    depth = 0
-    left = words.rest()
-    for index, token in enumerate(left):
-        depth += (token.text == "(") - (token.text == ")") if token.kind == "sign" else 0
-        if depth == 0 and token.kind == "word" and token.text == "where":
-            return Words(words.sql, left[index + 1 :]).text()
-    return ""
-
-
-def _insert(words: Words) -> tuple[Action, ...]:
-    words.take("or", "ignore")
-    words.take("or", "replace")
-    words.take("into")
-    table = words.name()
-    kind = "insert" if words.has("values") or words.has("default", "values") else "insert select"
-    return (Action(kind, table), *_sources(words))
-
-
-def _sources(words: Words) -> tuple[Action, ...]:
-    """The tables that a query reads, wherever in it."""
-    found = []
-    left = words.rest()
-    for index, token in enumerate(left):
-        if token.kind == "word" and token.text in ("from", "join", "using"):
-            table = Words(words.sql, left[index + 1 : index + 4]).name()
-            if table and table not in ("select", "lateral", "only"):
-                found.append(Action("read", table))
-    return tuple(dict.fromkeys(found))
-
-
-def _select(words: Words) -> tuple[Action, ...]:
-    locking = "lock rows" if words.has("for", "update") or words.has("for", "share") else "read"
-    return tuple(Action(locking, each.table) for each in _sources(words))
-
-
-def _with(words: Words) -> tuple[Action, ...]:
-    """What a statement with WITH before it changes, in it and in its parts."""
-    left = words.rest()
-    found = list(_sources(words))
-    for index, token in enumerate(left):
-        before = left[index - 1].text if index else ""
-        changes = token.kind == "word" and token.text in ("update", "delete", "insert")
-        if changes and before not in ("for", "on", "do", "no", "key"):
-            inner = Words(words.sql, left[index + 1 :])
-            found = [*_VERBS[token.text](inner)[:1], *found]
-    return tuple(found)
 
 
 def _truncate(words: Words) -> tuple[Action, ...]:
@@ -310,16 +155,16 @@ def _nothing(_: Words) -> tuple[Action, ...]:
 
 
 _VERBS: dict[str, Callable[[Words], tuple[Action, ...]]] = {
-    "create": _create,
+    "create": creating.create,
     "drop": _drop,
     "alter": _alter,
-    "update": _update,
-    "delete": _delete,
-    "insert": _insert,
-    "replace": _insert,
-    "merge": _insert,
-    "select": _select,
-    "with": _with,
+    "update": querying.update,
+    "delete": querying.delete,
+    "insert": querying.insert,
+    "replace": querying.insert,
+    "merge": querying.insert,
+    "select": querying.select,
+    "with": querying.with_,
     "truncate": _truncate,
     "lock": _lock,
     "vacuum": _vacuum,
