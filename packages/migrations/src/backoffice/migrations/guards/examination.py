@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from backoffice.core.database import parsed
 from backoffice.core.errors import BackofficeError
+from backoffice.core.settings import load
 from backoffice.migrations import runner
 from backoffice.migrations.connections import file_missing
 from backoffice.migrations.guards.faults import CHECKS, Check, Fault
@@ -16,7 +17,8 @@ from backoffice.migrations.guards.files import line_faults, package_faults
 from backoffice.migrations.guards.live import drift_faults, schema_at, standing_faults
 from backoffice.migrations.guards.schema import schema_of
 from backoffice.migrations.histories import PackageHistory, installed, ordered
-from backoffice.migrations.project import AppHistory
+from backoffice.migrations.project import AppHistory, adopted_table
+from backoffice.migrations.settings import MigrationSettings
 from backoffice.migrations.vendored import Modes, modes
 
 if TYPE_CHECKING:
@@ -78,8 +80,11 @@ class Examination:
         """What needs a temporary database, of which one does for all."""
         from backoffice.migrations.guards.rehearsal import rehearsal
 
+        # Where users are the app's own, packages need its tables first, and so are left out.
+        managed = () if adopted_table(load(MigrationSettings)) else found.before
+
         def begin() -> "AbstractContextManager[Rehearsal]":
-            return rehearsal(self.database_url, app, found.before)
+            return rehearsal(self.database_url, app, managed)
 
         if self._wants("stairway", tell):
             yield from self._climbed(begin)

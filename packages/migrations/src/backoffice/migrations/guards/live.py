@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from backoffice.migrations.autogenerate import of_a_package
 from backoffice.migrations.connections import reading
 from backoffice.migrations.guards.faults import Fault
 from backoffice.migrations.guards.schema import Schema, differences, schema_of, tables_of
@@ -40,5 +41,5 @@ def drift_faults(made: Schema, live: Schema) -> Iterator[Fault]:
             if live.get(piece) != made[piece]:
                 state = "is another" if piece in live else "is missing"
                 yield Fault("drift", f"{piece} {state}", "bring it back as the revisions make it")
-    for name in sorted(tables_of(live) - known):
+    for name in sorted(each for each in tables_of(live) - known if not of_a_package(each)):
         yield Fault("drift", f"table {name} is none of this history's", note=True)
