@@ -10,7 +10,7 @@ from alembic.util import sqla_compat
 from sqlalchemy import CheckConstraint, Connection, Inspector, Table
 
 from backoffice.core.errors import InvalidInput
-from backoffice.migrations.drafts.enums import enum_of
+from backoffice.migrations.drafts.enum_types import enum_of
 from backoffice.migrations.drafts.lines import identifier, literal
 from backoffice.migrations.drafts.names import Names
 from backoffice.migrations.drafts.wishes import Wishes

@@ -1,14 +1,20 @@
-"""The types of PostgreSQL that list their values, which Alembic compares by name alone."""
+"""What becomes of the enum types of PostgreSQL, which Alembic compares by name alone."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-import sqlalchemy as sa
 from alembic.operations import ops
 from sqlalchemy import Connection, Dialect, Table, text
 
 from backoffice.core.errors import InvalidInput
+from backoffice.migrations.drafts.enum_types import (
+    Column,
+    Values,
+    columns_of,
+    declared,
+    enum_of,
+    existing,
+)
 from backoffice.migrations.drafts.lines import (
     Lines,
     OneWay,
@@ -21,66 +27,6 @@ from backoffice.migrations.drafts.lines import (
 )
 from backoffice.migrations.drafts.names import Names
 from backoffice.migrations.drafts.wishes import Wishes
-
-# Columns that an index, a view or a partition has are none of these; arrays of the type are.
-_COLUMNS = text(
-    """
-    SELECT n.nspname, c.relname, a.attname, t.typcategory = 'A',
-           pg_get_expr(d.adbin, d.adrelid)
-    FROM pg_attribute a
-    JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p') AND NOT c.relispartition
-    JOIN pg_namespace n ON n.oid = c.relnamespace
-    JOIN pg_type t ON t.oid = a.atttypid
-    LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
-    WHERE NOT a.attisdropped AND CAST(:type AS regtype) IN (t.oid, t.typelem)
-    ORDER BY 1, 2, a.attnum
-    """
-)
-
-
-@dataclass(frozen=True)
-class Values:
-    """A type and its values, in their order."""
-
-    schema: str | None
-    name: str
-    labels: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of the database that has such a type."""
-
-    schema: str | None
-    table: str
-    name: str
-    array: bool
-    default: str | None
-
-
-def enum_of(type_: Any, dialect: Dialect) -> sa.Enum | None:
-    """The enum that a column's type is, or is made of, on this database."""
-    variant = getattr(type_, "_variant_mapping", {}).get(dialect.name)
-    if variant is not None:
-        return enum_of(variant, dialect)
-    if isinstance(type_, sa.types.TypeDecorator):
-        return enum_of(type_.load_dialect_impl(dialect), dialect)
-    if isinstance(type_, sa.ARRAY):
-        return enum_of(type_.item_type, dialect)
-    return type_ if isinstance(type_, sa.Enum) else None
-
-
-def declared(tables: Sequence[Table], dialect: Dialect) -> dict[tuple[str | None, str], Values]:
-    """The types that the models have."""
-    found: dict[tuple[str | None, str], Values] = {}
-    for table in tables:
-        for column in table.columns:
-            enum = enum_of(column.type, dialect)
-            if enum is not None and enum.native_enum and enum.name:
-                elsewhere = enum.schema != dialect.default_schema_name
-                key = (enum.schema if elsewhere else None, str(enum.name))
-                found[key] = Values(*key, tuple(enum.enums))
-    return found
 
 
 class EnumChanges:
@@ -99,7 +45,7 @@ class EnumChanges:
 
     def first(self, models: Sequence[Table]) -> list[ops.MigrateOperation]:
         """Types that the models have and the database has not, or has otherwise."""
-        present = self.existing()
+        present = existing(self.connection)
         changes: list[ops.MigrateOperation] = []
         for key, wanted in sorted(declared(models, self.dialect).items(), key=str):
             if key not in present:
@@ -115,23 +61,15 @@ class EnumChanges:
         wanted = declared(models, self.dialect)
         unused = [
             values
-            for key, values in sorted(self.existing().items(), key=str)
+            for key, values in sorted(existing(self.connection).items(), key=str)
             if key not in wanted and self._orphan(values, gone)
         ]
         return [self._created(values).reverse() for values in unused]
 
-    def existing(self) -> dict[tuple[str | None, str], Values]:
-        """The types that the database has."""
-        inspector: Any = sa.inspect(self.connection)
-        default = self.dialect.default_schema_name
-        found = {}
-        for each in inspector.get_enums(schema="*"):
-            key = (None if each["schema"] == default else each["schema"], each["name"])
-            found[key] = Values(*key, tuple(each["labels"]))
-        return found
-
     def _orphan(self, values: Values, gone: set[tuple[str | None, str, str]]) -> bool:
-        columns = {(each.schema, each.table, each.name) for each in self._columns(values)}
+        columns = {
+            (each.schema, each.table, each.name) for each in columns_of(self.connection, values)
+        }
         return bool(columns) and columns <= gone
 
     def _created(self, values: Values) -> Lines:
@@ -228,7 +166,7 @@ class EnumChanges:
         for label in old.labels:
             if label in new.labels or label in moves:
                 continue
-            for column in self._columns(old):
+            for column in columns_of(self.connection, old):
                 if rows := self._rows(column, label):
                     raise InvalidInput(
                         f"{rows} rows have {label!r} in {column.table}.{column.name}, which "
@@ -245,20 +183,12 @@ class EnumChanges:
         counted = text(f"SELECT count(*) FROM {table} WHERE {is_it}")  # noqa: S608 -- quoted names
         return int(self.connection.scalar(counted, {"label": label}) or 0)
 
-    def _columns(self, values: Values) -> list[Column]:
-        name = identifier(self.dialect, values.name, values.schema)
-        default = self.dialect.default_schema_name
-        return [
-            Column(None if schema == default else schema, *rest)
-            for schema, *rest in self.connection.execute(_COLUMNS, {"type": name})
-        ]
-
     def _rebuild(self, old: Values, new: Values, moves: Mapping[str, str]) -> list[str]:
         """PostgreSQL takes no value from a type: another takes its place, in one transaction."""
         name = identifier(self.dialect, new.name, new.schema)
         quote = self.dialect.identifier_preparer.quote
         aside = identifier(self.dialect, f"{new.name}_before"[:63], new.schema)
-        columns = [self._after(each) for each in self._columns(old)]
+        columns = [self._after(each) for each in columns_of(self.connection, old)]
         create = f"CREATE TYPE {name} AS ENUM ({', '.join(map(literal, new.labels))})"
         statements = [
             *(each for column in columns for each in self._moved(column, moves)),

@@ -10,7 +10,7 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.ddl.postgresql import PostgresqlImpl
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from backoffice.migrations.drafts.enums import enum_of
+from backoffice.migrations.drafts.enum_types import enum_of
 
 #: Types of these are written as what they are made of: a history does not depend on us.
 _OURS = "backoffice."
