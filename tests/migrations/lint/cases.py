@@ -48,6 +48,7 @@ ON_POSTGRESQL: dict[str, tuple[str, ...]] = {
     'op.execute("UPDATE new SET a = 1")\nop.drop_column("new", "a")': (),
     AUTOCOMMIT + 'op.create_index("ix", "book", ["name"], if_not_exists=True, '
     "postgresql_concurrently=True)": (),
+    'op.execute("DROP TABLE IF EXISTS _alembic_tmp_book")': (),
     # Locks that last as long as the table is large.
     'op.create_index("ix", "book", ["name"])': ("BM101",),
     'op.create_unique_constraint("u", "book", ["name"])': ("BM102",),

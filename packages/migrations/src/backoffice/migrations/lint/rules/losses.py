@@ -20,7 +20,9 @@ def dropped_columns(step: Step) -> Iterator[Finding]:
 def dropped_tables(step: Step) -> Iterator[Finding]:
     """A table that is in use; not the one that batch mode has copied."""
     action = step.action
-    if action.kind != "drop table" or step.fresh or f"{COPY}{action.table}" in step.new:
+    if action.kind != "drop table" or step.fresh:
+        return
+    if action.table.startswith(COPY) or f"{COPY}{action.table}" in step.new:
         return
     cascade = ", and whatever depends on it" if "cascade" in action.flags else ""
     yield RULES["BM402"].found(step.where, f"table {table(step, action.table)} is dropped{cascade}")
