@@ -11,7 +11,8 @@ class Pace:
     """The bounds of every batch; times in seconds.
 
     `size` is the most rows of a batch. Batches shrink and grow so that one takes about `hold`,
-    for which its rows are locked (on SQLite, all writers wait). `pause` lies between two of them.
+    for which its rows are locked (on SQLite, all writers wait). `pause` lies between two of
+    them, on SQLite at least as long as the batch took: a writer there only tries now and then.
     A batch that waits longer than `lock_timeout` for a row that the app holds is taken back and
     tried again; after `patience` without a success the job gives up, and can be resumed.
     """
@@ -39,11 +40,14 @@ class Stride:
     def __init__(self, pace: Pace) -> None:
         self._pace = pace
         self._failing_since: float | None = None
+        #: How long the last batch took.
+        self.last: float = 0.0
         self.size: int = min(pace.size, self._FIRST)
 
     def took(self, seconds: float) -> None:
         """A batch went through: the next one is to come nearer to `hold`."""
         self._failing_since = None
+        self.last = seconds
         factor = min(2.0, max(0.5, self._pace.hold / max(seconds, 1e-6)))
         self.size = max(1, min(self._pace.size, round(self.size * factor)))
 
