@@ -161,7 +161,7 @@ def test_json_has_the_same_with_the_types_of_json(
 
 @pytest.mark.parametrize(
     ("only", "count"),
-    [("migrations", 5), ("Migrations", 3), ("redis_timeout", 1), ("ratelimit__redis", 1)],
+    [("migrations", 5), ("Migrations", 5), ("redis_timeout", 1), ("ratelimit__redis", 1)],
 )
 def test_a_group_or_a_part_of_a_name_may_be_asked_for(
     backoffice: Backoffice, only: str, count: int
