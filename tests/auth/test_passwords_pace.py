@@ -64,6 +64,6 @@ async def test_a_stranger_is_answered_as_late_as_whoever_came_from_django(
         started = time.perf_counter()
         assert await passwords.verified("a guess", stored) == (False, None)
         times[stored].append(time.perf_counter() - started)
-    # Without the pace: 45 against 300 ms and more.
+    # Without the pace 45 against 300 ms and more: 0.15. Wide, for a machine with other work.
     ratio = statistics.median(times[None][1:]) / statistics.median(times[brought][1:])
-    assert 0.6 < ratio < 1.7
+    assert 0.4 < ratio < 2.5
