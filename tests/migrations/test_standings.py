@@ -75,6 +75,16 @@ assert not [name for name in sys.modules if name.startswith(("alembic", "backoff
     subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)
 
 
+def test_the_verbs_load_neither_alembic_nor_the_rules_of_lint(tmp_path: Path) -> None:
+    program = """
+import sys
+from backoffice.migrations import commands
+parts = ("alembic", "backoffice.migrations.lint", "backoffice.migrations.fixes")
+assert not [name for name in sys.modules if name.startswith(parts)]
+"""
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)
+
+
 def test_looking_does_not_create_the_database(tmp_path: Path) -> None:
     file = tmp_path / "shop.db"
     assert status(f"sqlite:///{file}", histories=[LIBRARY])[0].state == "pending"
