@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from backoffice.core import Conflict, SetupError
+from backoffice.migrations.drafts.histories import tables_made
 from tests.migrations.drafting import Desk
 from tests.migrations.projects import create_table
 
@@ -96,6 +97,33 @@ def test_a_table_that_the_history_did_not_make_is_left_alone(filled: Desk) -> No
         "CREATE TABLE others (id INTEGER PRIMARY KEY)", "CREATE INDEX o ON others (id)"
     )
     assert filled.make() is None
+
+
+@pytest.mark.parametrize("name", ["id", "pk_book", "public", "upgrade"])
+def test_a_table_that_only_goes_by_a_name_of_the_history_is_left_alone(
+    filled: Desk, name: str
+) -> None:
+    filled.look.execute(f"CREATE TABLE {name} (x INTEGER)")
+    assert filled.make() is None
+
+
+@pytest.mark.parametrize(
+    ("body", "made"),
+    [
+        ('op.create_table("shelf", sa.Column("id"))', {"shelf"}),
+        ('op.create_table(table_name="shelf")', {"shelf"}),
+        ('op.rename_table("rack", "shelf")', {"shelf"}),
+        ('sa.Table("shelf", metadata).create(op.get_bind())', {"shelf"}),
+        ('NAME = "shelf"\nop.create_table(NAME)', {"shelf"}),
+        ('op.execute("CREATE TABLE IF NOT EXISTS shop.shelf (id int)")', {"shelf"}),
+        ("op.execute('create unlogged table \"shelf\" (id int)')", {"shelf"}),
+        ('op.execute("ALTER TABLE rack RENAME TO shelf")', {"shelf"}),
+        ('op.create_index("shelf", "rack", ["shelf"])', set()),
+        ('op.execute("UPDATE shelf SET a = 1")', set()),
+    ],
+)
+def test_the_tables_of_a_history_are_those_that_it_makes(body: str, made: set[str]) -> None:
+    assert tables_made([body]) == made
 
 
 def test_a_package_s_tables_are_left_to_the_package(filled: Desk) -> None:

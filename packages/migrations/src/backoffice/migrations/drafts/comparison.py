@@ -33,7 +33,9 @@ _PLUGINS = ["alembic.autogenerate.*", "alembic.ext.checkconstraint_byname"]
 class Comparison:
     """Compares once, and asks where it must; `autogen` then knows how to write it down."""
 
-    def __init__(self, given: MigrationContext, wishes: Wishes, history: str, folder: Path) -> None:
+    def __init__(
+        self, given: MigrationContext, wishes: Wishes, history: Sequence[str], folder: Path
+    ) -> None:
         self.context = _ours(given)
         self.connection: Connection = _connected(self.context)
         self.wishes = wishes

@@ -171,9 +171,9 @@ def _check_at_head(found: Standing) -> None:
         )
 
 
-def _history(script: ScriptDirectory) -> str:
+def _history(script: ScriptDirectory) -> list[str]:
     paths = {each.path for each in script.walk_revisions()}
-    return "\n".join(Path(each).read_text("utf-8", errors="replace") for each in sorted(paths))
+    return [Path(each).read_text("utf-8", errors="replace") for each in sorted(paths)]
 
 
 class _Rendered(Exception):

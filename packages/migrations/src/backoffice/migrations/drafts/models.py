@@ -1,7 +1,6 @@
 """Which models there are: where none were imported, every table would look dropped."""
 
 import ast
-import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from sqlalchemy import Connection, MetaData, Table, text
 from backoffice.core.discovery import NoApp, find_app
 from backoffice.core.errors import SetupError
 from backoffice.migrations.autogenerate import of_a_package
+from backoffice.migrations.drafts.histories import tables_made
 
 #: Folders that hold no models of the app, or those of others.
 _SKIPPED = {"node_modules", "site-packages", "tests", "test", "venv", "env", "build", "dist"}
@@ -82,18 +82,15 @@ def of_the_database(connection: Connection) -> set[str]:
     return set(connection.scalars(_DEPENDENT))
 
 
-def leave_others(upgrade: ops.UpgradeOps, history: str, not_ours: set[str]) -> list[str]:
+def leave_others(upgrade: ops.UpgradeOps, history: Sequence[str], not_ours: set[str]) -> list[str]:
     """Take out of the operations what is not this history's to drop, and name it.
 
-    `history` is the text of all its revisions: a table that none of them names was made by
+    `history` is the text of each of its revisions: a table that none of them makes was made by
     somebody else.
     """
     gone = [each for each in upgrade.ops if isinstance(each, ops.DropTableOp)]
-    others = {
-        _key(each)
-        for each in gone
-        if each.table_name in not_ours or not _named(history, str(each.table_name))
-    }
+    ours = tables_made(history) - not_ours if gone else set()
+    others = {_key(each) for each in gone if each.table_name not in ours}
     upgrade.ops[:] = [
         each
         for each in upgrade.ops
@@ -142,13 +139,6 @@ def _check_some_left(
 
 def _key(operation: ops.DropTableOp | ops.ModifyTableOps) -> tuple[str | None, str]:
     return operation.schema, str(operation.table_name)
-
-
-def _named(history: str, table: str) -> bool:
-    """Whether a revision names it: quoted alone in Python, or as a word of SQL."""
-    if f'"{table}"' in history or f"'{table}'" in history:
-        return True
-    return re.search(rf"(?i)\bcreate\s+table\b[^;(]*\b{re.escape(table)}\b", history) is not None
 
 
 def _defined(folder: Path) -> Iterator[tuple[Path, str]]:
