@@ -25,8 +25,9 @@ def read(path: Path, target: Target, known: Schema | None = None) -> Reading:
 
     `known` is what stands in the database before it. A part that does not run without a database,
     or without what it imports, is read call by call, and named in `unread` where that fails too.
+    It is kept from other connections, and its functions from files, processes and the network.
     """
-    source = path.read_text("utf-8", errors="replace")
+    source = path.read_text("utf-8-sig", errors="replace")
     try:
         tree = ast.parse(source, str(path))
     except (SyntaxError, ValueError) as error:
@@ -75,6 +76,7 @@ class _Reader:
         """The operations of `upgrade()` or `downgrade()`, and what could not be read of it."""
         from backoffice.migrations.lint.absent import Imports
         from backoffice.migrations.lint.calls import Calls
+        from backoffice.migrations.lint.confinement import ACTING, CONNECTING, refusing
         from backoffice.migrations.lint.recording import recorded
 
         function = _function(self.tree, direction)
@@ -91,8 +93,10 @@ class _Reader:
             namespace = self._namespace(imports, variables.update)
             try:
                 code = compile(observed(self.tree, function), str(self.path), "exec")
-                exec(code, namespace)  # noqa: S102 - the project's own file, as Alembic runs it
-                namespace[direction]()
+                with refusing(CONNECTING):
+                    exec(code, namespace)  # noqa: S102 - the project's own file, as Alembic runs it
+                with refusing(ACTING):
+                    namespace[direction]()
             except (Exception, SystemExit) as error:  # noqa: BLE001 - it may raise anything
                 unread.append(Unread(_line(error, self.path, function.lineno), _told(error)))
             for part in left_out(function, calls.reached):
@@ -111,9 +115,12 @@ def _attempt(
     part: LeftOut, namespace: dict[str, Any], variables: dict[str, Any], path: Path
 ) -> Iterator[Unread]:
     """Run one statement that was not come to, by itself."""
+    from backoffice.migrations.lint.confinement import ACTING, refusing
+
     code = compile(part.module(), str(path), "exec")
     try:
-        exec(code, {**namespace, **part.variables(), **variables})  # noqa: S102
+        with refusing(ACTING):
+            exec(code, {**namespace, **part.variables(), **variables})  # noqa: S102
     except (Exception, SystemExit) as error:  # noqa: BLE001 - it may raise anything
         yield Unread(part.statement.lineno, _told(error))
 
