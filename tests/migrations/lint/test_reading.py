@@ -140,7 +140,25 @@ def test_a_file_that_is_no_python_is_told_of(tmp_path: Path) -> None:
     assert (unread.line, unread.reason.partition(":")[0]) == (1, "no Python")
 
 
-def test_a_revision_that_waits_for_rows_for_ever_is_left(tmp_path: Path) -> None:
+def test_a_text_of_several_statements_is_read_whole(tmp_path: Path) -> None:
+    body = """
+        op.execute("BEGIN; DROP TABLE book; COMMIT; DROP TABLE author")
+        op.execute("-- at last\\n COMMIT")
+        op.execute("DROP TABLE cover")
+    """
+    found = [*read(write(tmp_path, body), POSTGRESQL).statements()]
+    assert [each.sql for each in found] == [
+        "DROP TABLE book",
+        "DROP TABLE author",
+        "DROP TABLE cover",
+    ]
+    assert len({each.transaction for each in found}) == 3
+
+
+def test_a_revision_that_waits_for_rows_for_ever_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backoffice.migrations.lint.recording.MOST_STATEMENTS", 50)
     body = 'while True:\n    op.execute("SELECT 1")'
     (unread, *_) = read(write(tmp_path, body), POSTGRESQL).unread
     assert "more than" in unread.reason

@@ -18,7 +18,6 @@ from alembic.util.langhelpers import ModuleClsProxy
 from sqlalchemy import Connection
 
 from backoffice.migrations.lint.operations import Direction, Operation, Span, Statement
-from backoffice.migrations.lint.statements import split
 
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")
 _NAMES = {"ExecuteSQLOp": "execute", "CreateTableCommentOp": "create_table_comment"}
@@ -71,8 +70,7 @@ class Calls:
     def hear(self, sql: str, transaction: int | None) -> None:
         """A statement was sent."""
         draft = self._current or self._begin("execute")
-        for each in split(sql):
-            draft.statements.append(Statement(each, draft.span.line, transaction))
+        draft.statements.append(Statement(sql, draft.span.line, transaction))
 
     @contextmanager
     def during(self, draft: _Draft) -> Iterator[None]:

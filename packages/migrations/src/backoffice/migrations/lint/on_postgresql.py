@@ -71,7 +71,7 @@ def _move(action: Action, _: Target, __: Schema) -> tuple[Effect, ...]:
 
 
 def _changed_rows(action: Action, _: Target, __: Schema) -> tuple[Effect, ...]:
-    unbounded = not bounded(action.expression)
+    unbounded = not ("limited" in action.flags or bounded(action.expression))
     return effect_on(action.table, Lock.ROW_EXCLUSIVE, scan=unbounded, rows=unbounded)
 
 

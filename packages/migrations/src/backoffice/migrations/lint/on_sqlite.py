@@ -21,5 +21,5 @@ def sqlite_effects(action: Action, _: Target, known: Schema) -> tuple[Effect, ..
 
 
 def _changed_rows_on_sqlite(action: Action) -> tuple[Effect, ...]:
-    unbounded = not bounded(action.expression)
+    unbounded = not ("limited" in action.flags or bounded(action.expression))
     return effect_on(action.table, Lock.EXCLUSIVE, scan=unbounded, rows=unbounded)

@@ -1,7 +1,11 @@
 """Queries, and what changes rows."""
 
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
 from backoffice.migrations.lint.actions import Action
-from backoffice.migrations.lint.statements import Words
+from backoffice.migrations.lint.bounds import limited
+from backoffice.migrations.lint.statements import Token, Words
 
 
 def update(words: Words) -> tuple[Action, ...]:
@@ -58,16 +62,35 @@ def select(words: Words) -> tuple[Action, ...]:
 
 
 def with_(words: Words) -> tuple[Action, ...]:
-    """What a statement with WITH before it changes, in it and in its parts."""
+    """What a statement with WITH before it changes, in it and in its parts.
+
+    `limited` says that one of the parts gives no more rows than a LIMIT says.
+    """
     left = words.rest()
+    flags = frozenset({"limited"} if any(map(limited, _groups(left))) else ())
     found = list(sources(words))
     for index, token in enumerate(left):
         before = left[index - 1].text if index else ""
         changes = token.kind == "word" and token.text in ("update", "delete", "insert")
         if changes and before not in ("for", "on", "do", "no", "key"):
             inner = Words(words.sql, left[index + 1 :])
-            found = [*_CHANGES[token.text](inner)[:1], *found]
+            changed = replace(_CHANGES[token.text](inner)[0], flags=flags)
+            found = [changed, *found]
     return tuple(found)
+
+
+def _groups(tokens: Sequence[Token]) -> Iterator[list[Token]]:
+    """What stands in each of the outermost parentheses."""
+    depth, begin = 0, 0
+    for index, token in enumerate(tokens):
+        if token.kind != "sign":
+            continue
+        if token.text == "(":
+            begin, depth = (index + 1, 1) if depth == 0 else (begin, depth + 1)
+        elif token.text == ")" and depth:
+            depth -= 1
+            if depth == 0:
+                yield [*tokens[begin:index]]
 
 
 _CHANGES = {"update": update, "delete": delete, "insert": insert}

@@ -20,6 +20,7 @@ from sqlalchemy.pool import StaticPool
 from backoffice.migrations.lint.literals import literal
 from backoffice.migrations.lint.operations import Target
 from backoffice.migrations.lint.schema import Schema, qualified
+from backoffice.migrations.lint.statements import split, tokens
 
 #: More than any revision sends: one that asks until rows come would never end.
 MOST_STATEMENTS = 20_000
@@ -34,10 +35,10 @@ _ANSWERS = {
 }
 _COUNTED = re.compile(r"\s*select\s+(count|exists|coalesce|max|min|sum)\b", re.IGNORECASE)
 _ROWS = re.compile(r"\s*(select|with|show|values|table|pragma)\b|\breturning\b", re.IGNORECASE)
-_BORDER = re.compile(
-    r"\s*(commit|begin|end|rollback|start\s+transaction)\b(?!\s+to)", re.IGNORECASE
-)
-_SAVEPOINT = re.compile(r"\s*(savepoint|release|rollback\s+to)\b", re.IGNORECASE)
+# One that begins within another is no more than a warning, and commits nothing.
+_BEGIN = re.compile(r"(begin|start\s+transaction)\b", re.IGNORECASE)
+_END = re.compile(r"(commit|end|rollback)\b(?!\s+to)", re.IGNORECASE)
+_SAVEPOINT = re.compile(r"(savepoint|release|rollback\s+to)\b", re.IGNORECASE)
 
 Heard = Callable[[str, int | None], None]
 
@@ -61,12 +62,15 @@ class Ear:
         self._statements += 1
         if self._statements > MOST_STATEMENTS:
             raise EndlessError(f"it sends more than {MOST_STATEMENTS:,} statements")
-        if _SAVEPOINT.match(sql):
-            return
-        if _BORDER.match(sql):
+        for each in split(sql):
+            self._hear(each)
+
+    def _hear(self, sql: str) -> None:
+        said = sql[next(tokens(sql)).start :]
+        if _END.match(said):
             self.end()
-            return
-        self._heard(sql, None if self.autocommit else self.transaction)
+        elif not (_BEGIN.match(said) or _SAVEPOINT.match(said)):
+            self._heard(sql, None if self.autocommit else self.transaction)
 
     def end(self) -> None:
         """The transaction is over; what follows stands in another."""
