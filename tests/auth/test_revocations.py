@@ -131,7 +131,7 @@ def test_a_session_that_goes_on_is_not_ended_with_another(house: House, other: H
 
 
 class Statements:
-    """Counts what an app asks its database."""
+    """What an app asks its database, but for what the outbox looks for by itself."""
 
     def __init__(self, house: House) -> None:
         self.seen: list[str] = []
@@ -139,7 +139,8 @@ class Statements:
         event.listen(engine, "before_cursor_execute", self._note)
 
     def _note(self, *args: Any) -> None:
-        self.seen.append(str(args[2]))
+        if "backoffice_mail" not in str(args[2]):
+            self.seen.append(str(args[2]))
 
 
 @pytest.fixture
