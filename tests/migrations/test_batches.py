@@ -82,6 +82,35 @@ def test_only_rows_that_fit_are_changed(engine: sa.Engine, look: Look) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "where",
+    [
+        sa.text("key_0 = 0 OR key_0 = 40"),
+        "key_0 = 0 OR key_0 = 40 -- both",
+        sa.or_(sa.column("key_0") == 0, sa.column("key_0") == 40),
+        sa.literal_column("key_0 = 0 OR key_0 = 40", sa.Boolean),
+        "key_0 IN (0, 40) AND ' :x' = ' :x'",
+    ],
+)
+def test_a_condition_holds_for_the_rows_of_a_batch_alone(
+    engine: sa.Engine, look: Look, where: Any
+) -> None:
+    fill(engine)
+    values = {"read": sa.text("read + 1")}
+    assert batched_update(engine, "book", values, where=where, name="reads", pace=SMALL) == 2
+    assert look.rows("SELECT key_0 FROM book WHERE read = 1 ORDER BY 1") == [(0,), (40,)]
+
+
+def test_a_table_of_sqlalchemys_is_walked_by_a_key_of_any_type(
+    engine: sa.Engine, look: Look
+) -> None:
+    fill(engine, "uuid")
+    table = sa.Table("book", sa.MetaData(), sa.Column("key_0", sa.Uuid), sa.Column("read"))
+    values = {"read": sa.text("read + 1")}
+    assert batched_update(engine, table, values, name="reads", pace=SMALL) == ROWS
+    assert look.rows("SELECT DISTINCT read FROM book") == [(1,)]
+
+
 @pytest.mark.parametrize("kind", ["uuid", "composite"])
 def test_a_function_changes_rows_one_by_one(engine: sa.Engine, look: Look, kind: str) -> None:
     fill(engine, kind)
@@ -94,6 +123,21 @@ def test_a_function_changes_rows_one_by_one(engine: sa.Engine, look: Look, kind:
 
     assert 0 < batched_update(engine, "book", even, name="even", pace=SMALL) < ROWS
     assert look.rows("SELECT count(*) FROM book WHERE (title IS NULL) <> (read = 0)") == [(0,)]
+
+
+def test_a_function_may_give_the_key_as_it_is_alone(engine: sa.Engine, look: Look) -> None:
+    fill(engine)
+
+    def same(row: sa.Row[Any]) -> dict[str, Any]:
+        return {"key_0": row.key_0}
+
+    def other(row: sa.Row[Any]) -> dict[str, Any]:
+        return {"key_0": row.key_0 + 100}
+
+    assert batched_update(engine, "book", same, name="same") == ROWS
+    with pytest.raises(InvalidInput, match="would be met again"):
+        batched_update(engine, "book", other, name="other")
+    assert look.rows("SELECT max(key_0) FROM book") == [(ROWS - 6,)]
 
 
 def test_rows_are_copied_into_another_table(engine: sa.Engine, look: Look) -> None:
@@ -109,6 +153,12 @@ def test_rows_are_copied_into_another_table(engine: sa.Engine, look: Look) -> No
         ("kept", 1),
         ("moved", ROWS - 1),
     ]
+
+
+def test_rows_are_not_copied_into_the_table_that_is_walked(engine: sa.Engine) -> None:
+    fill(engine)
+    with pytest.raises(InvalidInput, match="meet the rows that it writes"):
+        batched_insert(engine, "book", ["read"], source="book", name="copy", pace=SMALL)
 
 
 def test_rows_are_deleted(engine: sa.Engine, look: Look) -> None:
@@ -230,7 +280,10 @@ def test_a_row_that_the_app_holds_is_waited_for_within_bounds(
         ({"key": "title"}, "no two rows share"),
         ({"values": {"pages": 1}}, "no column pages"),
         ({"name": None}, "needs a name"),
-        ({"table": "gaps", "key": "number", "values": {"number": 1}}, "is NULL in some rows"),
+        ({"table": "gaps", "key": "number"}, "is NULL in some rows"),
+        ({"values": {}}, "names no column"),
+        ({"values": {"key_0": sa.text("key_0 + 100")}}, "would be met again"),
+        ({"name": "x" * 201}, "at most 200 characters"),
     ],
 )
 def test_what_cannot_be_walked_is_refused_with_the_reason(
@@ -238,7 +291,10 @@ def test_what_cannot_be_walked_is_refused_with_the_reason(
 ) -> None:
     fill(engine)
     look.execute("CREATE TABLE plain (read INTEGER)")
-    look.execute("CREATE TABLE gaps (number INTEGER UNIQUE)", "INSERT INTO gaps VALUES (NULL)")
+    look.execute(
+        "CREATE TABLE gaps (number INTEGER UNIQUE, read INTEGER)",
+        "INSERT INTO gaps VALUES (NULL, 0)",
+    )
     asked = {"table": "book", "values": {"read": 1}, "name": "x"} | options
     with pytest.raises(InvalidInput, match=told):
         batched_update(engine, asked.pop("table"), asked.pop("values"), **asked)

@@ -2,8 +2,9 @@
 
 import hashlib
 import inspect as source
+import re
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import (
@@ -23,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.sql.elements import ClauseElement, TextClause
+from sqlalchemy.sql.elements import ClauseElement, Grouping, TextClause
 
 from backoffice.core.errors import InvalidInput
 from backoffice.migrations.batches import offline
@@ -38,15 +39,26 @@ Columns = Mapping[str, Any]
 Compute = Callable[[Row[Any]], Columns | None]
 
 
-def condition(where: Condition) -> ColumnElement[bool] | TextClause:
-    """The condition as an expression; true where there is none."""
+def condition(where: Condition) -> ColumnElement[bool]:
+    """The condition as one expression, whatever it is put together with; true where there is none.
+
+    SQLAlchemy joins text as it stands: `a OR b` would hold for rows outside of the batch.
+    """
     if where is None:
         return true()
-    return text(f"({where})") if isinstance(where, str) else where
+    return Grouping(_literally(where) if isinstance(where, str) else where)
+
+
+def _literally(where: str) -> TextClause:
+    # A colon is no parameter, of which there are none; a comment at the end is to end there.
+    return text(re.sub(r"(?<!\\):", r"\\:", where) + ("\n" if "--" in where else ""))
 
 
 def updating(key: Key, values: Columns, where: Condition) -> Change:
     """Change rows by one statement."""
+    if not values:
+        raise InvalidInput("values= names no column to change")
+    _keep_key(key, values)
     statement = update(key.table).values(dict(values))
 
     def change(connection: Connection, window: Window | None) -> int:
@@ -69,6 +81,7 @@ def computing(key: Key, compute: Compute, where: Condition) -> Change:
         for row in rows:
             values = compute(row)
             if values:
+                _keep_key(key, [each for each in values if _differs(row, each, values[each])])
                 keys = {f"key_{name}": row._mapping[name] for name in key.names}
                 named = {f"new_{name}": value for name, value in values.items()}
                 grouped[tuple(values)].append({**keys, **named})
@@ -94,6 +107,11 @@ def inserting(
     key: Key, target: TableClause, values: Columns, where: Condition, *, skip: bool
 ) -> Change:
     """Copy rows into another table; `skip` those that it has already."""
+    if target.fullname == key.table.fullname:
+        raise InvalidInput(
+            f"{target.name} is read and written at once: the walk would meet the rows that it "
+            "writes, and copy them too; write them into a table of their own first"
+        )
     given: list[Any] = [
         each if isinstance(each, ClauseElement) else literal(each) for each in values.values()
     ]
@@ -129,6 +147,18 @@ def converging(key: Key, change: Change, where: Condition) -> Change:
         return changed
 
     return checked
+
+
+def _keep_key(key: Key, columns: Iterable[str]) -> None:
+    if changed := {*columns} & {*key.names}:
+        raise InvalidInput(
+            f"{key.table.name} is walked by {', '.join(sorted(changed))}: a row whose key was "
+            "changed would be met again; name other columns by key="
+        )
+
+
+def _differs(row: Row[Any], column: str, value: Any) -> bool:
+    return column not in row._mapping or bool(row._mapping[column] != value)
 
 
 def fingerprint(connection: Connection, *parts: Any) -> str:

@@ -17,9 +17,10 @@ from sqlalchemy import (
     literal,
     select,
     tuple_,
+    type_coerce,
 )
 from sqlalchemy.sql.elements import TextClause
-from sqlalchemy.types import UserDefinedType
+from sqlalchemy.types import NullType, UserDefinedType
 
 from backoffice.core.errors import InvalidInput
 
@@ -79,7 +80,7 @@ class Key:
         """The next rows after a position, at most `size`; None at the end."""
         inner = select(*self.columns).order_by(*self.columns).limit(size)
         found = inner.where(*self._after(position)).subquery("w")
-        told = [each if self._types is None else cast(each, Text()) for each in found.c]
+        told = [self._told(each) for each in found.c]
         last_first = [each.desc() for each in found.c]
         statement: Select[Any] = select(*told, func.count().over()).order_by(*last_first)
         row = connection.execute(statement.limit(1)).first()
@@ -87,6 +88,10 @@ class Key:
             return None
         *values, rows = row
         return Window(position, _written(values), rows)
+
+    def _told(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        # As the database has it, and not as the type of the user's table has it in Python.
+        return type_coerce(column, NullType()) if self._types is None else cast(column, Text())
 
     def _after(self, position: Position) -> list[ColumnElement[bool]]:
         if position is None:

@@ -5,6 +5,7 @@ neither. A job of a revision is deleted with the recording of that revision; one
 itself stays until it is forgotten, so that a late process does not begin it again.
 """
 
+import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
@@ -29,14 +30,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError
 
-from backoffice.core.errors import Conflict
+from backoffice.core.errors import Conflict, InvalidInput
 from backoffice.migrations.batches.keys import Position, Window
 from backoffice.migrations.errors import locked
 
+_LONGEST = 200
 LEDGER = Table(
     "backoffice_batches",
     MetaData(),
-    Column("name", String(200), primary_key=True),
+    Column("name", String(_LONGEST), primary_key=True),
     Column("fingerprint", String(64), nullable=False),
     Column("position", Text()),
     Column("walked", BigInteger(), nullable=False),
@@ -46,6 +48,7 @@ LEDGER = Table(
     Column("updated_at", DateTime(timezone=True), nullable=False),
 )
 _TRIES = 3
+_TRIES_TO_DROP, _POLL = 10, 0.03
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,8 @@ class Entry:
 
 def enter(connection: Connection, name: str, fingerprint: str) -> tuple[Entry, bool]:
     """The job's entry, and whether it was made now; Conflict where it is that of another job."""
+    if len(name) > _LONGEST:
+        raise InvalidInput(f"a job is known by at most {_LONGEST} characters, not by {len(name)}")
     for _ in range(_TRIES):  # whoever ends the last job takes the table away
         try:
             _ensure_table(connection)
@@ -121,14 +126,21 @@ def _drop(connection: Connection) -> None:
     if connection.dialect.name != "postgresql":
         LEDGER.drop(connection, checkfirst=False)
         return
-    # Somebody may be about to enter a job: not worth waiting, an empty table is in nobody's way.
+    # Others look into it for a moment at a time, of which none shall queue behind this. Where
+    # somebody goes on to hold it, it stays: an empty table is in nobody's way.
     connection.exec_driver_sql("SAVEPOINT backoffice_batches_gone")
-    try:
-        connection.exec_driver_sql(f"LOCK TABLE {LEDGER.name} IN ACCESS EXCLUSIVE MODE NOWAIT")
-        if connection.scalar(select(func.count()).select_from(LEDGER)) == 0:
-            LEDGER.drop(connection, checkfirst=False)
-    except DBAPIError:
-        connection.exec_driver_sql("ROLLBACK TO SAVEPOINT backoffice_batches_gone")
+    for _ in range(_TRIES_TO_DROP):
+        try:
+            connection.exec_driver_sql(f"LOCK TABLE {LEDGER.name} IN ACCESS EXCLUSIVE MODE NOWAIT")
+            if connection.scalar(select(func.count()).select_from(LEDGER)) == 0:
+                LEDGER.drop(connection, checkfirst=False)
+        except DBAPIError as error:
+            connection.exec_driver_sql("ROLLBACK TO SAVEPOINT backoffice_batches_gone")
+            if not locked(error):
+                return
+            time.sleep(_POLL)
+        else:
+            return
 
 
 def _ensure_table(connection: Connection) -> None:

@@ -56,8 +56,9 @@ class Place:
             raise
 
     def _roll_back(self) -> None:
-        if not self.connection.invalidated:
-            self.connection.exec_driver_sql("ROLLBACK")
+        if self.connection.invalidated or not _in_transaction(self.connection):
+            return  # SQLite has taken it back itself, as where the disk is full
+        self.connection.exec_driver_sql("ROLLBACK")
 
 
 # Any: `op` is Alembic's module or its Operations, which is not imported for its sake.
@@ -72,7 +73,7 @@ def place(where: Where, name: str | None) -> Iterator[Place]:
             raise InvalidInput("outside of a revision a job needs a name of its own: name=")
         with where.connect() as connection:
             connection = connection.execution_options(isolation_level="AUTOCOMMIT")
-            with _foreign_keys(connection):
+            with _own_settings(connection):
                 yield Place(connection, name)
     elif hasattr(where, "get_context"):
         with _in_revision(where.get_context(), name) as found:
@@ -90,13 +91,10 @@ def _in_revision(context: Any, name: str | None) -> Iterator[Place]:
         )
     settlement = _settlement(context)
     full = settlement.named(name)
-    busy = _busy_timeout(context.connection)
     with context.autocommit_block():
         connection = context.connection
-        with _foreign_keys(connection), resumable(connection):
+        with _own_settings(connection), resumable(connection):
             yield Place(connection, full, settlement.confirm)
-        if busy is not None:
-            connection.exec_driver_sql(f"PRAGMA busy_timeout = {busy}")
 
 
 @dataclass(frozen=True)
@@ -179,22 +177,28 @@ def _caller() -> Caller:
     raise InvalidInput("`op` is for the upgrade() and downgrade() of a revision; give an Engine")
 
 
-def _busy_timeout(connection: Connection) -> int | None:
-    if connection.dialect.name != "sqlite":
-        return None
-    return connection.exec_driver_sql("PRAGMA busy_timeout").scalar()
-
-
 @contextmanager
-def _foreign_keys(connection: Connection) -> Iterator[None]:
-    """On SQLite they are enforced for the job alone: a migration has them off, and a batch of
-    deletes would leave rows behind that refer to nothing."""
+def _own_settings(connection: Connection) -> Iterator[None]:
+    """SQLite's, for the job alone: how long it waits, and that foreign keys are enforced, which a
+    migration has off: a batch of deletes would leave rows behind that refer to nothing."""
     if connection.dialect.name != "sqlite":
         yield
         return
-    before = connection.exec_driver_sql("PRAGMA foreign_keys").scalar()
+    before = {name: _pragma(connection, name) for name in ("foreign_keys", "busy_timeout")}
+    if _in_transaction(connection):  # begun by an engine with SQLAlchemy's recipe for savepoints
+        connection.exec_driver_sql("COMMIT")
     connection.exec_driver_sql("PRAGMA foreign_keys = ON")
     try:
         yield
     finally:
-        connection.exec_driver_sql(f"PRAGMA foreign_keys = {before or 0}")
+        for name, value in before.items():
+            connection.exec_driver_sql(f"PRAGMA {name} = {value}")
+
+
+def _pragma(connection: Connection, name: str) -> int:
+    return int(connection.exec_driver_sql(f"PRAGMA {name}").scalar() or 0)
+
+
+def _in_transaction(connection: Connection) -> bool:
+    """On SQLite, as its driver knows it; on PostgreSQL one that was begun stays until it ends."""
+    return bool(getattr(connection.connection.dbapi_connection, "in_transaction", True))

@@ -88,6 +88,7 @@ def _batch(place: Place, job: Job, stride: Stride) -> Entry | None:
         stride.took(time.monotonic() - began)
     except DBAPIError as error:
         if not _passing(error):
+            _look_for(place.connection, place)
             raise
         if not stride.failed():
             raise _blocked(place.name, job.pace) from error
