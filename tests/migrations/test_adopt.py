@@ -104,6 +104,34 @@ class TestDatabase:
         assert "written from the database" in answer.err
         assert '"born"' in baseline(project).read_text().replace("'", '"')
 
+    def test_an_index_that_the_models_do_not_have_comes_from_the_database(
+        self, project: Path, typed: Type, look: Look
+    ) -> None:
+        look.execute("CREATE INDEX by_genre ON book (genre)")
+        answer = typed("migrate", "adopt", "--yes")
+        assert "written from the database" in answer.err
+        assert "by_genre" in baseline(project).read_text()
+
+    def test_what_a_baseline_leaves_out_is_said(
+        self, project: Path, typed: Type, look: Look
+    ) -> None:
+        look.execute("CREATE VIEW verses AS SELECT id FROM book WHERE genre = 'verse'")
+        answer = typed("migrate", "adopt", "--dry-run")
+        assert "a new database will differ: view verses is missing" in answer.err
+
+    @pytest.mark.parametrize("databases", ["postgresql"], indirect=True)
+    def test_a_new_database_gets_the_extensions_too(
+        self, project: Path, typed: Type, look: Look
+    ) -> None:
+        look.execute(
+            "CREATE EXTENSION citext",
+            "ALTER TABLE author ADD COLUMN email citext",
+            "CREATE INDEX by_mail ON author (email)",
+        )
+        answer = typed("migrate", "adopt", "--yes")
+        assert (answer.code, "will differ" in answer.err) == (0, False), answer.err
+        assert 'EXTENSION IF NOT EXISTS "citext"' in baseline(project).read_text()
+
     def test_tables_that_refer_to_a_packages_come_after_its_own(
         self, project: Path, typed: Type, look: Look
     ) -> None:
@@ -183,6 +211,33 @@ class TestHistory:
         assert answer.data["recorded"] == "shop_1"
         assert typed("migrate", "up").code == 0
         assert "backoffice_user" in look.tables()
+
+    @pytest.mark.parametrize(
+        ("lacking", "told"),
+        [
+            (create_table("other"), "table other is missing"),
+            ('op.create_index("ix_book", "book", ["id"])', "index ix_book is missing"),
+            ('op.execute("CREATE VIEW books AS SELECT 1")', "view books is missing"),
+        ],
+    )
+    def test_one_that_has_a_part_alone_is_refused(
+        self, here: Shop, typed: Type, look: Look, lacking: str, told: str
+    ) -> None:
+        look.execute("CREATE TABLE book (id INTEGER NOT NULL, PRIMARY KEY (id))")
+        here.revision("shop_2", "shop_1", lacking)
+        answer = typed("migrate", "adopt", "--yes")
+        assert (answer.code, told in answer.err) == (5, True), answer.err
+        assert "alembic_version" not in look.tables()
+
+    def test_metadata_that_holds_the_packages_tables_here_may_not_do_so_there(
+        self, here: Shop, typed: Type, look: Look
+    ) -> None:
+        here.edit(
+            "alembic/env.py",
+            "target_metadata = None",
+            "from sqlmodel import SQLModel\ntarget_metadata = SQLModel.metadata",
+        )
+        assert typed("migrate", "adopt", "--yes", "--json").data["changed"] == ["alembic/env.py"]
 
     def test_one_that_differs_is_refused(self, here: Shop, typed: Type, look: Look) -> None:
         look.execute("CREATE TABLE book (id INTEGER PRIMARY KEY, pages INTEGER)")

@@ -1,11 +1,13 @@
 """An env.py is told once to leave the packages' tables out, and is otherwise left as it is."""
 
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import alembic
 import pytest
 
-from backoffice.migrations.adoption import diff, filtered
+from backoffice.migrations.adoption import diff, filtered, rewrite, source
 
 TEMPLATES = Path(alembic.__file__).parent / "templates"
 
@@ -47,6 +49,43 @@ def test_a_filter_that_is_there_is_asked_about_everything_else() -> None:
     assert "include_object=leave_packages_out(mine), compare_type=True" in after
 
 
+def test_options_that_come_in_a_dictionary_keep_theirs() -> None:
+    before = "from alembic import context\ncontext.configure(connection=c, **conf_args)\n"
+    after = filtered(before)
+    assert after is not None
+    asked: list[str] = []
+    configured: dict[str, Callable[..., bool]] = {}
+    scope = {
+        "c": None,
+        "conf_args": {"include_object": lambda item, name, *_: asked.append(name)},
+        "context": SimpleNamespace(configure=lambda **options: configured.update(options)),
+    }
+    exec(after.partition("\n")[2], scope)
+    assert configured["include_object"](None, "backoffice_user", "table", True, None) is False
+    configured["include_object"](None, "book", "table", True, None)
+    assert asked == ["book"]
+
+
+def test_what_is_said_beside_the_last_import_stays_there() -> None:
+    after = filtered("import models  # noqa: F401\nalembic.context.configure(connection=c)\n")
+    assert after is not None
+    assert after.startswith("import models  # noqa: F401\n\n\ndef leave_packages_out")
+
+
+def test_what_others_configure_is_left_alone() -> None:
+    assert filtered("structlog.configure(**options)\n") is None
+
+
+def test_encoding_line_ends_and_mode_stay(tmp_path: Path) -> None:
+    path = tmp_path / "env.py"
+    path.write_bytes("# coding: latin-1\r\n# \xe9t\xe9\r\n".encode("latin-1"))
+    path.chmod(0o750)
+    rewrite(path, source(path) + "pass\n")
+    assert path.read_bytes() == "# coding: latin-1\r\n# \xe9t\xe9\r\npass\r\n".encode("latin-1")
+    assert path.stat().st_mode & 0o777 == 0o750
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_every_call_that_has_a_connection_is_changed() -> None:
     call = "context.configure(connection, target_metadata=m)\n"
     after = filtered(f"from alembic import context\n{call}if tenant:\n    {call}")
@@ -57,7 +96,9 @@ def test_every_call_that_has_a_connection_is_changed() -> None:
 @pytest.mark.parametrize(
     "before",
     [
-        "from alembic import context\ncontext.configure(connection=c, **options)\n",
+        "from alembic import context\ncontext.configure(connection=c, **options())\n",
+        "from alembic import context\ncontext.configure(connection=c, **options, **more)\n",
+        "from alembic import context\ncontext.configure(connection=c)\nprint 1\n",
         "from alembic import context\nrun(context)\n",
     ],
 )

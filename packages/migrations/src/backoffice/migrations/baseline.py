@@ -1,10 +1,12 @@
 """The first revision of a history that a database had not until now: what it holds already."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import MetaData
+from sqlalchemy import text as sql
 
 from backoffice.core.errors import SetupError
 from backoffice.migrations.autogenerate import of_a_package
@@ -21,6 +23,9 @@ from backoffice.migrations.project import AppHistory
 from backoffice.migrations.scripts import BASELINE
 from backoffice.migrations.steps import Steps
 
+#: As an index says which table it is of.
+_ON_A_PACKAGE = re.compile(r"^CREATE (?:UNIQUE )?INDEX .* ON (?:\w+\.)?backoffice_", re.IGNORECASE)
+_EXTENSIONS = "SELECT extname FROM pg_extension WHERE extname <> 'plpgsql' ORDER BY extname"
 _GUARD = """
 
 {said}
@@ -86,10 +91,22 @@ def drafted(
     return draft
 
 
-def guarded(text: str, tables: Sequence[str]) -> str:
-    """The same revision, which leaves a database alone that has these tables."""
+def extensions(url: str) -> tuple[str, ...]:
+    """Those of PostgreSQL that somebody has added to a database, in order of name."""
+    with reading(url) as engine, engine.connect() as connection:
+        if connection.dialect.name != "postgresql":
+            return ()
+        return tuple(connection.scalars(sql(_EXTENSIONS)))
+
+
+def guarded(text: str, tables: Sequence[str], needed: Sequence[str] = ()) -> str:
+    """The same revision, which leaves a database alone that has these tables.
+
+    To any other it adds the extensions that are `needed`.
+    """
     code = Code(text)
-    edits = at_start(code, function(code, "upgrade"), ("if _there():", "    return"))
+    adding = [f"op.execute({_creation(each)!r})" for each in needed]
+    edits = at_start(code, function(code, "upgrade"), ("if _there():", "    return", *adding))
     names = "".join(f'    "{each}",\n' for each in sorted(tables))
     return code.edited([edits]) + _GUARD.format(said=BASELINE, tables=f"{{\n{names}}}")
 
@@ -108,9 +125,26 @@ def present(url: str) -> Schema:
         return schema_of(connection)
 
 
-def difference(wanted: Schema, found: Schema, tables: Sequence[str]) -> list[str]:
-    """In words, what tells the tables of a database from those that a history makes."""
-    return differences(wanted, found, only={*tables})
+def difference(wanted: Schema, found: Schema, but: str | None = None) -> list[str]:
+    """In words, what tells the second from the first, apart from what is the packages'; `but` is a
+    table that is left out too."""
+    return differences(_own(wanted, but), _own(found, but))
+
+
+def _own(schema: Schema, but: str | None) -> Schema:
+    return {
+        piece: told
+        for piece, told in schema.items()
+        if not (
+            of_a_package(name := piece.partition(" ")[2])
+            or name.partition(".")[0] == but
+            or _ON_A_PACKAGE.search(told)
+        )
+    }
+
+
+def _creation(extension: str) -> str:
+    return f'CREATE EXTENSION IF NOT EXISTS "{extension}"'
 
 
 def _left_out(name: str) -> bool:

@@ -62,10 +62,13 @@ def planned(models: Models, folder: str, *, verb: str, names: bool) -> list[File
 
 
 def write(found: Sequence[File]) -> None:
-    """Write all of the files, or none; SetupError where one cannot be."""
+    """Write all of the files, or none; SetupError where one cannot be.
+
+    Alembic.ini comes last: without it there is no history yet, wherever this is broken off.
+    """
     written: list[Path] = []
     try:
-        for each in found:
+        for each in sorted(found, key=lambda each: each.path.name == "alembic.ini"):
             each.path.parent.mkdir(parents=True, exist_ok=True)
             if each.path.name == "env.py":
                 (each.path.parent / "versions").mkdir(exist_ok=True)

@@ -179,6 +179,11 @@ class Code:
         last, column = node.end_lineno or node.lineno, node.end_col_offset or node.col_offset
         return self._starts[node.lineno - 1] + node.col_offset, self._starts[last - 1] + column
 
+    def line_after(self, node: ast.stmt) -> int:
+        """Where the line begins that comes next, in bytes: what is said beside it stays there."""
+        last = node.end_lineno or node.lineno
+        return self._starts[min(last, len(self._starts) - 1)]
+
     def edited(self, edits: Iterable[Edit]) -> str:
         """The text with each of the spans replaced; ends with one line end."""
         data = self._data

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backoffice.core.errors import Conflict, NotFound, SetupError
+from backoffice.migrations.beginnings import File
 from backoffice.migrations.copying import rendered, source
 from backoffice.migrations.histories import APP, PackageHistory, Revision
 from backoffice.migrations.locations import version_folders
@@ -112,7 +113,7 @@ def chosen(histories: Sequence[PackageHistory], names: Sequence[str]) -> list[Pa
     return [each for each in histories if not names or each.name in wanted]
 
 
-def write(copies: Sequence[Copy]) -> None:
+def write(copies: Sequence[Copy | File]) -> None:
     """Write the files, each whole or not at all, in their order; SetupError where one cannot be.
 
     Those that came before one that fails stay: they are a history of their own.

@@ -1,7 +1,6 @@
 """`backoffice migrate adopt`."""
 
 import sys
-from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,12 +19,12 @@ from backoffice.migrations.commands.init import Folder, Managed, Named
 from backoffice.migrations.commands.sync import relative, tell_apart
 from backoffice.migrations.histories import installed, ordered
 from backoffice.migrations.inventory import Inventory, inventory
-from backoffice.migrations.locations import script_folder
+from backoffice.migrations.locations import script_folder, version_table
 from backoffice.migrations.metadata import find_models
 from backoffice.migrations.project import AppHistory, app_history
 from backoffice.migrations.scripts import app_scripts, head, is_baseline
-from backoffice.migrations.syncing import kept_apart
 from backoffice.migrations.syncing import planned as copies
+from backoffice.migrations.syncing import write as write_copies
 from backoffice.migrations.users import users_expression
 
 Source = Annotated[
@@ -39,6 +38,7 @@ class Plan:
     """What adopting does: files to make, one to change, and the revision to record."""
 
     app: AppHistory
+    begun: bool = False
     files: list[File] = field(default_factory=list)
     env: Path | None = None
     before: str = ""
@@ -69,8 +69,7 @@ def adopt(
             if not managed:
                 tell_apart(command, app, ordered(installed()))
                 plan.files += _copied(app)
-                managed = bool(kept_apart(app_scripts(app), ordered(installed())))
-            _add_filter(command, plan, url, managed)
+            _add_filter(command, plan, url)
     _show(command, plan)
     if (plan.files or plan.env or plan.stamp) and not command.dry_run:
         command.confirm("Write these files, and record the revision?")
@@ -106,7 +105,7 @@ def _begun(
         made = [_moved(each, desk, project) for each in (baseline, *copied)]
     # Below it are the packages' revisions where it comes last: only running them is right.
     stamp = None if last else _revision(baseline)
-    return Plan(AppHistory(found[0].path), [*found, *made], stamp=stamp)
+    return Plan(AppHistory(found[0].path), True, [*found, *made], stamp=stamp)
 
 
 def _not_empty(there: Inventory) -> Inventory:
@@ -132,27 +131,33 @@ def _baseline(
     source: Literal["database", "models"] | None,
     managed: bool,
 ) -> File:
-    from backoffice.migrations.baseline import difference, drafted, guarded, made, present
-    from backoffice.migrations.baseline import reflected as tables_of
-    from backoffice.migrations.guards.scratch import scratch
+    """Of the models, unless what is written from the database comes closer to it."""
+    from backoffice.migrations.baseline import difference, made, present
 
     live, apart = present(url), ordered(installed()) if managed else ()
-    orders: list[Literal["database", "models"]] = ["models", "database"]
-    for order in [source] if source else orders:
-        with scratch(url) as empty:
-            draft = drafted(app, empty, tables_of(url) if order == "database" else None)
-        text = guarded(draft.text, there.tables)
-        file = File(draft.path, text)
-        file.path.parent.mkdir(parents=True, exist_ok=True)
-        file.path.write_text(text, "utf-8")
-        told = difference(made(url, app, apart), live, there.tables)
-        if order == source or order == orders[-1] or not told:
-            break
+    tried: list[tuple[list[str], str, File]] = []
+    for order in [source] if source else ["models", "database"]:
+        file = _drafted(url, app, there, order)
+        write_copies([file])
+        tried.append((difference(live, made(url, app, apart)), order, file))
         file.path.unlink()
-    command.say(f"the baseline is written from the {order}")
+        if not tried[-1][0]:
+            break
+    told, chosen, file = min(tried, key=lambda each: len(each[0]))
+    write_copies([file])
+    command.say(f"the baseline is written from the {chosen}")
     for each in told:
         command.say(f"warning: a new database will differ: {each}")
     return file
+
+
+def _drafted(url: str, app: AppHistory, there: Inventory, order: str) -> File:
+    from backoffice.migrations.baseline import drafted, extensions, guarded, reflected
+    from backoffice.migrations.guards.scratch import scratch
+
+    with scratch(url) as empty:
+        draft = drafted(app, empty, reflected(url) if order == "database" else None)
+    return File(draft.path, guarded(draft.text, there.tables, extensions(url)))
 
 
 def _taken(url: str, app: AppHistory) -> Plan:
@@ -171,18 +176,18 @@ def _taken(url: str, app: AppHistory) -> Plan:
     # A baseline of ours, and a copy, tell by themselves what a database has already.
     telling = any(each.copy_of or is_baseline(each) for each in scripts)
     if newest is not None and not there.current and tables and not telling:
-        _check_made_so(url, app, tables)
+        _check_made_so(url, app)
         plan.stamp = newest
     return plan
 
 
-def _check_made_so(url: str, app: AppHistory, tables: Sequence[str]) -> None:
+def _check_made_so(url: str, app: AppHistory) -> None:
     """Conflict where the database is not what the history makes, though it is none of its."""
     from backoffice.migrations.baseline import difference, made, present
     from backoffice.migrations.vendored import modes
 
     histories = modes(app, ordered(installed())).managed
-    told = difference(made(url, app, histories), present(url), tables)
+    told = difference(made(url, app, histories), present(url), version_table(app))
     if told:
         raise Conflict(
             "the database has tables and is at no revision, and differs from what your history "
@@ -198,13 +203,13 @@ def _copied(app: AppHistory) -> list[File]:
     return [File(each.path, each.text) for each in found]
 
 
-def _add_filter(command: Command, plan: Plan, url: str, managed: bool) -> None:
-    from backoffice.migrations.adoption import BY_HAND, filtered, sees_packages
+def _add_filter(command: Command, plan: Plan, url: str) -> None:
+    from backoffice.migrations.adoption import BY_HAND, compares, filtered, source
 
     env = script_folder(plan.app) / "env.py"
-    if not managed and sees_packages(plan.app, url):
+    if not compares(plan.app, url):
         return
-    plan.before = env.read_text("utf-8")
+    plan.before = source(env)
     after = filtered(plan.before)
     if after is None:
         command.say(f"warning: {relative(env)} cannot be changed by itself; {BY_HAND}")
@@ -224,14 +229,14 @@ def _show(command: Command, plan: Plan) -> None:
 
 
 def _do(plan: Plan, url: str) -> None:
-    beginnings.write(plan.files)
+    if plan.begun:
+        beginnings.write(plan.files)
+    else:
+        write_copies(plan.files)
     if plan.env is not None:
-        part = plan.env.with_name(".env.py.part")
-        try:
-            part.write_text(plan.after, "utf-8")
-            part.replace(plan.env)
-        except OSError as error:
-            raise SetupError(f"{plan.env} cannot be written: {error.strerror}") from None
+        from backoffice.migrations.adoption import rewrite
+
+        rewrite(plan.env, plan.after)
     if plan.stamp is not None:
         from backoffice.migrations.stamping import stamp
 
