@@ -119,6 +119,20 @@ ON_SQLITE: dict[str, tuple[str, ...]] = {
     '    batch.alter_column("pages", nullable=False)': ("BM601",),
     'with op.batch_alter_table("book") as batch:\n    batch.alter_column("pages", nullable=False)\n'
     'op.execute("UPDATE book SET pages = 1")': ("BM201", "BM601"),
+    'with op.batch_alter_table("book") as batch:\n    batch.drop_column("pages")': (
+        "BM401",
+        "BM601",
+    ),
+    'with op.batch_alter_table("book") as batch:\n'
+    '    batch.alter_column("pages", new_column_name="leaves")': ("BM403", "BM601"),
+    'with op.batch_alter_table("book", recreate="always") as batch:\n'
+    '    batch.add_column(sa.Column("a", sa.Integer(), nullable=False))\n'
+    '    batch.add_column(sa.Column("b", sa.Integer(), nullable=False, server_default="1"))': (
+        "BM405",
+        "BM601",
+    ),
+    'op.create_table("new", sa.Column("id", sa.Integer()), sa.Column("a", sa.Integer()))\n'
+    'with op.batch_alter_table("new") as batch:\n    batch.drop_column("a")': (),
     'op.alter_column("book", "pages", nullable=False)': ("BM602",),
     'op.create_foreign_key("f", "book", "author", ["author_id"], ["id"])': ("BM602",),
     'op.execute("ALTER TABLE book ADD COLUMN a integer UNIQUE")': ("BM602",),

@@ -7,6 +7,8 @@ import pytest
 
 from backoffice.migrations.lint.operations import Reading
 from backoffice.migrations.lint.reading import read
+from backoffice.migrations.lint.schema import Schema
+from backoffice.migrations.lint.walk import walk
 from tests.migrations.lint.revisions import FIRST, POSTGRESQL, SQLITE, write
 
 
@@ -170,3 +172,19 @@ def test_reading_leaves_alembic_as_it_was(tmp_path: Path) -> None:
     read(write(tmp_path, dedent('op.drop_table("book")')), POSTGRESQL)
     with pytest.raises(NameError):
         op.drop_table("book")
+
+
+def test_a_copy_is_known_by_its_columns(tmp_path: Path) -> None:
+    body = """
+        op.create_table("book", sa.Column("id", sa.Integer()), sa.Column("pages", sa.Integer()))
+        with op.batch_alter_table("book") as batch_op:
+            batch_op.add_column(sa.Column("name", sa.Text(), nullable=False))
+            batch_op.alter_column("id", new_column_name="number")
+            batch_op.drop_column("pages")
+    """
+    known = Schema()
+    assert [*walk(read(write(tmp_path, body), SQLITE), known, SQLITE)]
+    assert {name: each.nullable for name, each in known.columns("book").items()} == {
+        "number": True,
+        "name": False,
+    }

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.migrations.lint.revisions import findings, ids
+from tests.migrations.lint.revisions import POSTGRESQL, SQLITE, findings, ids
 
 DROP = 'op.drop_table("book")'
 
@@ -34,7 +34,6 @@ def test_a_waiver_before_the_code_is_about_the_whole_file(tmp_path: Path) -> Non
     path = tmp_path / "revision_0.py"
     path.write_text("# migrate: allow BM402 because the app is new\n" + path.read_text())
     from backoffice.migrations.lint.linting import lint
-    from tests.migrations.lint.revisions import POSTGRESQL
 
     assert [each.waived for each in lint([path], POSTGRESQL)[0].findings] == ["the app is new"]
 
@@ -58,3 +57,19 @@ def test_a_waiver_of_what_there_is_not_is_told_of(tmp_path: Path) -> None:
 def test_what_looks_like_a_waiver_in_a_text_is_none(tmp_path: Path) -> None:
     body = f'x = "# migrate: allow BM402 because of this"; {DROP}'
     assert ids(findings(tmp_path, body)) == ["BM402"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        'op.create_index("ix", "book", ["id"])  # migrate: allow BM101 because it is small',
+        'if op.get_context().dialect.name == "postgresql":\n'
+        f"    # migrate: allow BM402 because nobody reads it\n    {DROP}\n"
+        'else:\n    op.execute("SELECT 1")',
+        f"def other():\n    # migrate: allow BM402 because nobody reads it\n    {DROP}\n\n"
+        'if op.get_context().dialect.name == "postgresql":\n    other()',
+    ],
+)
+def test_a_waiver_of_what_is_found_on_another_database_is_let_be(body: str, tmp_path: Path) -> None:
+    assert ids(findings(tmp_path, body, target=POSTGRESQL)) == []
+    assert "BM911" not in ids(findings(tmp_path, body, target=SQLITE))

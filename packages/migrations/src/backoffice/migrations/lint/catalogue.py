@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from backoffice.migrations.lint.findings import Finding, Level, Where
+from backoffice.migrations.lint.operations import DialectName
 
 
 @dataclass(frozen=True)
@@ -16,11 +17,19 @@ class Rule:
     safe: str
     fixable: bool = False
 
+    @property
+    def dialect(self) -> DialectName | None:
+        """The kind of database of which alone it is told; None for both."""
+        return _OF_ONE.get(self.id[:3])
+
     def found(self, where: Where, message: str, level: Level | None = None) -> Finding:
         """A finding of this rule; milder than usual where `level` says so."""
         return Finding(
             self.id, level or self.level, where, message, self.why, self.safe, self.fixable
         )
+
+
+_OF_ONE: dict[str, DialectName] = {"BM1": "postgresql", "BM3": "postgresql", "BM6": "sqlite"}
 
 
 def _lasting(what: str) -> str:

@@ -59,7 +59,7 @@ def judged(reading: Reading, target: Target, known: Schema) -> list[Finding]:
         findings += of_step(step)
         steps.append(step)
     findings += of_revision(reading, steps, target)
-    told = waived(reading, _once(findings))
+    told = waived(reading, _once(findings), target.dialect)
     return sorted(told, key=lambda each: (each.where.line, each.id))
 
 

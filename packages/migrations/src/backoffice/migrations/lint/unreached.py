@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from backoffice.migrations.lint.operations import Reading
+
 #: The name under which a revision's function is asked for its variables.
 OBSERVER = "__backoffice_observe__"
 _TELLING = re.compile(r"\bop\b|\bexecute\b|\bbatch_alter_table\b|\bbind\b|\bconn")
@@ -65,6 +67,31 @@ def left_out(function: ast.FunctionDef, reached: set[int]) -> list[LeftOut]:
     return list(_left_out(function.body, reached, LeftOut(function)))
 
 
+def not_come_to(lines: range, reading: Reading) -> bool:
+    """Whether these lines stand in a part of the file of which nothing was called: a function, or
+    a branch for another kind of database."""
+    blocks = [each for each in _optional(ast.parse(reading.source)) if lines.stop - 1 in each]
+    called = {each.line for each in (*reading.upgrade, *reading.downgrade)}
+    return any(called.isdisjoint(each) for each in blocks)
+
+
+def _optional(tree: ast.Module) -> Iterator[range]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.name not in ("upgrade", "downgrade"):
+            yield _span(node.body)
+        elif isinstance(node, ast.If) and _asks_dialect(node):
+            yield from (_span(each) for each in (node.body, node.orelse) if each)
+
+
+def _span(body: list[ast.stmt]) -> range:
+    last = body[-1]
+    return range(body[0].lineno, (last.end_lineno or last.lineno) + 1)
+
+
+def _asks_dialect(node: ast.If) -> bool:
+    return "dialect.name" in ast.unparse(node.test)
+
+
 def _left_out(body: list[ast.stmt], reached: set[int], within: LeftOut) -> Iterator[LeftOut]:
     for statement in body:
         parts = _parts(statement)
@@ -79,7 +106,7 @@ def _alive(
     statement: ast.stmt, parts: list[list[ast.stmt]], reached: set[int]
 ) -> list[list[ast.stmt]]:
     """Where the kind of database decides, what was not come to is for another kind."""
-    if not isinstance(statement, ast.If) or "dialect.name" not in ast.unparse(statement.test):
+    if not isinstance(statement, ast.If) or not _asks_dialect(statement):
         return parts
     came = [part for part in parts if any(reached & _lines(each) for each in part)]
     return came or parts

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 from backoffice.migrations.lint.catalogue import RULES
 from backoffice.migrations.lint.findings import Finding, Where
-from backoffice.migrations.lint.operations import Reading
+from backoffice.migrations.lint.operations import DialectName, Reading
+from backoffice.migrations.lint.unreached import not_come_to
 
 _WAIVER = re.compile(
     r"#\s*migrate:\s*allow\s+(?P<ids>[A-Za-z]+\d+(?:\s*,\s*[A-Za-z]+\d+)*)"
@@ -53,8 +54,14 @@ def waivers(source: str) -> list[Waiver]:
     ]
 
 
-def waived(reading: Reading, findings: Iterable[Finding]) -> Iterator[Finding]:
-    """The same findings, those that are allowed with the reason; and what is wrong with waivers."""
+def waived(
+    reading: Reading, findings: Iterable[Finding], dialect: DialectName
+) -> Iterator[Finding]:
+    """The same findings, those that are allowed with the reason; and what is wrong with waivers.
+
+    What is found on another kind of database only, or in a part that runs there only, may be
+    allowed here too.
+    """
     found, used = waivers(reading.source), set()
     for finding in findings:
         lines = _span(reading, finding.where)
@@ -71,8 +78,12 @@ def waived(reading: Reading, findings: Iterable[Finding]) -> Iterator[Finding]:
         for each in waiver.ids:
             if each not in RULES:
                 yield RULES["BM911"].found(where, f"there is no finding {each}")
-            elif (waiver.line, each) not in used:
+            elif (waiver.line, each) not in used and not _elsewhere(waiver, each, reading, dialect):
                 yield RULES["BM911"].found(where, f"{each} is allowed, but is not found here")
+
+
+def _elsewhere(waiver: Waiver, id: str, reading: Reading, dialect: DialectName) -> bool:
+    return RULES[id].dialect not in (None, dialect) or not_come_to(waiver.lines, reading)
 
 
 def _waiver(token: tokenize.TokenInfo, code: Sequence[int], first: int) -> Waiver | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from backoffice.migrations.lint.actions import Action
+from backoffice.migrations.lint.copies import COPY, changed
 from backoffice.migrations.lint.findings import Where
 from backoffice.migrations.lint.grammar import parse
 from backoffice.migrations.lint.knowledge import learn
@@ -108,6 +109,7 @@ def walk(
                     learn(known, (action,))
                     if action.kind == "rename table" and action.table in new:
                         new.add(action.name)
+        learn(known, changed(operation))
 
 
 def _effects(action: Action, target: Target, known: Schema, new: set[str]) -> tuple[Effect, ...]:
@@ -153,8 +155,6 @@ def _of_a_copy(action: Action, new: set[str]) -> bool:
     return action.table.startswith(COPY) or f"{COPY}{action.table}" in new
 
 
-#: What Alembic's batch mode calls the copy of a table.
-COPY = "_alembic_tmp_"
 _MADE = ("create table", "create materialized view", "create view")
 
 

@@ -61,6 +61,7 @@ EVERYWHERE: tuple[StepRule, ...] = (
 REVISION: tuple[RevisionRule, ...] = (
     reversal.not_undone,
     reversal.types_left,
+    sqlite.changed_in_copies,
     sqlite.not_supported,
     unread.parts,
     unread.long_identity,

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from backoffice.migrations.lint.catalogue import RULES
+from backoffice.migrations.lint.copies import COPY
 from backoffice.migrations.lint.findings import Finding
 from backoffice.migrations.lint.rules.wording import level, table
-from backoffice.migrations.lint.walk import COPY, Step
+from backoffice.migrations.lint.walk import Step
 
 _SOURCES = {
     "stored": "GENERATED ... STORED",

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from backoffice.migrations.lint.catalogue import RULES
+from backoffice.migrations.lint.copies import COPY
 from backoffice.migrations.lint.findings import Finding
 from backoffice.migrations.lint.rules.wording import table
-from backoffice.migrations.lint.walk import COPY, Step
+from backoffice.migrations.lint.walk import Step
 
 
 def dropped_columns(step: Step) -> Iterator[Finding]:

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 
+from backoffice.migrations.lint.actions import Action
 from backoffice.migrations.lint.catalogue import RULES
+from backoffice.migrations.lint.copies import COPY, changed
 from backoffice.migrations.lint.findings import Finding, Where
 from backoffice.migrations.lint.operations import Reading, Target
 from backoffice.migrations.lint.rules.wording import level, table
-from backoffice.migrations.lint.walk import COPY, Step
+from backoffice.migrations.lint.walk import Step
 
 _VARYING = ("current_timestamp", "current_date", "current_time")
+_FILLED = frozenset({"default", "virtual"})
 _UNKNOWN = (
     *("alter type", "set not null", "drop not null", "set default", "drop default"),
     *("add check", "add foreign key", "add unique", "add primary key", "drop constraint"),
@@ -27,6 +30,31 @@ def copied(step: Step) -> Iterator[Finding]:
             f"all rows of {table(step, name)} are copied while nobody else can write",
             level(step, name),
         )
+
+
+def changed_in_copies(reading: Reading, steps: Sequence[Step], target: Target) -> Iterator[Finding]:
+    """What a copy leaves out, renames, or has no value for."""
+    if target.dialect != "sqlite":
+        return
+    new = steps[-1].new if steps else frozenset()
+    added: set[tuple[str, str]] = set()
+    for operation in reading.upgrade:
+        where = Where(reading.path, operation.line, reading.revision, operation.name)
+        for action in changed(operation):
+            if action.table not in new and (action.table, action.name) not in added:
+                yield from _lost(action, where)
+            if action.kind == "add column":
+                added.add((action.table, action.name))
+
+
+def _lost(action: Action, where: Where) -> Iterator[Finding]:
+    of = f"column {action.name} of {action.table}"
+    if action.kind == "drop column":
+        yield RULES["BM401"].found(where, f"{of} is dropped")
+    elif action.kind == "rename column":
+        yield RULES["BM403"].found(where, f"{of} is renamed to {action.expression}")
+    elif action.kind == "add column" and "not null" in action.flags and not action.flags & _FILLED:
+        yield RULES["BM405"].found(where, f"{of} is NOT NULL and has no default")
 
 
 def impossible(step: Step) -> Iterator[Finding]:
