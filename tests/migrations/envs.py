@@ -20,6 +20,8 @@ LOCKING = STOCK.replace(
     "        context.configure(",
     "        connection.exec_driver_sql('SELECT 1')\n        context.configure(",
 )
+#: Begun after Alembic has looked for it.
+BEGUN_LATE = STOCK.replace("with context.begin_transaction()", "with connection.begin()")
 AUTOCOMMIT = STOCK.replace(
     "connectable.connect() as connection:",
     "connectable.connect().execution_options(isolation_level='AUTOCOMMIT') as connection:",
@@ -38,6 +40,7 @@ HANDED = "    connection = config.attributes['connection']\n" + "".join(
 ALL = {
     "stock": STOCK,
     "outer": OUTER,
+    "begun_late": BEGUN_LATE,
     "locking": LOCKING,
     "autocommit": AUTOCOMMIT,
     "unguarded": UNGUARDED,

@@ -48,6 +48,7 @@ def upgrade(
 
         def work(heads: Any, context: MigrationContext) -> Iterator[RevisionStep]:
             _notice(context, connection, tell)
+            _settle(sessions, context)
             yield from steps.upgrade(environment.script, heads, context, guarded=True)
 
         environment.run(work, connection, sessions, destination_rev="head")
@@ -67,6 +68,7 @@ def downgrade(
 
         def work(heads: Any, context: MigrationContext) -> Iterator[RevisionStep]:
             _notice(context, connection, tell)
+            _settle(sessions, context)
             back = environment.script._downgrade_revs(target, heads)
             yield from steps.run(back, context, guarded=True)
 
@@ -200,6 +202,11 @@ def _governed(context: EnvironmentContext, sessions: Sessions) -> None:
         configure(connection, *others, **options)
 
     setattr(context, "configure", governed)  # noqa: B010 - mypy has it that methods stay
+
+
+def _settle(sessions: Sessions | None, context: MigrationContext) -> None:
+    if sessions is not None and context.connection is not None:
+        sessions.settle(context.connection)
 
 
 def _notice(context: MigrationContext, ours: Connection, tell: Tell) -> None:

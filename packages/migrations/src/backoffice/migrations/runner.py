@@ -179,6 +179,7 @@ class _Run:
 
     def packages(self, histories: Sequence[PackageHistory]) -> None:
         """Bring these to their heads, but for those that the database contradicts."""
+        self._sessions.hold(self._connection)
         # Only now, under the lock: whoever held it may have done it all.
         with self._connection.begin():
             found = standings(self._connection, histories)

@@ -1,4 +1,4 @@
-"""Makes whatever connection an env.py opens fit for migrating, and gives it back as it was.
+"""Makes whatever connection an env.py opens fit for migrating, and keeps it from the app's pool.
 
 An env.py may wrap all in one transaction, take a lock in a transaction that nobody commits, keep
 foreign keys enforced while a table is copied, or wait for a lock for ever. Here its connection gets
@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from backoffice.core.errors import Unavailable
 from backoffice.migrations.connections import begin_immediately
@@ -43,10 +44,26 @@ class Sessions:
         self._release()
         try:
             _end_transaction(connection)
+            self._keep(connection)
             if connection.dialect.name == "sqlite":
                 self._fit_sqlite(connection)
             elif connection.dialect.name == "postgresql":
                 self._fit_postgresql(connection)
+        except _driver_error(connection) as error:
+            raise unanswered(error) from error
+
+    def settle(self, connection: Connection) -> None:
+        """End what env.py has begun since the connection was made fit: `with connection.begin():`
+        around the run, of which Alembic knows nothing."""
+        _end_transaction(connection)
+
+    def hold(self, connection: Connection) -> None:
+        """Work goes on by this connection, which was made fit before another one was."""
+        if connection.dialect.name != "postgresql" or self._working is connection:
+            return
+        self._release()
+        try:
+            self._hold(connection)
         except _driver_error(connection) as error:
             raise unanswered(error) from error
 
@@ -57,6 +74,18 @@ class Sessions:
         """Give the connections that are still open back as they were."""
         self._release()
         self._restoring.close()
+
+    def _keep(self, connection: Connection) -> None:
+        """A pool that gets it back would hand it to the app: with our locks, with foreign keys
+        off, with the path of a tenant. So it is closed then."""
+        handed, pool = connection.connection.dbapi_connection, connection.engine.pool
+
+        def close(returned: Any, entry: ConnectionPoolEntry) -> None:
+            if returned is handed:
+                entry.invalidate()
+
+        event.listen(pool, "checkin", close)
+        self._restoring.callback(event.remove, pool, "checkin", close)
 
     def _fit_sqlite(self, connection: Connection) -> None:
         if getattr(connection.connection.driver_connection, "isolation_level", "") is None:
@@ -129,7 +158,7 @@ def _local_settings(connection: Connection) -> dict[str, str]:
     """What `SET LOCAL` may have set, and would be lost with the transaction."""
     if connection.dialect.name != "postgresql":
         return {}
-    names = ("search_path", "role")
+    names = ("search_path", "role", "lock_timeout", "statement_timeout")
     return {name: _raw(connection, f"SELECT current_setting('{name}')") for name in names}
 
 
