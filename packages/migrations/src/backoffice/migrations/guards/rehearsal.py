@@ -17,6 +17,7 @@ from backoffice.core.settings import load
 from backoffice.migrations import runner
 from backoffice.migrations.connections import migrating, same_database
 from backoffice.migrations.environment import Environment
+from backoffice.migrations.guards.schema import Schema, schema_of, without
 from backoffice.migrations.guards.scratch import scratch
 from backoffice.migrations.histories import APP, PackageHistory
 from backoffice.migrations.project import AppHistory
@@ -36,13 +37,15 @@ class Rehearsal:
         self._environment = Environment(app, engine.url)
         # Also where alembic.ini names one: an env.py that opens its own comes here as well.
         self._environment._connect_to(engine.url)
-        self.look(lambda _: None)
+        self._version_table = ""
+        self.look(self._know)
 
     def revisions(self) -> list[str]:
         """All ids, each after those that it stands on."""
         nothing: Any = ()  # Alembic's annotation says str, and it passes tuples itself
-        steps = self._environment.script._upgrade_revs("heads", nothing)
-        return [each.revision.revision for each in steps]
+        with Steps(APP, _silent).explained():
+            steps = self._environment.script._upgrade_revs("heads", nothing)
+            return [each.revision.revision for each in steps]
 
     def up(self, *revisions: str) -> None:
         """Apply these, one after the other."""
@@ -51,6 +54,11 @@ class Rehearsal:
     def down(self, revision: str) -> None:
         """Take back the one that was applied last."""
         self._run([self._step(MigrationStep.downgrade_from_script, revision)])
+
+    def schema(self) -> Schema:
+        """What is in the database by now, but for the version table, which no revision makes."""
+        with self.engine.connect() as connection:
+            return without(schema_of(connection), self._version_table)
 
     def look(self, at: Callable[[MigrationContext], None]) -> None:
         """Hand over what env.py has configured; nothing is changed."""
@@ -62,6 +70,9 @@ class Rehearsal:
 
         with Steps(APP, _silent).explained(), self.engine.connect() as connection:
             self._environment.run(work, connection, dont_mutate=True)
+
+    def _know(self, context: MigrationContext) -> None:
+        self._version_table = context.version_table
 
     def _run(self, planned: Sequence[RevisionStep]) -> None:
         with Sessions(self._limits, _silent) as sessions, self.engine.connect() as connection:

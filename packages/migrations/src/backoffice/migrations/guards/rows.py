@@ -6,13 +6,14 @@ turned into most other types.
 
 import re
 import uuid
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import Column, Connection, MetaData, Table, inspect, select, types
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import SAWarning, SQLAlchemyError
 
 from backoffice.migrations.errors import reason
 from backoffice.migrations.guards.faults import Fault
@@ -35,15 +36,20 @@ _VALUES: list[tuple[Any, Callable[[Any, int], Any]]] = [
     (types.LargeBinary, lambda _, number: b"%d" % number),
     (types.ARRAY, lambda _, __: []),
     (_ADDRESS, lambda _, number: f"10.0.0.{number + 1}"),
-    (types.String, lambda kind, number: str(number + 1).zfill(1)[: kind.length or None]),
+    (types.String, lambda kind, number: _text(kind, number)),
 ]
 
 
 def fill(connection: Connection, tables: Iterable[str]) -> Iterator[Fault]:
     """Put rows into these tables, parents first; a note for one that takes none of ours."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SAWarning)  # of what reflection makes of the app's tables
+        yield from _filled(connection, set(tables))
+
+
+def _filled(connection: Connection, wanted: set[str]) -> Iterator[Fault]:
     inspector = inspect(connection)
     order = [name for name, _ in inspector.get_sorted_table_and_fkc_names() if name]
-    wanted = set(tables)
     for name in order:
         if name in wanted:
             yield from _fill(connection, Table(name, MetaData(), autoload_with=connection))
@@ -130,6 +136,12 @@ def _listed(connection: Connection, table: Table) -> dict[str, list[str]]:
 def _uuid(kind: Any, number: int) -> Any:
     made = uuid.UUID(int=number + 1)
     return made if kind.as_uuid else str(made)
+
+
+def _text(kind: Any, number: int) -> str:
+    """Digits; of the length of a UUID, such that they are one too: the type that SQLite has not."""
+    made = uuid.UUID(int=number + 1)
+    return {32: made.hex, 36: str(made)}.get(kind.length, str(number + 1)[: kind.length])
 
 
 def _moment(kind: Any, number: int) -> datetime:

@@ -22,6 +22,12 @@ def schema_of(connection: Connection) -> Schema:
     return {name: told for name, told in found if not _OURS.match(name.partition(" ")[2])}
 
 
+def without(schema: Schema, table: str) -> Schema:
+    """All but a table and what is part of it, in whichever schema it is."""
+    about = re.compile(rf"\w+ (\w+\.)?{re.escape(table)}(\.|$)")
+    return {piece: told for piece, told in schema.items() if not about.match(piece)}
+
+
 def tables_of(schema: Schema) -> set[str]:
     """The names of the tables."""
     return {name.removeprefix("table ") for name in schema if name.startswith("table ")}

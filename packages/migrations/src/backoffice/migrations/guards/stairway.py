@@ -1,21 +1,25 @@
 """Each revision up, down and up again, on rows: what it leaves, and whether it makes the same."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
 
 from sqlalchemy import Connection, exists, literal, select, table, union_all
+from sqlalchemy.exc import DataError, DBAPIError
 
 from backoffice.core.errors import BackofficeError, SetupError
+from backoffice.migrations.errors import sqlstate
 from backoffice.migrations.guards import rows
 from backoffice.migrations.guards.faults import Fault
 from backoffice.migrations.guards.rehearsal import Rehearsal
-from backoffice.migrations.guards.schema import Schema, differences, schema_of, tables_of
+from backoffice.migrations.guards.schema import Schema, differences, tables_of
 
 #: Puts rows of the app's own into the database once it is at a revision.
 Seeds = Callable[[Connection, str], None]
 Begin = Callable[[], AbstractContextManager[Rehearsal]]
 
-_MOST_BEGINNINGS = 6
+_MOST_BEGINNINGS = 20
+_CHECK_VIOLATION = "23514|None CHECK constraint failed"  # PostgreSQL's SQLSTATE, SQLite's words
 _IRREVERSIBLE = "irreversible"
 _AT_ONCE = 100  # SQLite takes 500 at most
 
@@ -37,6 +41,8 @@ class Stairway:
         self._held = ExitStack()
         self._beginnings = 0
         self._told: set[str] = set()
+        #: Why an upgrade failed, where that may be due to values that the app never writes.
+        self._doubted: BackofficeError | None = None
 
     def __enter__(self) -> "Stairway":
         self._anew()
@@ -54,8 +60,11 @@ class Stairway:
         yield from self._seeded(ids[done - 1] if done else "")
         for place in range(done, len(ids)):
             found = list(self._step(ids[place]))
+            went_on = not self._stuck or self._resumed(ids[: place + 1])
+            if went_on and self._doubted is not None:
+                found = [self._doubtful(ids[place], self._doubted)]
             yield from found
-            if self._stuck and not self._resumed(ids[: place + 1]):
+            if not went_on:
                 yield Fault("stairway", "the revisions after it were not tried", "", ids[place])
                 return
             yield from self._seeded(ids[place])
@@ -69,9 +78,12 @@ class Stairway:
 
     def _step(self, revision: str) -> Iterator[Fault]:
         self._stuck = False
+        self._doubted = None
         before, filled = self._present, self._with_rows()
         if (error := self._tried(self.rehearsal.up, revision)) is not None:
             self._stuck = True
+            if self._seeds is None and _about_values(error):
+                self._doubted = error
             yield self._fault(revision, f"the upgrade fails: {_reason(error)}")
             return
         after = self._present = self._schema()
@@ -104,6 +116,10 @@ class Stairway:
         if isinstance(cause, NotImplementedError) or _IRREVERSIBLE in f"{kind} {cause}".lower():
             return Fault("stairway", "says that there is no way back", revision=revision, note=True)
         return self._fault(revision, f"the downgrade fails: {_reason(error)}")
+
+    def _doubtful(self, revision: str, error: BackofficeError) -> Fault:
+        told = f"the upgrade fails on rows that were made up, and not without: {_reason(error)}"
+        return Fault("stairway", told, "give seeds", revision, note=True)
 
     def _lost(self, revision: str, before: set[str]) -> Iterator[Fault]:
         for name in sorted(before & tables_of(self._present) - self._with_rows()):
@@ -150,8 +166,7 @@ class Stairway:
             self._filled |= names
 
     def _schema(self) -> Schema:
-        with self.rehearsal.engine.connect() as connection:
-            return schema_of(connection)
+        return self.rehearsal.schema()
 
     def _with_rows(self) -> set[str]:
         """The tables that are not empty."""
@@ -167,6 +182,15 @@ class Stairway:
 
     def _fault(self, revision: str, told: str) -> Fault:
         return Fault("stairway", told, revision=revision)
+
+
+def _about_values(error: BackofficeError) -> bool:
+    """Whether it may be due to what is in the rows, and not to the schema that has allowed them."""
+    cause = error.__cause__
+    if not isinstance(cause, DBAPIError):
+        return cause is not None
+    found = f"{sqlstate(cause)} {cause.orig}"
+    return isinstance(cause, DataError) or re.match(_CHECK_VIOLATION, found) is not None
 
 
 def _reason(error: BackofficeError) -> str:
