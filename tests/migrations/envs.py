@@ -37,6 +37,14 @@ NOT_TRANSACTIONAL = STOCK.replace(
 HANDED = "    connection = config.attributes['connection']\n" + "".join(
     line[4:] for line in STOCK.splitlines(keepends=True)[1:]
 )
+#: As SQLAlchemy's documentation has it for SQLite, where Python begins no transaction for DDL.
+BEGINNING = STOCK.replace(
+    "    with connectable",
+    "    from sqlalchemy import event\n"
+    "    if connectable.dialect.name == 'sqlite':\n"
+    "        event.listen(connectable, 'begin', lambda c: c.exec_driver_sql('BEGIN EXCLUSIVE'))\n"
+    "    with connectable",
+)
 ALL = {
     "stock": STOCK,
     "outer": OUTER,
@@ -46,6 +54,7 @@ ALL = {
     "unguarded": UNGUARDED,
     "not_transactional": NOT_TRANSACTIONAL,
     "handed": HANDED,
+    "beginning": BEGINNING,
 }
 
 

@@ -97,8 +97,15 @@ class Sessions:
                 _raw(connection, f"PRAGMA {pragma} = {value}")
                 self._restore(connection, f"PRAGMA {pragma} = {before}")
         begin = begin_immediately(self.patience)
-        event.listen(connection, "begin", begin)
-        self._restoring.callback(event.remove, connection, "begin", begin)
+
+        def last(beginning: Connection) -> None:
+            if beginning is connection:
+                begin(beginning)
+
+        # After those of env.py, which may begin it too, as SQLAlchemy's documentation has it: what
+        # is heard on the connection comes first.
+        event.listen(connection.engine, "begin", last)
+        self._restoring.callback(event.remove, connection.engine, "begin", last)
 
     def _fit_postgresql(self, connection: Connection) -> None:
         if getattr(connection.connection.dbapi_connection, "autocommit", False) is True:
