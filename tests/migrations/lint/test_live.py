@@ -15,14 +15,26 @@ from backoffice.migrations.lint.types import canonical
 from tests.migrations.lint.measured import ROWS, SETUP
 from tests.services.postgres import PostgresServer
 
+#: A table that has grown since the database looked, one at which it has not looked, and one of
+#: which it does not have the rows.
+AGED = """
+INSERT INTO part SELECT g, '2020-07-01' FROM generate_series(1, 300) g;
+ALTER TABLE bare SET (autovacuum_enabled = false);
+INSERT INTO bare SELECT g, g FROM generate_series(1001, 12000) g;
+CREATE FOREIGN DATA WRAPPER far;
+CREATE SERVER away FOREIGN DATA WRAPPER far;
+CREATE FOREIGN TABLE afar (id integer CHECK (id > 0)) SERVER away;
+"""
+
 
 @pytest.fixture(scope="module")
 def connection(postgres_server: PostgresServer) -> Iterator[Connection]:
     with postgres_server.database() as url:
-        engine = create_engine(url, isolation_level="AUTOCOMMIT")
+        engine = create_engine(url)
         with engine.connect() as connection:
-            for statement in (*split(SETUP), *split(ROWS)):
+            for statement in (*split(SETUP), *split(ROWS), *split(AGED)):
                 connection.exec_driver_sql(statement)
+            connection.commit()
             yield connection
         engine.dispose()
 
@@ -68,11 +80,29 @@ def test_it_has_the_constraints_of_the_history(found: Schema, told: Schema) -> N
 
 
 def test_it_knows_how_many_rows_there_are(found: Schema) -> None:
-    assert {name: found.sizes[name] for name in ("big", "part", "bare2")} == {
+    assert {name: found.sizes[name] for name in ("big", "part", "bare", "bare2")} == {
         "big": 500,
-        "part": 500,
+        "part": 800,
+        "bare": 11_500,
         "bare2": 0,
     }
+
+
+def test_a_table_that_somebody_holds_is_not_waited_for(connection: Connection) -> None:
+    with connection.engine.connect() as other:
+        other.exec_driver_sql("LOCK TABLE loose")
+        found = survey(connection)
+    assert (found.sizes["loose"], found.sizes["part"]) == (500, 800)
+    connection.rollback()
+
+
+def test_a_table_that_may_not_be_looked_at_is_told_by_its_figures(connection: Connection) -> None:
+    connection.exec_driver_sql("CREATE ROLE passerby")
+    connection.exec_driver_sql("GRANT SELECT ON part TO passerby")
+    connection.exec_driver_sql("SET LOCAL ROLE passerby")
+    found = survey(connection)
+    connection.rollback()
+    assert (found.sizes["loose"], found.sizes["part"]) == (500, 800)
 
 
 def test_a_time_zone_that_is_not_utc_is_noticed(connection: Connection) -> None:

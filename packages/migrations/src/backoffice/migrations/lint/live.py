@@ -1,10 +1,11 @@
 """What a database holds: its tables and columns, and how many rows."""
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from backoffice.migrations.lint.knowledge import not_null_column
 from backoffice.migrations.lint.operations import Target
-from backoffice.migrations.lint.schema import Column, Reference, Schema, Table, qualified
+from backoffice.migrations.lint.schema import SMALL, Column, Reference, Schema, Table, qualified
 
 #: No table is counted further than this: it is large then.
 COUNTED = 1_000_000
@@ -85,21 +86,40 @@ def _sqlite(connection: Connection) -> Schema:
 
 
 def _count(connection: Connection, schema: Schema) -> None:
-    """Count the tables of which the database has no figure of its own, up to a limit."""
-    quoted = connection.dialect.identifier_preparer.quote
+    """Count what seems small, and what the database has no figure of, up to a limit.
+
+    Its figures are as old as its last look, so that a table which was small may be large by now.
+    """
     for table in schema.tables.values():
-        if table.kind == "table" and table.name not in schema.sizes:
-            name = ".".join(quoted(each) for each in table.name.split(".", 1))
-            counted = f"SELECT count(*) FROM (SELECT 1 FROM {name} LIMIT {COUNTED}) AS t"  # noqa: S608
-            schema.sizes[table.name] = connection.exec_driver_sql(counted).scalar_one()
+        if table.kind == "table" and schema.sizes.get(table.name, 0) < SMALL:
+            counted = _counted(connection, table.name)
+            if counted is not None:
+                schema.sizes[table.name] = counted
+
+
+def _counted(connection: Connection, table: str) -> int | None:
+    """How many rows there are; None where we may not look, or somebody holds the table."""
+    quoted = connection.dialect.identifier_preparer.quote
+    name = ".".join(quoted(each) for each in table.split(".", 1))
+    # Taken back at the end, so that an error and the time limit are of this question alone.
+    point = connection.begin_nested()
+    try:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("SET LOCAL lock_timeout = '500ms'")
+        asked = f"SELECT count(*) FROM (SELECT 1 FROM {name} LIMIT {COUNTED}) AS t"  # noqa: S608
+        return int(connection.exec_driver_sql(asked).scalar_one())
+    except DBAPIError:
+        return None
+    finally:
+        point.rollback()
 
 
 _OURS = "NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg_t%'"
 # Of a partitioned table, its parts; reltuples is -1 where nothing has looked at it yet.
 _TABLES = """
 SELECT n.nspname, c.relname, c.relkind, CASE WHEN c.relkind = 'p' THEN coalesce((
-    SELECT sum(greatest(p.reltuples, 0)) FROM pg_partition_tree(c.oid) t
-    JOIN pg_class p ON p.oid = t.relid WHERE t.isleaf), 0)
+    SELECT CASE WHEN min(p.reltuples) < 0 THEN -1 ELSE sum(p.reltuples) END
+    FROM pg_partition_tree(c.oid) t JOIN pg_class p ON p.oid = t.relid WHERE t.isleaf), 0)
   ELSE c.reltuples END
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'm', 'v') AND n.nspname {ours}
@@ -116,7 +136,7 @@ SELECT n.nspname, c.relname, k.conname, k.contype::text, k.convalidated,
   pg_get_constraintdef(k.oid), k.confrelid::regclass::text
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE k.contype IN ('c', 'f') AND n.nspname {ours}
+WHERE k.contype IN ('c', 'f') AND c.relkind IN ('r', 'p') AND n.nspname {ours}
 """
 _INDEXES = """
 SELECT n.nspname, t.relname, c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid

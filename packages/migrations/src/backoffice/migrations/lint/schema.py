@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass, field, replace
 
+#: A table of fewer rows is read or written anew in a few milliseconds.
+SMALL = 10_000
+
 
 @dataclass
 class Column:

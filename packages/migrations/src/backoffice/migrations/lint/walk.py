@@ -17,10 +17,7 @@ from backoffice.migrations.lint.operations import (
     Statement,
     Target,
 )
-from backoffice.migrations.lint.schema import Column, Schema, Table, qualified
-
-#: A table of fewer rows is read or written anew in a few milliseconds.
-SMALL = 10_000
+from backoffice.migrations.lint.schema import SMALL, Column, Schema, Table, qualified
 
 
 @dataclass(frozen=True)
