@@ -35,6 +35,10 @@ class Look:
         with self.engine.connect() as connection:
             return set(inspect(connection).get_table_names())
 
+    def indexes(self, table: str) -> set[str]:
+        with self.engine.connect() as connection:
+            return {str(each["name"]) for each in inspect(connection).get_indexes(table)}
+
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
         with self.engine.connect() as connection:
             return [tuple(row) for row in connection.execute(text(statement))]

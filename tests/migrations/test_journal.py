@@ -1,13 +1,15 @@
 """What was committed in the midst of a revision is not done again, nor lost, nor half done."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from backoffice.core import Unavailable
 from backoffice.migrations import MigrationSettings, RevisionFailed, upgrade
 from backoffice.migrations.concurrently import Concurrent
-from backoffice.migrations.entries import TABLE
-from backoffice.migrations.journal import first_word
+from backoffice.migrations.entries import TABLE, Entries, Entry
 from backoffice.migrations.sessions import WORKING
+from backoffice.migrations.verbs import first_word, transactional
 from tests.migrations.projects import Look, Shop, create_table
 
 FAILS_ONCE = """
@@ -98,6 +100,45 @@ with op.get_context().autocommit_block():
         look.execute("INSERT INTO book VALUES (3, 'y')")
 
 
+@pytest.mark.parametrize(
+    "refused",
+    ["CREATE INDEX CONCURRENTLY book_pkey ON book (id)", "DROP INDEX CONCURRENTLY nothing"],
+    ids=["one that is there", "one that is not there"],
+)
+def test_what_the_database_refuses_is_refused_each_time(
+    shop: Shop, database_url: str, look: Look, refused: str
+) -> None:
+    if database_url.startswith("sqlite"):
+        pytest.skip("SQLite does nothing concurrently")
+    shop.revision("shop_2", "shop_1", alone(f"-- an index\n{refused}"))
+    for _ in range(2):
+        with pytest.raises(RevisionFailed, match="exist"):
+            upgrade(database_url, shop.history, histories=[])
+
+
+def test_an_index_that_a_killed_process_has_dropped_is_not_missed(
+    shop: Shop, database_url: str, look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if database_url.startswith("sqlite"):
+        pytest.skip("SQLite does nothing concurrently")
+    shop.revision("shop_2", "shop_1", 'op.create_index("ix", "book", ["id"])')
+    upgrade(database_url, shop.history, histories=[])
+    shop.revision("shop_3", "shop_2", alone("DROP INDEX CONCURRENTLY ix"))
+    keep = Entries.keep
+
+    def killed(entries: Entries, kept: Sequence[Entry]) -> None:
+        if "ix" not in look.indexes("book"):
+            raise RuntimeError("killed")
+        keep(entries, kept)
+
+    monkeypatch.setattr(Entries, "keep", killed)
+    with pytest.raises(RevisionFailed, match="killed"):
+        upgrade(database_url, shop.history, histories=[])
+    monkeypatch.undo()
+    upgrade(database_url, shop.history, histories=[])
+    assert look.rows("SELECT version_num FROM alembic_version") == [("shop_3",)]
+
+
 def test_the_last_statement_of_a_killed_process_is_waited_for(
     shop: Shop, database_url: str, look: Look
 ) -> None:
@@ -159,3 +200,18 @@ def test_a_commit_that_the_database_refuses_counts_for_nothing(
     look.execute("INSERT INTO book VALUES (1)")
     upgrade(database_url, shop.history, histories=[])
     assert look.rows("SELECT id FROM two") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("statement", "so"),
+    [
+        ("DO $$ BEGIN INSERT INTO a VALUES (1); END $$", True),
+        ("DO $$ BEGIN COMMIT; END $$", False),
+        ("/* an index */ DROP INDEX CONCURRENTLY ix", False),
+        ("ALTER TABLE a DETACH PARTITION b CONCURRENTLY", False),
+        ("ALTER TABLE a DETACH PARTITION b", True),
+    ],
+    ids=["block", "committing", "comment", "detaching concurrently", "detaching"],
+)
+def test_a_transaction_is_around_whatever_may_have_one(statement: str, so: bool) -> None:
+    assert transactional(first_word(statement), statement) is so

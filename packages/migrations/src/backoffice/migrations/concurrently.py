@@ -5,11 +5,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from backoffice.migrations.verbs import LEADING
+
 _BUILDING = re.compile(
-    r"^\s*CREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+(?:IF\s+NOT\s+EXISTS\s+)?"
+    LEADING + r"CREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+(?:IF\s+NOT\s+EXISTS\s+)?"
     r"(?P<name>\"(?:[^\"]|\"\")+\"|\w+)\s+ON\s+(?:ONLY\s+)?"
     r"(?P<table>(?:(?:\"(?:[^\"]|\"\")+\"|\w+)\s*\.\s*)?(?:\"(?:[^\"]|\"\")+\"|\w+))",
-    re.IGNORECASE,
+    re.IGNORECASE | re.DOTALL,
+)
+_DROPPING = re.compile(
+    LEADING
+    + r"DROP\s+INDEX\s+CONCURRENTLY\s+(?P<index>(?:[^\s,;\"]|\"(?:[^\"]|\"\")+\")+)\s*;?\s*$",
+    re.IGNORECASE | re.DOTALL,
 )
 
 Rows = Callable[[str], list[Any]]
@@ -45,6 +52,14 @@ class Concurrent:
             f"WHERE c.relname = {_literal(_folded(self.index))} "
             f"AND i.indrelid = to_regclass({_literal(self.table)})"
         )
+
+
+def dropped(statement: str, rows: Rows) -> bool:
+    """Whether a statement drops an index concurrently that is not there (any more)."""
+    found = _DROPPING.match(statement)
+    return (
+        found is not None and rows(f"SELECT to_regclass({_literal(found['index'])})")[0][0] is None
+    )
 
 
 def _folded(name: str) -> str:

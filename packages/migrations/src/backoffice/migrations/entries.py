@@ -58,6 +58,16 @@ class Entries:
             self.write(f"INSERT INTO {TABLE} VALUES ({values})")  # noqa: S608
         self._exists = True
 
+    def strike(self, entry: Entry) -> None:
+        """Remove the last row that was kept, of what has not been done after all."""
+        if self.done and self.done[-1] == entry:
+            place = len(self.done)
+            self.write(
+                f"DELETE FROM {TABLE} "  # noqa: S608
+                f"WHERE revision = {literal(self.revision)} AND place = {place}"
+            )
+            self.done.pop()
+
     def take_back(self, count: int) -> None:
         """What was kept since there were so many was not committed, nor was the table perhaps."""
         del self.done[count:]

@@ -8,37 +8,26 @@ the revision runs again, those statements are left out. The table is there only 
 half done: with the last one it goes.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, event
 
-from backoffice.migrations.concurrently import Concurrent
+from backoffice.migrations.concurrently import Concurrent, dropped
 from backoffice.migrations.entries import TABLE, Entries, Entry, digested, literal
 from backoffice.migrations.errors import RevisionFailed
 from backoffice.migrations.patience import Patience
+from backoffice.migrations.verbs import (
+    first_word,
+    passes,
+    returns_rows,
+    to_savepoint,
+    transactional,
+)
 
 #: The execution option of statements that know by themselves how far they have come.
 RESUMABLE = "backoffice_resumable"
-
-_WORD = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*([A-Za-z]+)", re.DOTALL)
-_CHANGING_ROWS = re.compile(r"\b(INSERT|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
-_TO_SAVEPOINT = re.compile(r"\bTO\b", re.IGNORECASE)
-_RETURNING = re.compile(r"\bRETURNING\b", re.IGNORECASE)
-# What only reads, or sets something for the session, is done again each time.
-_PASSING = {
-    *("SELECT", "SHOW", "PRAGMA", "EXPLAIN", "VALUES", "TABLE", "SET", "RESET", "SAVEPOINT"),
-    *("RELEASE", "ROLLBACK", "ANALYZE", "LOCK", "DISCARD", "VACUUM"),
-}
-# These may have a transaction around them, so that their row of the journal is in it.
-_TRANSACTIONAL = {"INSERT", "UPDATE", "DELETE", "MERGE", "CREATE", "ALTER", "DROP", "WITH"}
-_ALONE = re.compile(
-    r"^\W*\w+\s+(?:UNIQUE\s+INDEX\s+CONCURRENTLY|INDEX\s+CONCURRENTLY|DATABASE|TABLESPACE|SYSTEM"
-    r"|SUBSCRIPTION)\b|\bDETACH\s+PARTITION\b.*\bCONCURRENTLY\b",
-    re.IGNORECASE | re.DOTALL,
-)
 
 
 @contextmanager
@@ -157,7 +146,7 @@ class Journal:
         verb = first_word(statement)
         if context.execution_options.get(RESUMABLE) or self._transacts(verb, statement):
             return None
-        if _passes(verb, statement):
+        if passes(verb, statement):
             return None
         digest = digested(statement, values)
         if (before := self._left_out(digest, verb, statement)) is not None:
@@ -175,7 +164,7 @@ class Journal:
         """Whether a statement begins or ends a transaction by hand, which is followed too."""
         if verb in ("COMMIT", "END"):
             self._on_commit(self._connection)
-        elif verb == "ROLLBACK" and not _TO_SAVEPOINT.search(statement):
+        elif verb == "ROLLBACK" and not to_savepoint(statement):
             self._noted = []
         elif verb not in ("BEGIN", "START"):
             return False
@@ -186,7 +175,7 @@ class Journal:
         """What the journal has for a statement that an earlier run did."""
         places = [at for at, each in enumerate(self._replayed) if each.digest == digest]
         if places:
-            if _RETURNING.search(statement):
+            if returns_rows(statement):
                 raise self._unclear("a statement whose answer is needed was done before")
             found = self._replayed[places[0]]
             # Those before it were asked for then, and are not now: a type that is there already.
@@ -211,11 +200,10 @@ class Journal:
             try:
                 if concurrent is not None:
                     self._concurrently(concurrent, entry, call)
-                elif entry.verb in _TRANSACTIONAL and not _ALONE.search(statement):
+                elif transactional(entry.verb, statement):
                     self._together(entry, context, call)
                 else:
-                    call()
-                    self._entries.keep([entry])
+                    self._by_itself(entry, statement, call)
             except Exception as error:
                 if not self._patience.again(error):
                     raise
@@ -236,23 +224,44 @@ class Journal:
             self._entries.write("ROLLBACK")
             raise
 
+    def _by_itself(self, entry: Entry, statement: str, call: Callable[[], None]) -> None:
+        """What no transaction can hold: that it was begun is written down before it."""
+        if _begun(entry) in self._entries.done and dropped(statement, self._entries.rows):
+            self._entries.keep([entry])
+            return
+        with self._begins(entry):
+            call()
+
     def _concurrently(self, concurrent: Concurrent, entry: Entry, call: Callable[[], None]) -> None:
-        begun = Entry(f"~{entry.digest[1:]}", entry.verb)
         valid = concurrent.valid(self._entries.rows)
-        if valid and begun in self._entries.done:
+        if valid and _begun(entry) in self._entries.done:
             self._entries.keep([entry])
             return
         if valid is False:
             self._entries.write(concurrent.dropping(self._entries.rows))
-        if begun not in self._entries.done:
-            self._entries.keep([begun])
-        with self._unhurried():
+        with self._begins(entry), self._unhurried():
             try:
                 call()
             except Exception:
                 if concurrent.valid(self._entries.rows) is False:
                     self._entries.write(concurrent.dropping(self._entries.rows))
                 raise
+
+    @contextmanager
+    def _begins(self, entry: Entry) -> Iterator[None]:
+        """What is done within was begun, or was done; one that the database refused was neither."""
+        begun = _begun(entry)
+        if begun not in self._entries.done:
+            self._entries.keep([begun])
+        try:
+            yield
+        except Exception as refusal:
+            # Any: as the driver has them.
+            error: Any = refusal
+            handed: Any = self._connection.connection.dbapi_connection
+            if not self._connection.dialect.is_disconnect(error, handed, None):
+                self._entries.strike(begun)
+            raise
         self._entries.keep([entry])
 
     @contextmanager
@@ -269,18 +278,8 @@ class Journal:
         return self._connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
 
 
-def first_word(statement: str) -> str:
-    """What a statement begins with, in capitals; "" for none."""
-    found = _WORD.match(statement)
-    return found.group(1).upper() if found else ""
-
-
-def _passes(verb: str, statement: str) -> bool:
-    return (
-        not verb
-        or verb in _PASSING
-        or (verb == "WITH" and _CHANGING_ROWS.search(statement) is None)
-    )
+def _begun(entry: Entry) -> Entry:
+    return Entry(f"~{entry.digest[1:]}", entry.verb)
 
 
 def _counted(context: Any) -> int:
