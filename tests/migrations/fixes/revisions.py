@@ -65,6 +65,14 @@ op.alter_column("book", "isbn", nullable=False)
 op.execute("INSERT INTO author VALUES (100)")
 """
 
+KEYS = """
+op.create_foreign_key("fk", "book", "author", ["author_id"], ["id"])
+op.drop_constraint("fk", "book")
+op.create_foreign_key("fk", "book", "author", ["author_id"], ["id"], ondelete="CASCADE")
+op.drop_column("book", "pages")
+op.create_index("ix_title", "book", ["title"])
+"""
+
 OPERATIONS = {
     "index": INDEX,
     "unique": UNIQUE,
@@ -83,6 +91,7 @@ OPERATIONS = {
     "raw": RAW,
     "batch": BATCH,
     "mixed": MIXED,
+    "keys": KEYS,
 }
 
 #: Of tables, indexes, constraints, triggers and functions: all that a revision may leave behind.

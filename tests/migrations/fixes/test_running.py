@@ -137,7 +137,7 @@ class Killer:
             raise Killed
 
 
-@pytest.mark.parametrize("operation", ["volatile", "mixed"])
+@pytest.mark.parametrize("operation", ["volatile", "mixed", "keys"])
 def test_it_goes_on_wherever_it_was_broken_off(operation: str, bench: Bench) -> None:
     plain = revision(OPERATIONS[operation])
     whole = bench.after(bench.history(f"whole_{operation}", plain))

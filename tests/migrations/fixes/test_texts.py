@@ -117,9 +117,38 @@ def test_a_constraint_that_is_made_anew_does_not_tell_what_was_done() -> None:
     assert "cannot be told" in words(f"{drop}\nop.execute('INSERT INTO a VALUES (1)')\n{key}")[0]
 
 
+@pytest.mark.parametrize("value", ["state", "(state || 'a')"])
+def test_sql_on_several_lines_stays_python(value: str) -> None:
+    plain = revision(f'op.execute("""\nCREATE INDEX ix\n  ON book ({value})\n""")')
+    compile(fixed(plain).text, "revision.py", "exec")
+
+
 def test_what_commits_by_hand_is_left_with_words() -> None:
     add = 'op.add_column("book", sa.Column("isbn", sa.String(13)))'
-    assert "cannot be told" in words(f'{add}\nop.execute("COMMIT")\n{INDEX}')[0]
+    assert "commits by itself" in words(f'{add}\nop.execute("COMMIT")\n{INDEX}')[0]
+    block = "with op.get_context().autocommit_block():\n    op.execute('CREATE TABLE a ()')"
+    assert "commits by itself" in words(f"{INDEX}\n{block}")[0]
+
+
+def test_what_commits_by_hand_and_may_be_repeated_stays_beside_what_is_fixed() -> None:
+    block = "with op.get_context().autocommit_block():\n    op.execute('DROP TABLE IF EXISTS a')\n"
+    assert after(f"{block}{INDEX}").startswith(block)
+
+
+@pytest.mark.parametrize(
+    "upgrade",
+    [
+        f"{INDEX}; op.drop_table('a')",
+        f"x = 1\nop.drop_table('a'); {INDEX}",
+        "with op.batch_alter_table('a') as a: a.create_index('ix', ['b'])",
+        "with op.batch_alter_table('a') as a:\n    a.create_index('ix', ['b']); a.drop_column('c')",
+    ],
+)
+def test_statements_that_share_a_line_are_not_taken_apart(upgrade: str) -> None:
+    plain = revision(upgrade)
+    fix = fixed(plain, set(range(11, 14)))
+    assert fix.text == plain
+    assert "shares its line" in fix.left[0].words
 
 
 def test_what_gives_names_to_things_stays_for_what_follows() -> None:

@@ -34,6 +34,7 @@ class Piece:
     batch in which it stands, and its own. `step` is what takes its place on PostgreSQL; `mended`
     says that an earlier fix has made it so that it may be done twice."""
 
+    source: Source
     statement: ast.stmt
     calls: tuple[Call | None, ...]
     above: range
@@ -53,6 +54,7 @@ class Parting:
         self.left: list[Left] = []
         self._seen: set[int] = set()
         self._new = new_tables(source, function)
+        self._crowded = _share_lines(function)
 
     def pieces(self) -> list[Piece]:
         """All of them in order; `left` then holds what stays unsafe."""
@@ -71,11 +73,21 @@ class Parting:
         if batch is not None:
             return self._of_batch(*batch, begin)
         call = self.source.call(statement)
-        alone = begin <= statement.lineno
-        step = self._step(call, statement) if alone else None
+        calls = self._committed(statement) or (call,)
+        step = self._step(call, statement)
         above = range(begin, statement.lineno)
         own = range(max(begin, statement.lineno), _end(statement) + 1)
-        return [Piece(statement, (call,), above, own, step=step, mended=self._mended(statement))]
+        mended = self._mended(statement)
+        return [Piece(self.source, statement, calls, above, own, step=step, mended=mended)]
+
+    def _committed(self, statement: ast.stmt) -> tuple[Call | None, ...]:
+        """What stands in an autocommit_block() of the author's."""
+        if not isinstance(statement, ast.With) or len(statement.items) != 1:
+            return ()
+        head = ast.unparse(statement.items[0].context_expr)
+        if not head.endswith(".autocommit_block()"):
+            return ()
+        return tuple(map(self.source.call, statement.body))
 
     def _mended(self, statement: ast.stmt) -> bool:
         if MARK not in self.source.constants or not isinstance(statement, ast.With | ast.If):
@@ -86,19 +98,20 @@ class Parting:
     def _of_batch(self, block: ast.With, calls: list[Call | None], begin: int) -> list[Piece]:
         first = block.body[0].lineno
         steps = [self._step(call, each) for call, each in zip(calls, block.body, strict=True)]
-        if not any(steps) or first == block.lineno:
-            return [Piece(block, tuple(calls), range(begin, block.lineno), _lines(block))]
+        if not any(steps):
+            above = range(begin, block.lineno)
+            return [Piece(self.source, block, tuple(calls), above, _lines(block))]
         opening = range(block.lineno, first)
         found: list[Piece] = []
         above, begin = range(begin, block.lineno), first
         for call, statement, step in zip(calls, block.body, steps, strict=True):
             own = range(begin, _end(statement) + 1)
-            found.append(Piece(statement, (call,), above, own, opening, step))
+            found.append(Piece(self.source, statement, (call,), above, own, opening, step))
             above, begin = range(0), _end(statement) + 1
         return found
 
     def _step(self, call: Call | None, statement: ast.stmt) -> Step | None:
-        if call is None or not self._asked(statement):
+        if self._crowded or call is None or not self._asked(statement):
             return None
         if _table(call) in self._new:
             return None
@@ -176,6 +189,20 @@ def _table(call: Call) -> str | None:
     if call.verb == "execute":
         return updates.updated_table(call) or raw.raw_table(call)
     return call.table
+
+
+def _share_lines(function: ast.FunctionDef) -> bool:
+    """Whether a line holds several statements, so that they cannot be taken apart."""
+    blocks = [each for each in function.body if isinstance(each, ast.With)]
+    block: ast.FunctionDef | ast.With
+    for block in (function, *blocks):
+        before: ast.stmt = block
+        for each in block.body:
+            end = before.lineno if before is block else _end(before)
+            if end == each.lineno and not isinstance(before, ast.Assign):
+                return True
+            before = each
+    return False
 
 
 def _lines(statement: ast.stmt) -> range:

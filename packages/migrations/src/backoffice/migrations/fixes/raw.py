@@ -46,7 +46,7 @@ _SEVERAL = ByHand("it does several things in one statement: write them apart")
 
 def raw(call: Call) -> Step | ByHand | None:
     """What to do instead of one statement; None for one of which nothing is known."""
-    sql = (call.string("sqltext") or "").strip().rstrip(";").rstrip()
+    sql = _on_one_line((call.string("sqltext") or "").strip().rstrip(";").rstrip())
     for pattern, fixer in _FIXERS.items():
         found = re.fullmatch(pattern, sql, re.IGNORECASE | re.DOTALL)
         if found is not None:
@@ -142,9 +142,16 @@ def _unless_there(table: str, name: str, lines: list[str]) -> list[str]:
     return [f"if not _has_constraint({quoted(table)}, {quoted(_bare(name))}):", *indented(lines)]
 
 
+def _on_one_line(sql: str) -> str:
+    """The same where it cannot matter: nothing in it is quoted, and no comment ends with a line."""
+    return sql if re.search(r"['\"$]|--", sql) else " ".join(sql.split())
+
+
 def _several(sql: str) -> bool:
     """Whether another action or statement follows, outside of brackets and quotes."""
     bare = re.sub(r"'(?:[^']|'')*'", "", sql)
+    if "--" in bare or "/*" in bare:
+        return True
     while (inner := re.sub(r"\([^()]*\)", "", bare)) != bare:
         bare = inner
     return ";" in bare or "," in bare or re.search(r"(?<!:):\w", bare) is not None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from backoffice.migrations.fixes import raw
 from backoffice.migrations.fixes.calls import Call, identifier
 from backoffice.migrations.fixes.pieces import Piece
+from backoffice.migrations.fixes.source import Source
 from backoffice.migrations.fixes.steps import quoted
 
 #: SQL that does the same when it is done twice.
@@ -19,9 +20,14 @@ _REPEATABLE = re.compile(
     r"|\s*ALTER\s+TABLE\s+\S+\s+ALTER\s+(COLUMN\s+)?\S+\s+(SET|DROP)\s+(DEFAULT|NOT\s+NULL)\b",
     re.IGNORECASE | re.DOTALL,
 )
+_TAKEN = re.compile(r"\bRENAME\b|\bDROP\b(?!\s+(CONSTRAINT|INDEX|DEFAULT|NOT)\b)", re.IGNORECASE)
 _UPDATE = re.compile(
     r"\s*UPDATE\s+(?:ONLY\s+)?\S+\s+SET\s+(\w+)\s*=\s*(.*?)\s*(?:\bWHERE\b(.*))?;?\s*\Z",
     re.IGNORECASE | re.DOTALL,
+)
+_COMMITS = re.compile(
+    r"\bautocommit_block\(|\bcommit\(\)|AUTOCOMMIT|['\"](\\n|\s)*(COMMIT|END|BEGIN|START|ROLLBACK)\b",
+    re.IGNORECASE,
 )
 #: Calls that only look, or describe.
 _HARMLESS = re.compile(
@@ -32,10 +38,15 @@ _HARMLESS = re.compile(
 
 @dataclass(frozen=True)
 class Guard:
-    """The question that is true when a run was done, and the function that asks it."""
+    """The question that is true when a run was done, and the function that asks it.
+
+    One that is not `lasting` is answered otherwise before the run or long after it, since other
+    statements make or take away the same thing.
+    """
 
     question: str
     routine: str
+    lasting: bool = True
 
 
 def repeatable(piece: Piece) -> bool:
@@ -59,37 +70,43 @@ def describes(statement: ast.stmt) -> bool:
     return all(_HARMLESS.fullmatch(ast.unparse(each.func)) for each in calls)
 
 
-def guard(run: Sequence[Piece], later: Sequence[Piece]) -> Guard | None:
+def guard(run: Sequence[Piece], earlier: Sequence[Piece], later: Sequence[Piece]) -> Guard | None:
     """How the catalog tells that a run was done: by anything that it makes or takes away.
 
     All of a run is committed at once, so that one thing tells of all. Not by a thing that the
-    revision changes again later on.
+    revision changes elsewhere as well, unless nothing else is done with it.
     """
-    if any(_commits(call) for call in _calls(run)):
+    if any(map(commits, run)):
         return None
     unnamed = {call.table for call in _calls(later) if _unnamed(call)}
     told = [(call, each) for call in _calls(run) for each in _told(call)]
-    names = {name for call in _calls(later) for name in _names(call)}
+    names = {name for call in _calls([*earlier, *later]) for name in _names(call)}
     for call, (question, routine, name) in told:
         again = name in names or (call.verb == "drop_constraint" and call.table in unnamed)
         if call.schema_known and (not again or len(run) == 1):
-            return Guard(question, routine)
+            return Guard(question, routine, lasting=not again)
     return None
 
 
 def destructive(run: Sequence[Piece]) -> bool:
-    """Whether a run may take away what the steps before it work on."""
+    """Whether a run may take away what those before it work on: an index or a constraint is made
+    anew whether or not another one is there."""
     for piece in run:
         if piece.mended or describes(piece.statement):
             continue
         for call in piece.calls:
-            if call is None or call.verb.startswith(("drop", "rename")):
+            if call is None or call.verb in ("drop_column", "drop_table", "rename_table"):
                 return True
             if call.verb == "alter_column" and "new_column_name" in call:
                 return True
             if call.verb == "execute" and _takes_away(call.string("sqltext")):
                 return True
     return False
+
+
+def commits(piece: Piece) -> bool:
+    """Whether a statement ends the transaction, itself or in a function of the file's."""
+    return _COMMITS.search(_mentioned(piece.statement, piece.source)) is not None
 
 
 def escaping(run: Sequence[Piece], later: Sequence[Piece]) -> bool:
@@ -109,12 +126,6 @@ def escaping(run: Sequence[Piece], later: Sequence[Piece]) -> bool:
     return bool(bound & used)
 
 
-def _commits(call: Call) -> bool:
-    """Whether a run is no longer one transaction."""
-    sql = call.string("sqltext") or ""
-    return re.match(r"\s*(COMMIT|END|BEGIN|START|ROLLBACK)\b", sql, re.IGNORECASE) is not None
-
-
 def _unnamed(call: Call) -> bool:
     """Whether a constraint may get the very name of one that was there before."""
     made = call.verb in ("create_foreign_key", "create_unique_constraint")
@@ -127,6 +138,14 @@ def _twice(call: Call) -> bool:
     if call.verb == "alter_column":
         return "new_column_name" not in call and "type_" not in call
     return call.value("if_exists") is True or call.value("if_not_exists") is True
+
+
+def _mentioned(statement: ast.stmt, source: Source) -> str:
+    """A statement, and the functions of the file that it calls."""
+    names = {each.id for each in ast.walk(statement) if isinstance(each, ast.Name)}
+    called = [each for each in map(source.function, sorted(names)) if each is not None]
+    texts = [ast.unparse(each) for each in (statement, *called)]
+    return "\n".join(texts)
 
 
 def _sql_twice(sql: str | None) -> bool:
@@ -143,7 +162,7 @@ def _sql_twice(sql: str | None) -> bool:
 
 
 def _takes_away(sql: str | None) -> bool:
-    return sql is None or re.search(r"\b(DROP|RENAME)\b", sql, re.IGNORECASE) is not None
+    return sql is None or _TAKEN.search(sql) is not None
 
 
 def _calls(pieces: Sequence[Piece]) -> Iterator[Call]:

@@ -12,6 +12,7 @@ from itertools import groupby
 from backoffice.migrations.fixes.pieces import MARK, Left, Parting, Piece
 from backoffice.migrations.fixes.repeats import (
     Guard,
+    commits,
     describes,
     destructive,
     escaping,
@@ -30,6 +31,10 @@ NO_UPGRADE = "there is no plain `def upgrade()` with `from alembic import op` to
 UNKNOWN = (
     "what stands before it cannot be told to have been done already, should this be broken off: "
     "put that into a revision of its own first"
+)
+COMMITS = (
+    "upgrade() commits by itself elsewhere, by autocommit_block() or COMMIT, and what it commits "
+    "there could not be repeated: put that into a revision of its own first"
 )
 
 
@@ -64,24 +69,30 @@ def fixed(text: str, lines: Collection[int] | None = None) -> Fix:
 
 def _repeatable(pieces: list[Piece]) -> tuple[list[Piece], list[Left]]:
     """The same without the steps before which something stands that cannot be told done."""
+    if any(commits(each) and not repeatable(each) for each in pieces if each.step is None):
+        return _without_steps(pieces, 0, COMMITS)
     for number, piece in enumerate(pieces):
         if piece.step is None or number == 0 or pieces[number - 1].step is not None:
             continue
         if _run_before(pieces, number) is None:
-            rest = [replace(each, step=None) for each in pieces[number:]]
-            stopped = [each for each in pieces[number:] if each.step is not None]
-            left = [Left(each.statement.lineno, UNKNOWN) for each in stopped]
-            return [*pieces[:number], *rest], left
+            return _without_steps(pieces, number, UNKNOWN)
     return pieces, []
+
+
+def _without_steps(pieces: list[Piece], start: int, words: str) -> tuple[list[Piece], list[Left]]:
+    rest = [replace(each, step=None) for each in pieces[start:]]
+    stopped = [each for each in pieces[start:] if each.step is not None]
+    return [*pieces[:start], *rest], [Left(each.statement.lineno, words) for each in stopped]
 
 
 @dataclass(frozen=True)
 class Before:
-    """A run of statements before a step: those that are always done, and those under a guard."""
+    """A run of statements before a step: those that are always done, and those that are not once
+    any of the guards says that they were."""
 
     always: Sequence[Piece]
     guarded: Sequence[Piece] = ()
-    guard: Guard | None = None
+    guards: tuple[Guard, ...] = ()
 
 
 def _run_before(pieces: Sequence[Piece], number: int) -> Before | None:
@@ -89,15 +100,30 @@ def _run_before(pieces: Sequence[Piece], number: int) -> Before | None:
     start = number
     while start and pieces[start - 1].step is None:
         start -= 1
-    run = pieces[start:number]
-    if all(map(repeatable, run)) and not (start and destructive(run)):
+    run, later = pieces[start:number], pieces[number:]
+    past = _guard_after(pieces, number)
+    guards = () if past is None else (past,)
+    if not all(map(repeatable, run)) or (start and destructive(run)):
+        own = guard(run, pieces[:start], later)
+        if own is None or (start and destructive(run) and not own.lasting):
+            return None
+        guards = (own,) if own.lasting else (own, *guards)
+    described = (place for place, each in enumerate(run) if not describes(each.statement))
+    first = next(described, number - start)
+    if not guards or first == number - start:
         return Before(run)
-    first = next(place for place, each in enumerate(run) if not describes(each.statement))
-    always, rest, later = run[:first], run[first:], pieces[number:]
-    found = guard(rest, later)
-    if found is None or escaping(rest, later):
-        return None
-    return Before(always, rest, found)
+    return None if escaping(run[first:], later) else Before(run[:first], run[first:], guards)
+
+
+def _guard_after(pieces: Sequence[Piece], number: int) -> Guard | None:
+    """How to tell that what stands before is past, since what it works on was taken away."""
+    for place in range(number + 1, len(pieces)):
+        if pieces[place].step is None or pieces[place - 1].step is not None:
+            continue
+        before = _run_before(pieces, place)
+        if before is not None and before.guards and destructive(before.guarded):
+            return before.guards[0]
+    return None
 
 
 class Rewritten:
@@ -134,22 +160,13 @@ class Rewritten:
 
     def _unless_past(self, steps: Sequence[Piece], after: int) -> Iterator[str]:
         """Steps that work on what is taken away after them are left out once it was."""
-        past = self._guard_after(after)
+        past = _guard_after(self.pieces, after - 1)
         if past is None:
             yield from self._steps(steps, 0)
             return
         self.routines.append(past.routine)
         yield f"{self.base}if not {past.question}:\n"
         yield from self._steps(steps, 1)
-
-    def _guard_after(self, number: int) -> Guard | None:
-        following = [place for place in range(number, len(self.pieces)) if self._kind(place)]
-        for place in following:
-            if self.pieces[place - 1].step is None and place > number:
-                before = _run_before(self.pieces, place)
-                if before is not None and destructive(before.guarded):
-                    return before.guard
-        return None
 
     def _kind(self, number: int) -> tuple[range, bool] | None:
         """The steps of one batch go together, and so do those outside of one."""
@@ -161,9 +178,10 @@ class Rewritten:
         if run is None:  # such steps were taken back
             raise AssertionError(number)
         yield self._kept(run.always)
-        if run.guard is not None:
-            self.routines.append(run.guard.routine)
-            yield f"{self.base}if not {run.guard.question}:\n"
+        if run.guards:
+            self.routines += [each.routine for each in run.guards]
+            asked = " or ".join(each.question for each in run.guards)
+            yield f"{self.base}if not {f'({asked})' if len(run.guards) > 1 else asked}:\n"
             yield self._kept(run.guarded, deeper=1)
 
     def _kept(self, pieces: Sequence[Piece], deeper: int = 0) -> str:

@@ -73,7 +73,7 @@ def quoted(text: str) -> str:
     """A string as Python writes it, in double quotes where it can be."""
     if '"' in text and "'" not in text:
         return repr(text)
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'
 
 
