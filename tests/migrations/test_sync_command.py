@@ -53,6 +53,15 @@ class TestVerb:
         )
         assert typed("migrate", "sync", "lending", "--dry-run").code == 0
 
+    def test_an_env_that_would_have_the_tables_dropped_is_told_of(
+        self, here: Shop, typed: Type
+    ) -> None:
+        assert "autogenerate" not in typed("migrate", "sync", "library", "--dry-run").err
+        here.edit("alembic/env.py", "target_metadata = None", "target_metadata = []")
+        assert "autogenerate" in typed("migrate", "sync", "library", "--dry-run").err
+        here.edit("alembic/env.py", "target_metadata = []", "target_metadata = []  # env_options()")
+        assert "autogenerate" not in typed("migrate", "sync", "library").err
+
     def test_a_package_that_has_to_stay_apart_is_said_or_refused(
         self, here: Shop, typed: Type
     ) -> None:

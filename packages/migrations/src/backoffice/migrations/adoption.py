@@ -17,6 +17,7 @@ from backoffice.migrations.connections import reading
 from backoffice.migrations.copying import Code, Edit
 from backoffice.migrations.environment import Environment
 from backoffice.migrations.histories import APP
+from backoffice.migrations.locations import leaves_packages_out
 from backoffice.migrations.project import AppHistory
 from backoffice.migrations.steps import Steps
 
@@ -64,7 +65,7 @@ def compares(app: AppHistory, url: str) -> bool:
 
 def filtered(text: str) -> str | None:
     """The env.py with such a filter; the same where it has one, None where it takes a person."""
-    if is_filtered(text):
+    if leaves_packages_out(text):
         return text
     try:
         code = Code(text)
@@ -76,11 +77,6 @@ def filtered(text: str) -> str | None:
         return None
     place = _after_imports(code)
     return code.edited([*filter(None, edits), (place, place, _FILTER)])
-
-
-def is_filtered(text: str) -> bool:
-    """Whether an env.py knows of the packages' tables."""
-    return "env_options(" in text or '"backoffice_' in text or "'backoffice_" in text
 
 
 def source(path: Path) -> str:

@@ -33,6 +33,7 @@ _STOCK = re.compile(
     r"engine_from_config\(\s*config\.get_section\(config\.config_ini_section(?:, \{\})?\),\s*"
     r"prefix=[\"']sqlalchemy\.[\"'],\s*poolclass=pool\.NullPool,?\s*\)"
 )
+_FILTERED = re.compile(r"env_options\(|[\"']backoffice_")
 _OPTION = re.compile(r"set_main_option|set_section_option|file_config")
 
 
@@ -77,6 +78,11 @@ def version_table(app: AppHistory) -> str | None:
     text = (script_folder(app) / "env.py").read_text("utf-8", errors="replace")
     found = set(_VERSION_TABLE.findall(text))
     return found.pop() if len(found) == 1 and _SCHEMA not in text else None
+
+
+def leaves_packages_out(text: str) -> bool:
+    """Whether the text of an env.py knows of the packages' tables."""
+    return bool(_FILTERED.search(text))
 
 
 def surely_ours(app: AppHistory, url: URL) -> bool:

@@ -10,6 +10,7 @@ import typer
 from backoffice.core.command import Command, rehearsed
 from backoffice.core.errors import Conflict, SetupError
 from backoffice.migrations.histories import PackageHistory, installed, ordered
+from backoffice.migrations.locations import leaves_packages_out, script_folder
 from backoffice.migrations.project import AppHistory, app_history
 from backoffice.migrations.scripts import app_scripts
 from backoffice.migrations.syncing import (
@@ -24,6 +25,8 @@ from backoffice.migrations.syncing import (
 from backoffice.migrations.users import users_expression
 from backoffice.migrations.vendored import removed
 
+#: As `alembic init` has it, for a history that is written by hand.
+_NOTHING = "target_metadata = None"
 SYNCED = "your history holds every revision of the installed packages"
 
 
@@ -48,6 +51,8 @@ def sync(
     if not command.dry_run:
         write(found)
     tell_mode(command, app, ordered(installed()))
+    if found:
+        tell_filter(command, app)
     give_copies(command, found, SYNCED)
     command.end(bool(found))
 
@@ -74,6 +79,17 @@ def tell_mode(command: Command, app: AppHistory, known: Sequence[PackageHistory]
                 f"{history.name} {history.version} is older than your history, which has "
                 f"{', '.join(later)}; that stays"
             )
+
+
+def tell_filter(command: Command, app: AppHistory) -> None:
+    """Warn of an env.py whose autogenerate takes the packages' tables for dropped."""
+    env = script_folder(app) / "env.py"
+    text = env.read_text("utf-8", errors="replace") if env.is_file() else ""
+    if not leaves_packages_out(text) and _NOTHING not in text:
+        command.say(
+            f"warning: {relative(env)} does not leave the packages' tables out of autogenerate, "
+            "which may take them for dropped; `backoffice migrate adopt` has it do so"
+        )
 
 
 def tell_apart(
