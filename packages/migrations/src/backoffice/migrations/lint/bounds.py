@@ -33,13 +33,14 @@ class _Part:
         while _wrapped(tokens):
             tokens = tokens[1:-1]
         words = Words("", tokens)
+        self._either = words.has("or")
         self._column = words.name().rpartition(".")[2]
         self._right = words.rest()
 
     @property
     def few(self) -> bool:
         """Whether it holds for few rows by itself."""
-        if not (self._column == "ctid" or _KEY.fullmatch(self._column)):
+        if self._either or not (self._column == "ctid" or _KEY.fullmatch(self._column)):
             return False
         told = [token.text for token in self._right]
         if told[:1] == ["="]:
@@ -55,7 +56,7 @@ class _Part:
     def end(self) -> tuple[str, str] | None:
         """The column of which it names the lower or the upper end."""
         sign = self._right[0].text if self._right else ""
-        if sign not in _LOWER | _UPPER or not _KEY.fullmatch(self._column):
+        if self._either or sign not in _LOWER | _UPPER or not _KEY.fullmatch(self._column):
             return None
         end = "lower" if sign in _LOWER else "upper"
         return (self._column, end) if _value(self._right[1:]) else None
