@@ -104,6 +104,8 @@ ON_POSTGRESQL: dict[str, tuple[str, ...]] = {
     'op.rename_table("book", "tome")': ("BM404",),
     'op.add_column("book", sa.Column("a", sa.Integer(), nullable=False))': ("BM405",),
     'op.alter_column("book", "name", server_default=None)': ("BM406",),
+    "op.execute(\"ALTER TABLE book ADD CONSTRAINT k CHECK (name > '')\")\n"
+    'op.alter_column("book", "name", type_=sa.Text())': ("BM104", "BM104"),
     'op.execute("TRUNCATE book")': ("BM407",),
     "op.execute(\"ALTER TYPE mood RENAME VALUE 'glad' TO 'merry'\")": ("BM408",),
     # What was not read.
@@ -137,6 +139,8 @@ ON_SQLITE: dict[str, tuple[str, ...]] = {
     'op.create_foreign_key("f", "book", "author", ["author_id"], ["id"])': ("BM602",),
     'op.execute("ALTER TABLE book ADD COLUMN a integer UNIQUE")': ("BM602",),
     'op.execute("ALTER TABLE book ADD COLUMN a text DEFAULT CURRENT_TIMESTAMP")': ("BM602",),
+    'op.execute("ALTER TABLE book ADD COLUMN IF NOT EXISTS a text")': ("BM602",),
+    "op.execute(\"CREATE TYPE shade AS ENUM ('dark')\")": ("BM602",),
     'op.create_index("ix", "book", ["name"])': ("BM603",),
     'op.drop_column("book", "pages")': ("BM401", "BM603"),
     'op.drop_table("book")': ("BM402",),

@@ -27,6 +27,10 @@ CREATE DOMAIN posint AS integer CHECK (VALUE > 0);
 CREATE SEQUENCE sq;
 CREATE TYPE comp AS (a integer);
 CREATE TABLE bare2 (id integer);
+CREATE TABLE widths (
+  s varchar(50) CONSTRAINT ck_s CHECK (s <> ''), plain varchar(50), many varchar(50)[]
+);
+ALTER TABLE widths ADD CONSTRAINT ck_plain CHECK (plain <> '') NOT VALID;
 CREATE TRIGGER watch BEFORE UPDATE ON big FOR EACH ROW EXECUTE FUNCTION nothing();
 """
 ROWS = """
@@ -36,6 +40,7 @@ INSERT INTO big SELECT g, g, g, 'x', 'x', now(), now(), 1, 'x', 'glad', g, g, 1.
 INSERT INTO child SELECT g, g FROM generate_series(1, 500) g;
 INSERT INTO bare SELECT g, g FROM generate_series(1, 500) g;
 INSERT INTO part SELECT g, '2020-06-01' FROM generate_series(1, 500) g;
+INSERT INTO widths SELECT 'x', 'x', '{x}' FROM generate_series(1, 500) g;
 INSERT INTO loose SELECT g, '2021-06-01' FROM generate_series(1, 500) g;
 REFRESH MATERIALIZED VIEW kept;
 ANALYZE;
@@ -72,6 +77,11 @@ ALTER TABLE big ALTER COLUMN s TYPE varchar(50)
 ALTER TABLE big ALTER COLUMN t TYPE varchar
 ALTER TABLE big ALTER COLUMN t TYPE varchar(80)
 ALTER TABLE big ALTER COLUMN t TYPE jsonb USING to_jsonb(t)
+ALTER TABLE widths ALTER COLUMN s TYPE varchar(100)
+ALTER TABLE widths ALTER COLUMN plain TYPE varchar(100)
+ALTER TABLE widths ALTER COLUMN many TYPE varchar(100)[]
+ALTER TABLE widths ALTER COLUMN many TYPE varchar[]
+ALTER TABLE widths ALTER COLUMN many TYPE text[]
 ALTER TABLE big ALTER COLUMN num TYPE numeric(12, 2)
 ALTER TABLE big ALTER COLUMN num TYPE numeric
 ALTER TABLE big ALTER COLUMN num TYPE numeric(12, 4)
@@ -83,6 +93,7 @@ ALTER TABLE big ALTER COLUMN ts TYPE timestamptz
 ALTER TABLE big ALTER COLUMN f TYPE double precision
 ALTER TABLE big ALTER COLUMN f TYPE real
 ALTER TABLE big ALTER COLUMN ts TYPE timestamp(3)
+ALTER TABLE big ALTER COLUMN ts TYPE timestamp(6)
 ALTER TABLE big ALTER COLUMN nul SET NOT NULL
 ALTER TABLE big ALTER COLUMN checked SET NOT NULL
 ALTER TABLE big ALTER COLUMN n SET NOT NULL
@@ -216,6 +227,8 @@ ALTER TABLE big ADD CONSTRAINT u UNIQUE NULLS NOT DISTINCT (n)
 ALTER TABLE big ADD COLUMN a1 integer DEFAULT (1 + 2)
 ALTER TABLE big ADD COLUMN a1 text DEFAULT 'x' || 'y'
 ALTER TABLE big ADD COLUMN a1 text DEFAULT md5('x')
+ALTER TABLE big ADD COLUMN a1 text DEFAULT split_part('a-b', '-', 1)
+ALTER TABLE big ADD COLUMN a1 bigint DEFAULT txid_current()
 ALTER TABLE big ADD COLUMN a1 text[] DEFAULT ARRAY[]::text[] NOT NULL
 ALTER TABLE big ADD COLUMN a1 date DEFAULT CURRENT_DATE + 7
 ALTER TABLE big ADD COLUMN a1 timestamp DEFAULT (now() AT TIME ZONE 'utc')

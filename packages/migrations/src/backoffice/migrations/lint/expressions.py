@@ -21,14 +21,12 @@ STEADY = frozenset(
         *("interval", "timestamp", "timestamptz", "date", "time", "char", "character", "decimal"),
         *("bit", "varbit", "float", "int4range", "int8range", "tstzrange", "daterange", "numrange"),
         *("in", "any", "all", "not", "and", "or", "when", "then", "else", "is", "like", "case"),
-        *(
-            "sha256",
-            "convert_to",
-            "convert_from",
-            "pg_client_encoding",
-            "version",
-            "inet_server_addr",
-        ),
+        *("sha224", "sha256", "sha384", "sha512", "convert_to", "convert_from", "version"),
+        *("pg_client_encoding", "inet_server_addr", "txid_current", "jsonb", "json", "jsonb_set"),
+        *("split_part", "regexp_replace", "initcap", "reverse", "repeat", "left", "right", "chr"),
+        *("format", "concat_ws", "translate", "position", "strpos", "ascii", "to_number", "uuid"),
+        *("array_append", "array_to_string", "json_build_array", "json_object", "jsonb_object"),
+        *("tsrange", "date_bin", "justify_days", "quote_literal", "pi", "exp", "ln", "log"),
     }
 )
 

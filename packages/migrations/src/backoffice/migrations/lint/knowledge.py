@@ -101,7 +101,7 @@ def _drop_not_null(schema: Schema, action: Action) -> None:
 
 def _add_check(schema: Schema, action: Action) -> None:
     table = _table(schema, action)
-    table.checked = True
+    table.checks[action.name] = action.expression
     if "not valid" in action.flags:
         table.not_valid.add(action.name)
     if column := not_null_column(action.expression):
@@ -134,6 +134,7 @@ def _validate(schema: Schema, action: Action) -> None:
 def _drop_constraint(schema: Schema, action: Action) -> None:
     table = _table(schema, action)
     table.not_null_checks.pop(action.name, None)
+    table.checks.pop(action.name, None)
     table.not_valid.discard(action.name)
     schema.references.get(action.table, {}).pop(action.name, None)
 

@@ -61,8 +61,8 @@ def _constraint(
         key = Reference(_plain(other), tuple(columns))
         schema.references.setdefault(found.name, {})[name] = key
     else:
-        found.checked = True
         check = told.removeprefix("CHECK ").removesuffix(" NOT VALID")
+        found.checks[name] = check
         if column := not_null_column(check):
             found.not_null_checks[name] = column
 

@@ -8,6 +8,7 @@ from backoffice.migrations.lint.bounds import bounded
 from backoffice.migrations.lint.modes import Effect, Lock, effect_on
 from backoffice.migrations.lint.operations import Target
 from backoffice.migrations.lint.schema import Schema
+from backoffice.migrations.lint.statements import tokens
 from backoffice.migrations.lint.types import rewrites
 
 
@@ -126,7 +127,19 @@ def _alter_type(action: Action, _: Target, known: Schema) -> tuple[Effect, ...]:
         for name in known.pointed_at(action.table, action.name)
         for effect in effect_on(name, Lock.ACCESS_EXCLUSIVE, scan=rewrite)
     ]
-    return (*effect_on(action.table, Lock.ACCESS_EXCLUSIVE, rewrite=rewrite), *others)
+    tried = _tried(action, known)
+    return (*effect_on(action.table, Lock.ACCESS_EXCLUSIVE, tried, rewrite), *others)
+
+
+def _tried(action: Action, known: Schema) -> bool:
+    """Whether a CHECK names the column: it is made anew, and tried on every row."""
+    table = known.tables.get(action.table)
+    return table is not None and any(
+        token.kind in ("word", "name") and token.text == action.name
+        for name, check in table.checks.items()
+        if name not in table.not_valid
+        for token in tokens(check)
+    )
 
 
 def _plain_cast(action: Action) -> bool:

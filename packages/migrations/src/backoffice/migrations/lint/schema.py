@@ -34,8 +34,8 @@ class Table:
     complete: bool = False
     #: Columns that a valid CHECK says are not null, by the name of the constraint.
     not_null_checks: dict[str, str] = field(default_factory=dict)
-    #: Whether a CHECK constraint says anything of its rows.
-    checked: bool = False
+    #: What CHECK constraints say of its rows, by name.
+    checks: dict[str, str] = field(default_factory=dict)
     #: CHECK and FOREIGN KEY constraints that were added NOT VALID.
     not_valid: set[str] = field(default_factory=set)
     kind: str = "table"
@@ -129,5 +129,6 @@ def _copy(table: Table) -> Table:
         table,
         columns={name: replace(each) for name, each in table.columns.items()},
         not_null_checks=dict(table.not_null_checks),
+        checks=dict(table.checks),
         not_valid=set(table.not_valid),
     )

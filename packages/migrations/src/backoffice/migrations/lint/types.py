@@ -25,6 +25,8 @@ _SAME = {
 #: A type without a modifier may hold anything but these, which then hold one.
 _ONE = {"character", "bit"}
 _TIMESTAMPS = {"timestamp with time zone", "timestamp without time zone"}
+#: To the microsecond, which is what one without a modifier is.
+_FINEST = (6,)
 #: PostgreSQL's pg_cast, binary coercible.
 _COERCIBLE = {
     ("character varying", "text"),
@@ -39,11 +41,12 @@ _COERCIBLE = {
 def canonical(type_: str) -> tuple[str, tuple[int, ...]]:
     """The name of a type as PostgreSQL has it, and its modifiers."""
     told = " ".join(type_.lower().split()).removeprefix("pg_catalog.")
+    told, array, _ = told.partition("[")
     name, _, behind = told.partition("(")
     inside, _, rest = behind.partition(")")
-    name = f"{name.strip()}{'' if rest.startswith('[') else ' '}{rest.strip()}".strip()
+    name = " ".join(f"{name} {rest}".split())
     modifiers = tuple(int(each) for each in inside.split(",") if each.strip().isdigit())
-    return _SAME.get(name, name), modifiers
+    return _SAME.get(name, name) + ("[]" if array else ""), modifiers
 
 
 def rewrites(old: str, new: str, utc: bool | None = None) -> bool:
@@ -60,13 +63,13 @@ def rewrites(old: str, new: str, utc: bool | None = None) -> bool:
         return (before, after) not in _COERCIBLE or bool(has)
     if had == has or before in ("text", "integer", "bigint", "boolean", "jsonb", "json", "uuid"):
         return False
-    if before in _ONE:
+    if before in _ONE or (before.endswith("[]") and has):
         return True
     return not _wider(before, had, has)
 
 
 def _wider(name: str, had: tuple[int, ...], has: tuple[int, ...]) -> bool:
-    if not has:
+    if not has or (name in _TIMESTAMPS and has >= _FINEST):
         return True
     if not had:
         return False

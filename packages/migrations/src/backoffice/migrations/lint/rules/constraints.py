@@ -37,8 +37,16 @@ def foreign_keys(step: Step) -> Iterator[Finding]:
 
 
 def checks(step: Step) -> Iterator[Finding]:
-    """CHECK reads every row under ACCESS EXCLUSIVE."""
+    """CHECK reads every row under ACCESS EXCLUSIVE: a new one, or that of a column whose type
+    changes."""
     action = step.action
+    if action.kind == "alter type" and step.stalls and not any(e.rewrite for e in step.stalls):
+        yield RULES["BM104"].found(
+            step.where,
+            f"the checks of {action.table}.{action.name}, whose type changes, read every row of "
+            f"{table(step, action.table)} while all wait",
+            level(step, action.table),
+        )
     if action.kind in ("add check", "add not null") and step.stalls:
         yield RULES["BM104"].found(
             step.where,

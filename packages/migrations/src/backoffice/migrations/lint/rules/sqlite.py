@@ -12,6 +12,7 @@ from backoffice.migrations.lint.walk import Step
 
 _VARYING = ("current_timestamp", "current_date", "current_time")
 _FILLED = frozenset({"default", "virtual"})
+_ELSEWHERE = ("create type", "drop type", "add value", "rename value", "truncate", "lock")
 _UNKNOWN = (
     *("alter type", "set not null", "drop not null", "set default", "drop default"),
     *("add check", "add foreign key", "add unique", "add primary key", "drop constraint"),
@@ -67,7 +68,11 @@ def impossible(step: Step) -> Iterator[Finding]:
         refused = f"SQLite adds no column {action.name} with a unique or primary key"
     elif action.kind == "add column" and _varying(action.expression) and not step.fresh:
         refused = f"SQLite adds no column {action.name} whose default is not constant"
-    elif action.kind == "add column" and "stored" in action.flags:
+    elif action.kind == "add column" and "if not exists" in action.flags:
+        refused = "SQLite knows no ADD COLUMN IF NOT EXISTS"
+    elif action.kind in _ELSEWHERE:
+        refused = f"SQLite knows no {action.kind.upper()}"
+    elif action.kind == "add column" and "stored" in action.flags and not step.fresh:
         refused = f"SQLite adds no generated column {action.name} that is STORED"
     if refused:
         yield RULES["BM602"].found(step.where, refused)

@@ -46,7 +46,7 @@ def attached(step: Step) -> Iterator[Finding]:
     if action.kind != "attach partition" or action.name in step.new:
         return
     other = step.known.tables.get(action.name)
-    if other is None or not other.checked:
+    if other is None or not other.checks:
         yield RULES["BM112"].found(
             step.where,
             f"{table(step, action.name)} is read whole before it is a partition of {action.table}",
