@@ -2,6 +2,10 @@
 
 import pytest
 
+from backoffice.core import Conflict
+from backoffice.migrations.histories import installed, ordered
+from backoffice.migrations.reverting import Destination, downgrade, undoing
+from backoffice.migrations.vendored import modes
 from tests.migrations.projects import Look, Shop, create_table
 from tests.migrations.test_commands import Backoffice, backoffice, site
 
@@ -75,6 +79,20 @@ def test_a_package_is_taken_back_by_its_name(
     ]
 
 
+@pytest.mark.parametrize("typed", ["-1", "library@-1"])
+def test_what_somebody_else_has_taken_back_is_not_followed_by_another(
+    shop: Shop, backoffice: Backoffice, database_url: str, typed: str
+) -> None:
+    parts = modes(shop.history, ordered(installed()))
+    destination = Destination.of(typed, parts, app=True)
+    agreed = undoing(database_url, destination, shop.history, parts)
+    assert agreed
+    backoffice("migrate", "down", typed, "--yes")
+    with pytest.raises(Conflict, match="look at it again") as refusal:
+        downgrade(database_url, destination, shop.history, agreed=agreed)
+    assert refusal.value.code == "database_changed"
+
+
 @pytest.mark.parametrize(
     ("target", "code", "told"),
     [
@@ -82,6 +100,9 @@ def test_a_package_is_taken_back_by_its_name(
         ("stock@-1", 2, "library@-1"),
         ("-9", 2, "-9"),
         ("7", 2, "-7 goes back that many"),
+        ("", 4, "migrate history"),
+        ("-0", 2, "-0"),
+        ("library@", 4, "migrate history"),
     ],
 )
 def test_where_nothing_is_that_is_told(

@@ -58,7 +58,7 @@ class Destination:
             ids = [each.id for each in parts.scripts]
         else:
             ids = [each.id for each in self.package(parts).revisions]
-        return any(each.startswith(self.revision) for each in ids)
+        return bool(self.revision) and any(each.startswith(self.revision) for each in ids)
 
     def package(self, parts: Modes) -> PackageHistory:
         """The package's history."""
@@ -89,12 +89,14 @@ def downgrade(
     *,
     histories: Sequence[PackageHistory] | None = None,
     settings: MigrationSettings | None = None,
+    agreed: Sequence[Migration] | None = None,
     tell: Tell = lambda _: None,
 ) -> list[Migration]:
     """Take back what stands above the destination, the newest first; what that held is lost.
 
     One process at a time, as `upgrade`; raises the same. Conflict where a package is to lose the
-    tables that another one requires.
+    tables that another one requires, and where anything but what was `agreed` would go: another
+    process was here since then.
     """
     from backoffice.migrations import environment, packages
     from backoffice.migrations.steps import Steps
@@ -103,6 +105,9 @@ def downgrade(
     limits = settings or load(MigrationSettings)
     with _migrating(database_url, limits, tell) as (connection, sessions):
         _check_required(connection, destination, parts)
+        if agreed is not None:
+            _check_agreed(_found(connection, destination, app, parts, tell), agreed)
+            connection.rollback()
         steps = Steps(destination.history, tell, sessions)
         if destination.history != APP:
             history = destination.package(parts)
@@ -144,6 +149,17 @@ def _found(
     else:
         found = []
     return [Migration(destination.history, each.id, each.doc) for each in found]
+
+
+def _check_agreed(found: Sequence[Migration], agreed: Sequence[Migration]) -> None:
+    """`-1` is another revision once somebody else has taken one back."""
+    if list(found) != list(agreed):
+        ids = ", ".join(each.revision for each in found) or "nothing"
+        raise Conflict(
+            f"another process has migrated this database meanwhile: {ids} would be undone now. "
+            "Nothing was; look at it again",
+            code="database_changed",
+        )
 
 
 def _check_required(connection: Connection, destination: Destination, parts: Modes) -> None:

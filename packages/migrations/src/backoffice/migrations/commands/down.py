@@ -46,7 +46,7 @@ def down(
     _show(command, planned)
     command.confirm(_question(found))
     with redirect_stdout(sys.stderr):
-        undone = downgrade(url, destination, app, tell=teller(command))
+        undone = downgrade(url, destination, app, agreed=found, tell=teller(command))
     command.give({"undone": [asdict(each) for each in undone]}, f"undone {len(undone)}")
 
 
