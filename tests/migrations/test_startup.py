@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from backoffice.core import Conflict, Database, singletons
 from backoffice.migrations import AppHistory, up_to_date, upgrade, upgraded
 from backoffice.migrations.startup import look
+from tests.migrations import envs
 from tests.migrations.projects import Look, Shop, create_table, sync_url, write_revision
 
 pytestmark = pytest.mark.anyio
@@ -44,6 +45,25 @@ async def test_an_app_whose_database_is_behind_does_not_start(
     with pytest.raises(Conflict, match="backoffice migrate up") as refusal:
         await start(refusing())
     assert refusal.value.code == "database_behind"
+    upgrade(database_url, shop.history)
+    await start(refusing())
+
+
+async def test_an_app_of_another_schema_is_looked_for_there(
+    shop: Shop, database_url: str, look: Look
+) -> None:
+    if database_url.startswith("sqlite"):
+        pytest.skip("schemas are PostgreSQL's")
+    look.execute("CREATE SCHEMA tenant")
+    beside = envs.STOCK.replace(
+        "        context.configure(",
+        "        connection.exec_driver_sql('SET search_path TO tenant')\n"
+        "        connection.commit()\n"
+        "        context.configure(",
+    )
+    shop.edit("alembic/env.py", envs.STOCK, beside)
+    with pytest.raises(Conflict, match="migrate up"):
+        await start(refusing())
     upgrade(database_url, shop.history)
     await start(refusing())
 

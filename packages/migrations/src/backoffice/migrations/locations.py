@@ -26,7 +26,8 @@ _SEPARATORS = {"space": " ", "newline": "\n", "os": os.pathsep, ":": ":", ";": "
 _LEGACY = re.compile(r", *|(?: +)")
 
 _VERSION_TABLE = re.compile(r"\bversion_table\s*=\s*[\"'](\w+)[\"']\s*[,)\n]")
-_SCHEMA = "version_table_schema"
+# One of several schemas may be meant, or another than where we would look.
+_SCHEMA = re.compile("version_table_schema|search_path|schema_translate_map")
 _HANDED = re.compile(r"\battributes(?:\.get\(|\[)\s*[\"']connection[\"']")
 # As `alembic init` writes it: any other may have an address of its own.
 _STOCK = re.compile(
@@ -66,18 +67,19 @@ def names_version_table(app: AppHistory | None) -> bool:
     """Whether the app's env.py keeps its version rows in a table of another name than Alembic's."""
     if app is None:
         return False
-    file = script_folder(app) / "env.py"
-    return file.is_file() and "version_table" in file.read_text("utf-8", errors="replace")
+    return "version_table" in _env(app)
 
 
 def version_table(app: AppHistory) -> str | None:
     """The table of the app's version rows, as its env.py has it written out; None where that has
     to be run to know it."""
-    if not names_version_table(app):
+    text = _env(app)
+    if _SCHEMA.search(text):
+        return None
+    if "version_table" not in text:
         return "alembic_version"
-    text = (script_folder(app) / "env.py").read_text("utf-8", errors="replace")
     found = set(_VERSION_TABLE.findall(text))
-    return found.pop() if len(found) == 1 and _SCHEMA not in text else None
+    return found.pop() if len(found) == 1 else None
 
 
 def leaves_packages_out(text: str) -> bool:
@@ -91,14 +93,18 @@ def surely_ours(app: AppHistory, url: URL) -> bool:
     It takes the connection that it is handed, or the URL that alembic.ini leaves open, or names
     there.
     """
-    file = script_folder(app) / "env.py"
-    text = file.read_text("utf-8", errors="replace") if file.is_file() else ""
+    text = _env(app)
     if _HANDED.search(text):
         return True
     if not _STOCK.search(text) or _OPTION.search(text):
         return False
     named = _Options(app).raw("sqlalchemy.url")
     return named in ("", PLACEHOLDER) or _names(named, url)
+
+
+def _env(app: AppHistory) -> str:
+    file = script_folder(app) / "env.py"
+    return file.read_text("utf-8", errors="replace") if file.is_file() else ""
 
 
 def _names(address: str, url: URL) -> bool:
