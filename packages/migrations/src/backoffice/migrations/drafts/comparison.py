@@ -19,7 +19,9 @@ from backoffice.migrations.drafts.checks import Checks, plain_types
 from backoffice.migrations.drafts.copies import Copies, guard
 from backoffice.migrations.drafts.defaults import comparing
 from backoffice.migrations.drafts.enums import EnumChanges, defaults_apart
+from backoffice.migrations.drafts.kept import with_actions
 from backoffice.migrations.drafts.names import Names, renamed
+from backoffice.migrations.drafts.replica import replica
 from backoffice.migrations.drafts.required import Required, restored
 from backoffice.migrations.drafts.types import Types
 from backoffice.migrations.drafts.wishes import Wishes
@@ -91,6 +93,8 @@ class Comparison:
         """A fresh look at the database, by the names that things will have."""
         self.autogen = AutogenContext(self.context)
         self.inspector = inspect(self.connection)
+        if self._sqlite:
+            self.inspector = with_actions(self.inspector, self.connection)
         if self.names.tables or self.names.columns:
             self.inspector = renamed(self.inspector, self.names)
         vars(self.autogen)["inspector"] = self.inspector
@@ -118,7 +122,10 @@ class Comparison:
         constraints.without_identities(upgrade)
         for table in self._existing():
             constraints.without_named_again(upgrade, self.inspector, table)
-        upgrade.ops += indexes.compared(self.connection, self.models, plain, self.names)
+        found = list(indexes.compared(self.connection, self.models, plain, self.names))
+        # First what goes: a column cannot, while there is an index on it.
+        upgrade.ops[:0] = [each for each in found if isinstance(each, indexes.IndexDropped)]
+        upgrade.ops += [each for each in found if not isinstance(each, indexes.IndexDropped)]
 
     def _enums(self, upgrade: ops.UpgradeOps) -> tuple[list[Any], list[Any]]:
         if self.context.dialect.name != "postgresql":
@@ -154,13 +161,30 @@ class Comparison:
     def _fit(self, both: Sequence[ops.OpContainer]) -> None:
         """Batch mode, where the database needs it."""
         if self._sqlite:
-            copies = Copies(self.connection, self.inspector, self.names)
-            for each in both:
-                copies.rewrite(each)
-            self.warnings += dict.fromkeys(copies.warnings)
+            self._copy(both)
         batch = bool(self.context.opts.get("render_as_batch"))
         for each in both:
             guard(each, batch=batch)
+
+    def _copy(self, both: Sequence[ops.OpContainer]) -> None:
+        without = {each.name for each in both[0].ops if isinstance(each, indexes.IndexDropped)}
+        counted = any("autoincrement" in each.lower() for each in self._history)
+        with self._as_it_will_be() as connection:
+            copies = Copies(
+                connection, self.inspector, self.autogen, counted=counted, without=without
+            )
+            for each in both:
+                copies.rewrite(each)
+        self.warnings += dict.fromkeys(copies.warnings)
+
+    @contextmanager
+    def _as_it_will_be(self) -> Iterator[Connection]:
+        if not (self.names.tables or self.names.columns):
+            yield self.connection
+            return
+        with replica(self.connection, self.names) as (connection, left):
+            self.warnings += [f"{each} could not be read, and a copy may lack it" for each in left]
+            yield connection
 
     def _existing(self) -> list[Table]:
         present = {

@@ -85,23 +85,24 @@ def _name(operation: Any) -> None:
     if getattr(operation, "constraint_name", "") is not None:
         return
     if isinstance(operation, ops.CreateUniqueConstraintOp):
-        operation.constraint_name = conv(_joined("uq", operation.table_name, operation.columns))
+        operation.constraint_name = conv(joined("uq", operation.table_name, operation.columns))
     elif isinstance(operation, ops.CreateForeignKeyOp):
         columns = [*operation.local_cols, operation.referent_table]
-        operation.constraint_name = conv(_joined("fk", operation.source_table, columns))
+        operation.constraint_name = conv(joined("fk", operation.source_table, columns))
     elif isinstance(operation, ops.DropConstraintOp):
         constraint: Any = operation.to_constraint()
         columns = [each.name for each in constraint.columns]
         if operation.constraint_type == "foreignkey":
-            operation.constraint_name = _joined(
+            operation.constraint_name = joined(
                 "fk", operation.table_name, [*columns, _target(constraint)]
             )
         else:
-            operation.constraint_name = _joined("uq", operation.table_name, columns)
+            operation.constraint_name = joined("uq", operation.table_name, columns)
         vars(operation)[UNNAMED] = True
 
 
-def _joined(kind: str, table: str, columns: Sequence[str]) -> str:
+def joined(kind: str, table: str, columns: Sequence[str]) -> str:
+    """What a constraint without a name is called."""
     return _free("_".join([kind, table, *columns]), set())
 
 

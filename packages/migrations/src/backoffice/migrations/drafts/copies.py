@@ -4,13 +4,15 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from alembic.autogenerate.api import AutogenContext
 from alembic.operations import ops
-from sqlalchemy import Connection, DefaultClause, Inspector, text
+from sqlalchemy import Connection, DefaultClause, Inspector, inspect, text
 from sqlalchemy.schema import Computed
 from sqlalchemy.sql import ClauseElement
 
 from backoffice.migrations.drafts.constraints import UNNAMED
 from backoffice.migrations.drafts.indexes import expressions_of
+from backoffice.migrations.drafts.kept import Kept, actions, again, keep_collations
 from backoffice.migrations.drafts.lines import (
     CopiedTable,
     Lines,
@@ -19,8 +21,8 @@ from backoffice.migrations.drafts.lines import (
     alone,
     execute,
     on,
+    without_parameters,
 )
-from backoffice.migrations.drafts.names import Names
 from backoffice.migrations.drafts.wishes import constant
 
 #: How a unique constraint or a foreign key is found that the database has no name for.
@@ -29,16 +31,30 @@ CONVENTION = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
 }
 
-_SQL = text("SELECT sql FROM sqlite_master WHERE type = :type AND tbl_name = :table")
+_TRIGGERS = text("SELECT sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = :table")
 
 
 class Copies:
-    """Turns changes of tables into what SQLite can do."""
+    """Turns changes of tables into what SQLite can do.
 
-    def __init__(self, connection: Connection, inspector: Inspector, names: Names) -> None:
+    The connection and the inspector show the database by the names that it will have. `counted`
+    says that the history makes tables that count their rows, `without` names indexes that go.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        inspector: Inspector,
+        context: AutogenContext,
+        *,
+        counted: bool,
+        without: set[str],
+    ) -> None:
         self.connection = connection
         self.inspector = inspector
-        self.names = names
+        self.context = context
+        self.counted = counted
+        self.without = without
         self.warnings: list[str] = []
 
     def rewrite(self, operations: ops.OpContainer) -> None:
@@ -57,19 +73,37 @@ class Copies:
         yield self._copied(operation)
 
     def _copied(self, operation: ops.ModifyTableOps) -> CopiedTable:
-        old = self.names.old_table(operation.schema, str(operation.table_name))
         kind = OneWayCopy if isinstance(operation, OneWay) else CopiedTable
-        unnamed = _named_by_convention(operation)
-        created = self.connection.scalar(_SQL, {"type": "table", "table": old}) or ""
-        self._warn(old, created)
+        table = str(operation.table_name)
+        kept = Kept(self.connection, table)
+        keep_collations(operation.ops, kept.collations)
+        gone = [str(x.column_name) for x in operation.ops if isinstance(x, ops.DropColumnOp)]
+        self.warnings += kept.lost(gone)
+        changes = [*self._actions(operation), *operation.ops]
+        key = self.inspector.get_pk_constraint(table, schema=operation.schema)
         return kind(
             operation.table_name,
-            operation.ops,
+            changes,
             operation.schema,
-            [*self._kept_checks(operation), *_kept_options(created), *unnamed],
-            [execute(f"DROP INDEX IF EXISTS {name}") for name in self._indexes(old)],
-            [execute(sql) for sql in self._lost(old, operation)],
+            [
+                *self._kept_checks(operation),
+                *kept.options(self.context, key["constrained_columns"]),
+                *_named_by_convention(changes),
+            ],
+            kept.before(counted=self.counted),
+            kept.after(gone, self.without),
         )
+
+    def _actions(self, table: ops.ModifyTableOps) -> Iterator[Any]:
+        """Foreign keys made anew, of which a copy would lose what they do as rows go."""
+        name = str(table.table_name)
+        changed = {columns for each in table.ops if (columns := _key_columns(each))}
+        done = actions(self.connection, name)
+        for each in inspect(self.connection).get_foreign_keys(name):
+            columns = tuple(each["constrained_columns"])
+            seen = {key: each["options"].get(key) for key in done[columns]}
+            if columns not in changed and seen != done[columns]:
+                yield from again(name, {**each, "options": {**each["options"], **done[columns]}})
 
     def _copies(self, table: ops.ModifyTableOps, each: Any) -> bool:
         """Whether SQLite makes this change by a copy only."""
@@ -86,6 +120,7 @@ class Copies:
         """Whether something of the table is about this column, so that it cannot just go."""
         name, schema = str(table.table_name), table.schema
         dropped = {str(each.index_name) for each in table.ops if isinstance(each, ops.DropIndexOp)}
+        dropped |= self.without
         ask = self.inspector
         held: list[Sequence[str | None]]
         held = [ask.get_pk_constraint(name, schema=schema)["constrained_columns"]]
@@ -97,9 +132,9 @@ class Copies:
             if each["name"] not in dropped
         ]
         texts = [each["sqltext"] for each in ask.get_check_constraints(name, schema=schema)]
-        old = self.names.old_table(schema, name)
-        texts += expressions_of(self.connection, old).values()
-        texts += self.connection.scalars(_SQL, {"type": "trigger", "table": old})
+        expressions = expressions_of(self.connection, name)
+        texts += [sql for index, sql in expressions.items() if index not in dropped]
+        texts += self.connection.scalars(_TRIGGERS, {"table": name})
         about = re.compile(rf"\b{re.escape(column)}\b", re.IGNORECASE)
         return any(column in each for each in held) or any(about.search(str(x)) for x in texts)
 
@@ -118,32 +153,8 @@ class Copies:
             if not each["name"]
         ]
         kept = [sql for sql in found if not any(_alike(sql, other) for other in replaced)]
-        listed = ", ".join(f"sa.CheckConstraint({sql!r})" for sql in kept)
+        listed = ", ".join(f"sa.CheckConstraint({without_parameters(sql)!r})" for sql in kept)
         return [f"table_args=[{listed}]"] if kept else []
-
-    def _indexes(self, table: str) -> list[str]:
-        """The indexes on expressions, which reflection warns of."""
-        quote = self.connection.dialect.identifier_preparer.quote
-        return [quote(name) for name in expressions_of(self.connection, table)]
-
-    def _lost(self, table: str, operation: ops.ModifyTableOps) -> list[str]:
-        """The statements that put back what the copy has not: SQLite drops it with the table."""
-        triggers = self.connection.scalars(_SQL, {"type": "trigger", "table": table})
-        found = [*expressions_of(self.connection, table).values(), *map(str, triggers)]
-        for each in operation.ops:
-            if isinstance(each, ops.DropColumnOp):
-                gone = re.compile(rf"\b{re.escape(str(each.column_name))}\b")
-                found = [sql for sql in found if not gone.search(sql)]
-        new = self.names.table(operation.schema, table)
-        return [re.sub(rf"\b{re.escape(table)}\b", new, sql) for sql in found]
-
-    def _warn(self, table: str, created: str) -> None:
-        for word in ("COLLATE", "ON CONFLICT", "STRICT", "WITHOUT ROWID"):
-            if re.search(word.replace(" ", r"\s+"), created, re.IGNORECASE):
-                self.warnings.append(
-                    f"{table} is copied, and was made with {word}, which a copy does not keep: "
-                    "say it again in batch_alter_table, by copy_from or table_kwargs"
-                )
 
 
 def _at_once(operations: Sequence[ops.MigrateOperation]) -> list[ops.MigrateOperation]:
@@ -183,20 +194,25 @@ def _alters(operation: ops.MigrateOperation) -> bool:
     )
 
 
-def _kept_options(created: str) -> list[str]:
-    autoincrement = re.search(r"\bAUTOINCREMENT\b", created, re.IGNORECASE)
-    return ["table_kwargs={'sqlite_autoincrement': True}"] if autoincrement else []
-
-
-def _named_by_convention(table: ops.ModifyTableOps) -> list[str]:
+def _named_by_convention(operations: Sequence[ops.MigrateOperation]) -> list[str]:
     """How batch mode finds what is dropped and has no name in the database."""
     kinds = {
         "fk" if each.constraint_type == "foreignkey" else "uq"
-        for each in table.ops
+        for each in operations
         if isinstance(each, ops.DropConstraintOp) and vars(each).get(UNNAMED)
     }
     convention = {kind: CONVENTION[kind] for kind in sorted(kinds)}
     return [f"naming_convention={convention!r}"] if convention else []
+
+
+def _key_columns(operation: Any) -> tuple[str, ...]:
+    """The columns of the foreign key that an operation drops or makes."""
+    if isinstance(operation, ops.CreateForeignKeyOp):
+        return tuple(operation.local_cols)
+    if isinstance(operation, ops.DropConstraintOp) and operation.constraint_type == "foreignkey":
+        constraint: Any = operation.to_constraint()
+        return tuple(each.name for each in constraint.columns)
+    return ()
 
 
 def _alike(one: str, other: str) -> bool:

@@ -16,6 +16,12 @@ _INDEXES = text(
 )
 
 
+class IndexDropped(Lines):
+    """An index on expressions that goes, before the columns do that it is on."""
+
+    name = ""
+
+
 def compared(
     connection: Connection, models: Sequence[Table], reflected: set[str], names: Names
 ) -> Iterator[ops.MigrateOperation]:
@@ -103,9 +109,11 @@ def _of(index: Index) -> str:
     return index.table.name if index.table is not None else ""
 
 
-def _dropped(name: str, table: str, sql: str) -> Lines:
+def _dropped(name: str, table: str, sql: str) -> IndexDropped:
     drop = f"op.drop_index({name!r}, table_name={table!r})"
-    return Lines([drop], [execute(sql)], f"drop index {name}")
+    dropped = IndexDropped([drop], [execute(sql)], f"drop index {name}")
+    dropped.name = name
+    return dropped
 
 
 def _plain(sql: str, table: str) -> str:

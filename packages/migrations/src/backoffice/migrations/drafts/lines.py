@@ -98,13 +98,22 @@ def _render_copy(context: Any, op: CopiedTable) -> list[str]:
     with context._within_batch():
         rendered = [line for each in op.ops for line in render.render_op(context, each)]
     head = f"with op.batch_alter_table({', '.join(arguments)}) as batch_op:"
-    return [*op.before, head, *rendered, "", *op.after]
+    # Each a text of its own, as above; the empty line ends the block.
+    return [*_block(op.before), head, *rendered, "", *_block(op.after)]
+
+
+def _block(lines: Sequence[str]) -> list[str]:
+    return ["\n".join(lines)] if lines else []
 
 
 def execute(statement: str) -> str:
     """A line that runs one SQL statement, none of whose colons is a parameter."""
-    escaped = _PARAMETER.sub(r"\\:", statement)
-    return f"op.execute({escaped!r})"
+    return f"op.execute({without_parameters(statement)!r})"
+
+
+def without_parameters(sql: str) -> str:
+    """The SQL as SQLAlchemy's text() takes it, none of whose colons is a parameter."""
+    return _PARAMETER.sub(r"\\:", sql)
 
 
 def on(dialect: str, lines: Iterable[str]) -> list[str]:
