@@ -106,6 +106,12 @@ def test_files_are_judged_wherever_they_lie(tmp_path: Path, lint: Lint) -> None:
     assert ("one", "BM101") in lint("--json", str(path)).found
 
 
+def test_a_file_is_judged_once_by_whatever_name(project: Shop, lint: Lint) -> None:
+    folder = project.folder / "alembic" / "versions"
+    names = (folder / "shop_2.py", folder / ".." / "versions" / "shop_2.py")
+    assert graver(lint("--json", *map(str, names))) == [("shop_2", "BM101")]
+
+
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path, lint: Lint) -> None:
     assert lint(str(tmp_path / "nothing.py")).code == CODES["usage"]
 
@@ -179,6 +185,13 @@ def test_a_forge_gets_sarif(project: Shop, lint: Lint) -> None:
     assert (rule["id"], first["ruleId"], first["level"]) == ("BM101", "BM101", "error")
     assert place["artifactLocation"]["uri"] == "alembic/versions/shop_2.py"
     assert place["region"]["startLine"] == 11
+
+
+def test_sarif_writes_a_path_as_a_uri(tmp_path: Path, lint: Lint) -> None:
+    (folder := tmp_path / "50% of it").mkdir()
+    (result, *_) = json.loads(lint("--sarif", str(write(folder, INDEX))).out)["runs"][0]["results"]
+    place = result["locations"][0]["physicalLocation"]["artifactLocation"]
+    assert place["uri"] == "50%25%20of%20it/one.py"
 
 
 def test_sarif_keeps_what_is_allowed_as_suppressed(tmp_path: Path, lint: Lint) -> None:

@@ -157,6 +157,20 @@ def test_a_text_of_several_statements_is_read_whole(tmp_path: Path) -> None:
     assert len({each.transaction for each in found}) == 3
 
 
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("", "there is no upgrade() in it"),
+        ("from somewhere import upgrade", "there is no upgrade() in it"),
+        ("revision = {[]: 1}\ndown_revision = 5\ndef upgrade():\n    op()", "TypeError"),
+    ],
+)
+def test_a_file_that_is_no_revision_is_told_of(source: str, reason: str, tmp_path: Path) -> None:
+    path = tmp_path / "none.py"
+    path.write_text(source)
+    assert read(path, POSTGRESQL).unread[0].reason.startswith(reason)
+
+
 def test_a_revision_that_waits_for_rows_for_ever_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

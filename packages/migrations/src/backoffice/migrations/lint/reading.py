@@ -52,14 +52,14 @@ def identity(tree: ast.Module) -> tuple[str, tuple[str, ...]]:
                 if isinstance(each, ast.Name) and each.id in found:
                     found[each.id] = _literal(node.value)
     down = found["down_revision"]
-    follows = (down,) if isinstance(down, str) else tuple(down or ())
-    return str(found["revision"] or ""), follows
+    follows = (down,) if isinstance(down, str) else down if isinstance(down, tuple | list) else ()
+    return str(found["revision"] or ""), tuple(map(str, follows))
 
 
 def _literal(node: ast.expr) -> Any:
     try:
         return ast.literal_eval(node)
-    except ValueError:
+    except (ValueError, TypeError):
         return None
 
 
@@ -81,7 +81,8 @@ class _Reader:
 
         function = _function(self.tree, direction)
         if function is None:
-            return (), ()
+            missing = Unread(1, "there is no upgrade() in it")
+            return (), (missing,) if direction == "upgrade" else ()
         calls = Calls(str(self.path), direction)
         imports = Imports()
         unread: list[Unread] = []
@@ -98,7 +99,8 @@ class _Reader:
                 with refusing(ACTING):
                     namespace[direction]()
             except (Exception, SystemExit) as error:  # noqa: BLE001 - it may raise anything
-                unread.append(Unread(_line(error, self.path, function.lineno), _told(error)))
+                line = _line(error, self.path, function.lineno)
+                unread += [] if _refused(function, line) else [Unread(line, _told(error))]
             for part in left_out(function, calls.reached):
                 with calls.uncertain():
                     unread += _attempt(part, namespace, variables, self.path)
@@ -137,6 +139,13 @@ def _relevant(found: list[Unread]) -> Iterator[Unread]:
 def _function(tree: ast.Module, name: str) -> ast.FunctionDef | None:
     found = [each for each in tree.body if isinstance(each, ast.FunctionDef) and each.name == name]
     return found[-1] if found else None
+
+
+def _refused(function: ast.FunctionDef, line: int) -> bool:
+    """Whether a way back says at that line that there is none."""
+    return function.name == "downgrade" and any(
+        isinstance(each, ast.Raise) and each.lineno == line for each in function.body
+    )
 
 
 def _imported(tree: ast.Module, name: str) -> int:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from backoffice.migrations.lint.catalogue import RULES
 from backoffice.migrations.lint.findings import LEVELS, Finding
@@ -56,6 +57,12 @@ def as_sarif(findings: Sequence[Finding], folder: Path) -> dict[str, Any]:
     return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
 
 
+def _uri(path: Path, folder: Path) -> str:
+    """The path as SARIF has it (3.4.3): relative to the folder, or a file's URI (RFC 8089)."""
+    told = shown(path, folder)
+    return Path(told).as_uri() if Path(told).is_absolute() else quote(told)
+
+
 def _told(finding: Finding, folder: Path) -> Iterable[str]:
     where = finding.where
     fix = " (--fix)" if finding.fixable else ""
@@ -82,7 +89,7 @@ def _rule(id: str) -> dict[str, Any]:
 
 def _result(finding: Finding, index: int, folder: Path) -> dict[str, Any]:
     place = {
-        "artifactLocation": {"uri": shown(finding.where.file, folder)},
+        "artifactLocation": {"uri": _uri(finding.where.file, folder)},
         "region": {"startLine": max(1, finding.where.line)},
     }
     suppressions = [{"kind": "inSource", "justification": finding.waived}] if finding.waived else []

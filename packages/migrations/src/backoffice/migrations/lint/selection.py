@@ -51,8 +51,11 @@ def since(app: AppHistory, revision: str) -> Selection:
 
 def named(app: AppHistory | None, paths: Iterable[Path]) -> Selection:
     """These files, or those in these folders, after all that the app's history has before them."""
-    wanted = [file.absolute() for path in paths for file in _files(path)]
     known = [each.path for each in _scripts(app)] if app is not None else []
+    # One file may go by several names, and is read once.
+    names = {each.resolve(): each for each in known}
+    files = [file.absolute() for path in paths for file in _files(path)]
+    wanted = list(dict.fromkeys(names.setdefault(each.resolve(), each) for each in files))
     others = [each for each in wanted if each not in known]
     return Selection((*known, *_in_order(others)), frozenset(wanted))
 
