@@ -48,6 +48,14 @@ def test_a_revision_leaves_its_rows_changed_and_no_table_behind(books: Shop, loo
     assert look.tables() == {"book", "alembic_version"}
 
 
+def test_an_asynchronous_env_runs_it(make_shop: MakeShop, database_url: str, look: Look) -> None:
+    shop = make_shop(database_url, "async")
+    shop.revision("shop_2", "shop_1", 'op.add_column("book", sa.Column("read", sa.Integer()))')
+    revision(shop, "shop_3", "shop_2", f"op.execute('INSERT INTO book VALUES (1, 0)')\n{READ}")
+    upgrade(database_url, shop.history, histories=[])
+    assert readings(look) == [(1, 1)]
+
+
 def test_two_jobs_of_a_revision_are_both_done(books: Shop, look: Look) -> None:
     revision(books, "shop_3", "shop_2", f"{READ}\n{READ}")
     upgrade(books.url, books.history, histories=[])

@@ -201,4 +201,4 @@ def _pragma(connection: Connection, name: str) -> int:
 
 def _in_transaction(connection: Connection) -> bool:
     """On SQLite, as its driver knows it; on PostgreSQL one that was begun stays until it ends."""
-    return bool(getattr(connection.connection.dbapi_connection, "in_transaction", True))
+    return bool(getattr(connection.connection.driver_connection, "in_transaction", True))
