@@ -212,6 +212,24 @@ class TestHistory:
         assert typed("migrate", "up").code == 0
         assert "backoffice_user" in look.tables()
 
+    def test_so_is_one_that_comes_after_the_packages_did(
+        self, here: Shop, typed: Type, look: Look
+    ) -> None:
+        typed("migrate", "adopt", "--yes")
+        look.execute("CREATE TABLE book (id INTEGER NOT NULL, PRIMARY KEY (id))")
+        assert typed("migrate", "adopt", "--yes", "--json").data["recorded"] == "shop_1"
+        assert typed("migrate", "up").code == 0
+        assert "backoffice_user" in look.tables()
+
+    def test_one_that_may_lack_what_lies_between_is_refused(
+        self, here: Shop, typed: Type, look: Look
+    ) -> None:
+        typed("migrate", "adopt", "--yes")
+        here.revision("shop_2", "core_0001")
+        look.execute("CREATE TABLE book (id INTEGER NOT NULL, PRIMARY KEY (id))")
+        answer = typed("migrate", "adopt", "--yes")
+        assert (answer.code, "alembic stamp" in answer.err) == (5, True), answer.err
+
     @pytest.mark.parametrize(
         ("lacking", "told"),
         [

@@ -1,6 +1,7 @@
 """`backoffice migrate adopt`."""
 
 import sys
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from backoffice.migrations.inventory import Inventory, inventory
 from backoffice.migrations.locations import script_folder, version_table
 from backoffice.migrations.metadata import find_models
 from backoffice.migrations.project import AppHistory, app_history
-from backoffice.migrations.scripts import app_scripts, head, is_baseline
+from backoffice.migrations.scripts import Script, app_scripts, head, is_baseline
 from backoffice.migrations.syncing import planned as copies
 from backoffice.migrations.syncing import write as write_copies
 from backoffice.migrations.users import users_expression
@@ -167,18 +168,35 @@ def _taken(url: str, app: AppHistory) -> Plan:
     from backoffice.migrations.runner import status
 
     scripts = app_scripts(app)
-    newest = head(scripts)
+    head(scripts)  # one at most
     there = status(url, app, histories=[])[-1]
     if there.state == "ahead":
         raise ahead(APP, ", ".join(there.current))
     plan = Plan(app)
-    tables = inventory(url).tables
-    # A baseline of ours, and a copy, tell by themselves what a database has already.
-    telling = any(each.copy_of or is_baseline(each) for each in scripts)
-    if newest is not None and not there.current and tables and not telling:
+    # A baseline of ours tells by itself what a database has already.
+    if there.current or any(map(is_baseline, scripts)) or not inventory(url).tables:
+        return plan
+    newest = _own_head(scripts)
+    if newest is not None:
         _check_made_so(url, app)
         plan.stamp = newest
     return plan
+
+
+def _own_head(scripts: Sequence[Script]) -> str | None:
+    """The app's last revision: of the copies after it a database tells by itself."""
+    own = [each for each in scripts if each.copy_of is None]
+    between = {each.id for each in scripts if each.copy_of} & {
+        down for each in own for down in each.down
+    }
+    if between:
+        raise Conflict(
+            "the database has tables and is at no revision, and your history has revisions after "
+            "copies of packages' revisions. Record the revision that it is at by `alembic stamp "
+            "REVISION`, then try again",
+            code="database_differs",
+        )
+    return head(own)
 
 
 def _check_made_so(url: str, app: AppHistory) -> None:
