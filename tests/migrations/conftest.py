@@ -83,6 +83,7 @@ def desk(
     """An app on the test's database whose env.py has its models, and no revision yet."""
     # Two versions of a file within a second would share their bytecode.
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    sys.modules.pop("models", None)  # another test's
     shop = make_shop(database_url)
     shop.point_at(database_url)
     shop.edit("alembic/env.py", "target_metadata = None", "from models import target_metadata")

@@ -113,6 +113,31 @@ def test_a_column_brings_its_type_and_takes_it_along(ordered: Desk) -> None:
     assert ordered.look.rows(types) == [("status",)]
 
 
+@pytest.mark.parametrize("values", [("open", "paid", "late"), ("open",)])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "sa.Index('ix_open', 'id', postgresql_where=sa.text(\"status = 'open'\"))",
+        "sa.CheckConstraint(\"status <> 'open' OR id > 0\", name='open')",
+    ],
+)
+def test_a_condition_on_the_values_stays(desk: Desk, rule: str, values: tuple[str, ...]) -> None:
+    more = f"__table_args__ = ({rule},)"
+    desk.models(orders("open", "paid", more=more))
+    desk.up()
+    desk.look.execute("INSERT INTO \"order\" VALUES (1, 'open', '{}')")
+    desk.models(orders(*values, more=more))
+    desk.stairs()
+
+
+def test_a_view_that_reads_the_values_is_told_of(ordered: Desk) -> None:
+    ordered.look.execute('CREATE VIEW states AS SELECT status FROM "order"')
+    ordered.models(orders("open", "paid", "lost", default="open"))
+    made = ordered.make()
+    assert made is not None
+    assert any("states reads order.status" in each for each in made.warnings)
+
+
 def test_two_tables_share_a_type(desk: Desk) -> None:
     desk.models(
         """

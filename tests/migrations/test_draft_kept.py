@@ -37,6 +37,7 @@ def copied(desk: Desk, **options: str) -> str:
 
 def created(desk: Desk, sql: str) -> None:
     """Have the history make the table by this SQL."""
+    desk.models("")
     desk.shop.revision("first", None, execute(sql))
     desk.run()
 

@@ -18,7 +18,8 @@ from backoffice.migrations.drafts.casts import cast
 from backoffice.migrations.drafts.checks import Checks, plain_types
 from backoffice.migrations.drafts.copies import Copies, guard
 from backoffice.migrations.drafts.defaults import comparing
-from backoffice.migrations.drafts.enums import EnumChanges, defaults_apart
+from backoffice.migrations.drafts.enum_defaults import defaults_apart
+from backoffice.migrations.drafts.enums import EnumChanges
 from backoffice.migrations.drafts.kept import with_actions
 from backoffice.migrations.drafts.names import Names, renamed
 from backoffice.migrations.drafts.replica import replica
@@ -143,7 +144,9 @@ class Comparison:
             if isinstance(each, ops.DropTableOp)
             for column in each.to_table().columns
         }
-        return changes.first(self.models), changes.last(self.models, gone)
+        both = changes.first(self.models), changes.last(self.models, gone)
+        self.warnings += dict.fromkeys(changes.warnings)
+        return both
 
     def _mend(self, upgrade: ops.UpgradeOps) -> None:
         """Make of it what goes through, whatever rows there are."""

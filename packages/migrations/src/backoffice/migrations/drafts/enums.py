@@ -1,24 +1,21 @@
 """What becomes of the enum types of PostgreSQL, which Alembic compares by name alone."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from alembic.operations import ops
-from sqlalchemy import Connection, Dialect, Table, text
+from sqlalchemy import Connection, Table, text
 
 from backoffice.core.errors import InvalidInput
+from backoffice.migrations.drafts.enum_dependents import Dependent, conditions, views
 from backoffice.migrations.drafts.enum_types import (
     Column,
     Values,
     columns_of,
     declared,
-    enum_of,
     existing,
 )
 from backoffice.migrations.drafts.lines import (
     Lines,
-    OneWay,
-    WayBack,
     alone,
     execute,
     identifier,
@@ -42,6 +39,7 @@ class EnumChanges:
         self.dialect = connection.dialect
         self.wishes = wishes
         self._names = names
+        self.warnings: list[str] = []
 
     def first(self, models: Sequence[Table]) -> list[ops.MigrateOperation]:
         """Types that the models have and the database has not, or has otherwise."""
@@ -188,16 +186,33 @@ class EnumChanges:
         name = identifier(self.dialect, new.name, new.schema)
         quote = self.dialect.identifier_preparer.quote
         aside = identifier(self.dialect, f"{new.name}_before"[:63], new.schema)
-        columns = [self._after(each) for each in columns_of(self.connection, old)]
+        present = columns_of(self.connection, old)
+        columns = [self._after(each) for each in present]
+        named = self._conditions(present)
         create = f"CREATE TYPE {name} AS ENUM ({', '.join(map(literal, new.labels))})"
         statements = [
             *(each for column in columns for each in self._moved(column, moves)),
             f"ALTER TYPE {name} RENAME TO {quote(f'{new.name}_before'[:63])}",
             create,
+            *(each.drop for each in named),
             *(each for column in columns for each in self._retyped(column, name, new)),
+            *(each.create for each in named),
             f"DROP TYPE {aside}",
         ]
         return on("postgresql", map(execute, statements))
+
+    def _conditions(self, columns: Sequence[Column]) -> list[Dependent]:
+        """What goes meanwhile; a view cannot, which may be read by others and belong to them."""
+        for column in columns:
+            self.warnings += [
+                f"{view} reads {column.table}.{column.name}, whose type another takes the place "
+                "of: drop the view before, and make it again after"
+                for view in views(self.connection, column)
+            ]
+        found = [
+            each for column in columns for each in conditions(self.connection, column, self._names)
+        ]
+        return list(dict.fromkeys(found))
 
     def _moved(self, column: Column, moves: Mapping[str, str]) -> Iterator[str]:
         table = identifier(self.dialect, column.table, column.schema)
@@ -227,44 +242,6 @@ class EnumChanges:
         table = self._names.table(column.schema, column.table)
         name = self._names.column(column.schema, table, column.name)
         return Column(column.schema, table, name, column.array, column.default)
-
-
-def defaults_apart(upgrade: ops.UpgradeOps, dialect: Dialect) -> list[ops.MigrateOperation]:
-    """Have each default of an enum set after its type has changed, on the way down as well.
-
-    Gives what stands before the types in upgrade(), and so after them in downgrade().
-    """
-    back: list[ops.MigrateOperation] = []
-    after: list[ops.MigrateOperation] = []
-    for table in [each for each in upgrade.ops if isinstance(each, ops.ModifyTableOps)]:
-        for each in table.ops:
-            if isinstance(each, ops.AlterColumnOp) and _sets_default(each, dialect):
-                default, each.modify_server_default = each.modify_server_default, False
-                after.append(_default(table, each, default))
-                back.append(WayBack(_default(table, each, each.existing_server_default)))
-        table.ops[:] = [
-            each
-            for each in table.ops
-            if not isinstance(each, ops.AlterColumnOp) or each.has_changes()
-        ]
-    upgrade.ops[:] = [
-        *(x for x in upgrade.ops if not (isinstance(x, ops.ModifyTableOps) and x.is_empty())),
-        *after,
-    ]
-    return back
-
-
-def _sets_default(operation: ops.AlterColumnOp, dialect: Dialect) -> bool:
-    enum = enum_of(operation.existing_type, dialect)
-    return operation.modify_server_default is not False and enum is not None
-
-
-def _default(table: ops.ModifyTableOps, of: ops.AlterColumnOp, default: Any) -> OneWay:
-    alter = ops.AlterColumnOp(
-        of.table_name, of.column_name, schema=of.schema, modify_server_default=default
-    )
-    alter.existing_type = of.existing_type
-    return OneWay(table.table_name, [alter], schema=table.schema)
 
 
 def _places(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[str, str]]:
