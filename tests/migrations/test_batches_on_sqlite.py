@@ -58,6 +58,28 @@ def test_an_engine_that_begins_by_itself_is_taken(engine: sa.Engine) -> None:
     assert pages(engine) == 5
 
 
+def test_batches_stay_as_large_where_others_write(engine: sa.Engine) -> None:
+    writer = engine.connect()
+    refused: list[object] = []
+    statements: list[str] = []
+
+    def write_first(_: Any, __: Any, statement: str, *___: Any) -> None:
+        statements.append(statement.partition(" SET ")[0])
+        if statements.count("BEGIN IMMEDIATE") == 1 and not writer.in_transaction():
+            writer.exec_driver_sql("INSERT INTO page VALUES (99, 1)")
+
+    def let_go(context: sa.ExceptionContext) -> None:
+        refused.append(context)
+        if len(refused) == 4:
+            writer.close()
+
+    sa.event.listen(engine, "before_cursor_execute", write_first)
+    sa.event.listen(engine, "handle_error", let_go)
+    pace = Pace(size=10, hold=9, pause=0, lock_timeout=0.01)
+    assert batched_update(engine, "book", {"title": "x"}, name="titles", pace=pace) == 20
+    assert (len(refused), statements.count("UPDATE book")) == (4, 2)
+
+
 def test_a_full_disk_is_told_as_such(engine: sa.Engine) -> None:
     def small(connection: Any, _: object) -> None:
         connection.execute("PRAGMA max_page_count = 8")

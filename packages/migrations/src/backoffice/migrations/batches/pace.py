@@ -51,10 +51,11 @@ class Stride:
         factor = min(2.0, max(0.5, self._pace.hold / max(seconds, 1e-6)))
         self.size = max(1, min(self._pace.size, round(self.size * factor)))
 
-    def failed(self) -> bool:
-        """A batch was taken back: a smaller one next. Whether there is patience for it."""
+    def failed(self, *, smaller: bool = True) -> bool:
+        """A batch was taken back: mostly a smaller one next. Whether there is patience for it."""
         now = time.monotonic()
         if self._failing_since is None:
             self._failing_since = now
-        self.size = max(1, self.size // 2)
+        if smaller:
+            self.size = max(1, self.size // 2)
         return now - self._failing_since < self._pace.patience

@@ -69,7 +69,7 @@ def _entered(place: Place, job: Job, stride: Stride) -> Entry:
         except DBAPIError as error:
             if not _passing(error):
                 raise
-            if not stride.failed():
+            if not stride.failed(smaller=False):
                 raise _blocked(place.name, job.pace) from error
             time.sleep(_POLL)
         else:
@@ -90,7 +90,8 @@ def _batch(place: Place, job: Job, stride: Stride) -> Entry | None:
         if not _passing(error):
             _look_for(place.connection, place)
             raise
-        if not stride.failed():
+        # Where there is one lock for all, it was this batch's turn that did not come.
+        if not stride.failed(smaller=not _one_writer(place)):
             raise _blocked(place.name, job.pace) from error
         return None
     return after
