@@ -37,6 +37,17 @@ WIDER = """op.alter_column("book", "pages",
     existing_type=sa.Integer(), type_=sa.BigInteger(), existing_nullable=False)"""
 USING = """op.alter_column("book", "title", existing_type=sa.String(50), type_=sa.Integer(),
     existing_nullable=True, postgresql_using="substr(title, 7)::integer")"""
+QUOTED = """
+op.execute("COMMENT ON COLUMN book.title IS 'it''s how it is called'")
+op.alter_column("book", "title", existing_type=sa.String(50), type_=sa.Integer(),
+    existing_nullable=True, postgresql_using='substr(book."title", 7)::integer + ID * 0')
+"""
+COLLATED = """op.alter_column("book", "title", existing_type=sa.String(50),
+    type_=sa.String(50, collation="C"), existing_nullable=True)"""
+ROUNDED = """
+op.add_column("book", sa.Column("share", sa.REAL()))
+op.execute("UPDATE book SET share = 16777217")
+"""
 CONSTANT = "op.execute(\"UPDATE book SET title = 'none' WHERE id % 7 = 0\")"
 EMPTY = 'op.execute("UPDATE book SET author_id = NULLIF(pages, 5) WHERE author_id IS NULL")'
 RAW = """
@@ -86,6 +97,9 @@ OPERATIONS = {
     "unique_column": ALONE,
     "wider": WIDER,
     "using": USING,
+    "quoted": QUOTED,
+    "collated": COLLATED,
+    "rounded": ROUNDED,
     "constant": CONSTANT,
     "empty": EMPTY,
     "raw": RAW,
@@ -99,6 +113,8 @@ CATALOG = """
 SELECT 'column ' || attrelid::regclass || '.' || attname, format_type(atttypid, atttypmod)
     || CASE WHEN attnotnull THEN ' NOT NULL' ELSE '' END
     || coalesce(' DEFAULT ' || pg_get_expr(adbin, adrelid), '')
+    || coalesce(' COLLATE ' || attcollation::regcollation, '')
+    || coalesce(' COMMENT ' || col_description(attrelid, attnum), '')
 FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
 LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
 WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND attnum > 0 AND NOT attisdropped

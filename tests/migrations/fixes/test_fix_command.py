@@ -51,6 +51,7 @@ def test_nothing_that_can_be_fixed_is_found_in_what_was_fixed(tmp_path: Path) ->
             each.write()
             left = lint([first, second], Target())[-1].findings
             lines = {each.line for each in each.left}
+            left = [each for each in left if each.waived is None]
             assert [each.id for each in left if each.fixable and not lines] == [], operation
 
 

@@ -95,12 +95,15 @@ def test_what_is_fixed_leaves_the_database_as_the_plain_revision_does(
         'op.create_check_constraint("big", "book", "pages > 5")',
         'op.create_foreign_key("fk", "book", "author", ["pages"], ["id"])',
         'op.alter_column("book", "author_id", nullable=False)',
+        'op.alter_column("book", "title", type_=sa.Integer(), existing_nullable=True,'
+        ' postgresql_using="title::integer")',
     ],
 )
 def test_rows_that_break_a_rule_are_told_of_and_nothing_of_it_is_left(
     broken: str, bench: Bench
 ) -> None:
-    package = bench.history(f"broken_{hash(broken)}", fixed(revision(broken)).text)
+    plain = revision(broken)
+    package = bench.history(f"broken_{hash(broken)}", fixed(plain, everything(plain)).text)
     with bench.database() as url:
         before = held(url)
         with pytest.raises(RevisionFailed):

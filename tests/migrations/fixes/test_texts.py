@@ -204,6 +204,34 @@ def test_a_line_in_a_loop_is_left_with_words() -> None:
     assert (left.line, "loop" in left.words) == (line, True)
 
 
+@pytest.mark.parametrize(
+    ("upgrade", "reason"),
+    [
+        ('op.execute("UPDATE book b SET a = 1")', "cannot be told"),
+        (
+            'op.add_column("book", sa.Column("a", sa.Text(), server_default=sa.text("mine()")))',
+            "told",
+        ),
+        (
+            "op.execute(\"ALTER TYPE a ADD VALUE 'b'; ALTER TYPE a ADD VALUE 'c'\")",
+            "write them apart",
+        ),
+        ('op.execute("UPDATE book SET a = b WHERE NOT (a IS NULL)")', "find its end"),
+        ('op.execute("ALTER TABLE a ADD CONSTRAINT b CHECK (c > 0) -- d")', "several things"),
+    ],
+)
+def test_what_lint_has_found_and_no_fix_knows_is_left_with_words(upgrade: str, reason: str) -> None:
+    (left,) = fixed(revision(upgrade), {11}).left
+    assert reason in left.words
+
+
+@pytest.mark.parametrize("option", ['recreate="always"', 'naming_convention={"fk": "fk_x"}'])
+def test_a_batch_with_ways_of_its_own_is_left_with_words(option: str) -> None:
+    key = 'b.create_foreign_key(None, "author", ["author_id"], ["id"])'
+    (reason,) = words(f'with op.batch_alter_table("book", {option}) as b:\n    {key}')
+    assert "in a way of its own" in reason
+
+
 def test_a_type_is_changed_only_where_lint_has_found_that_it_matters() -> None:
     upgrade = """
     op.alter_column("book", "title", existing_type=sa.String(50), type_=sa.String(99),

@@ -16,9 +16,11 @@ def adds_value(call: Call) -> bool:
     return _ADDED.match(call.string("sqltext") or "") is not None
 
 
-def add_value(call: Call) -> Step:
+def add_value(call: Call) -> Step | ByHand:
     """`ALTER TYPE ... ADD VALUE` by itself, so that what follows may use the value."""
     sql = _ADDED.sub(r"\1IF NOT EXISTS ", call.string("sqltext") or "").strip()
+    if ";" in sql.rstrip(";"):
+        return ByHand("it adds several values in one statement: write them apart")
     return Step(tuple(execute(call.op, sql)))
 
 

@@ -18,6 +18,9 @@ NESTED = (
     "it stands within a condition, a loop or a function, or shares its line: write it out in "
     "upgrade() first"
 )
+UNKNOWN = "its safe way cannot be told from how it is written: lint says what to do instead"
+#: What changes on PostgreSQL too what a batch does.
+_OF_A_BATCH = {"naming_convention", "recreate"}
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,16 @@ class Parting:
         if _table(call) in self._new:
             return None
         found = safer(call, everything=self.lines is None)
+        if found is None and self.lines is not None:
+            found = ByHand(UNKNOWN)
+        elif (
+            found is not None
+            and call.opened is not None
+            and _OF_A_BATCH & call.opened.arguments.keys()
+        ):
+            found = ByHand(
+                "its batch names constraints or makes the table anew in a way of its own"
+            )
         if isinstance(found, ByHand):
             self.left.append(Left(statement.lineno, found.words))
             return None
@@ -193,9 +206,9 @@ def _table(call: Call) -> str | None:
 
 def _share_lines(function: ast.FunctionDef) -> bool:
     """Whether a line holds several statements, so that they cannot be taken apart."""
-    blocks = [each for each in function.body if isinstance(each, ast.With)]
-    block: ast.FunctionDef | ast.With
-    for block in (function, *blocks):
+    blocks: list[ast.FunctionDef | ast.With] = [function]
+    blocks += [each for each in function.body if isinstance(each, ast.With)]
+    for block in blocks:
         before: ast.stmt = block
         for each in block.body:
             end = before.lineno if before is block else _end(before)

@@ -124,7 +124,10 @@ def _refuse_if_used(table: str, column: str, other: str, *ours: str) -> None:
             "SELECT pg_describe_object(classid, objid, objsubid) FROM pg_depend"
             " JOIN pg_attribute ON attrelid = refobjid AND attnum = refobjsubid"
             " WHERE refclassid = 'pg_class'::regclass AND refobjid = to_regclass(:table)"
-            " AND attname = :column AND classid <> 'pg_attrdef'::regclass"
+            " AND attname = :column AND objid NOT IN"
+            " (SELECT oid FROM pg_attrdef WHERE adrelid = attrelid AND adnum = attnum)"
+            " UNION ALL SELECT 'a GRANT of its own' FROM pg_attribute"
+            " WHERE attrelid = to_regclass(:table) AND attname = :column AND attacl IS NOT NULL"
         ),
         {"table": table, "column": column},
     )
@@ -132,6 +135,20 @@ def _refuse_if_used(table: str, column: str, other: str, *ours: str) -> None:
     if left:
         op.execute(f'ALTER TABLE {table} DROP COLUMN "{other}"')
         raise RuntimeError(f"{table}.{column} is used by {', '.join(left)}; nothing was changed")
+'''
+
+_OR_UNDONE = '''
+@contextlib.contextmanager
+def _or_undone(table: str, column: str, function: str) -> Iterator[None]:
+    """What the rows refuse is taken away again; what was only blocked is gone on with later."""
+    try:
+        yield
+    except sa.exc.DBAPIError as error:
+        code = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None) or ""
+        if code[:2] in ("0A", "22", "23", "2B", "42"):
+            op.execute(f"DROP FUNCTION IF EXISTS {function} CASCADE")
+            op.execute(f"ALTER TABLE {table} DROP COLUMN IF EXISTS {column}")
+        raise
 '''
 
 _CONTEXTS = ("import contextlib", "from collections.abc import Iterator")
@@ -181,7 +198,7 @@ ROUTINES = {
         "_have_one_type",
         "table: str, column: str, other: str",
         "Whether two columns are of one type.",
-        "SELECT count(DISTINCT format_type(atttypid, atttypmod)) = 1 FROM pg_attribute",
+        "SELECT count(DISTINCT (atttypid, atttypmod, attcollation)) = 1 FROM pg_attribute",
         f" WHERE attrelid = {_TABLE} AND attname IN (:column, :other)",
     ),
     "_named": Routine(_NAMED, ("from alembic.operations.ops import AddConstraintOp",)),
@@ -193,6 +210,7 @@ ROUTINES = {
     "_drop_if_invalid": Routine(_DROP_IF_INVALID, calls=("_asked", "_patiently")),
     "_validate": Routine(_VALIDATE, calls=("_patiently",)),
     "_patiently": Routine(_PATIENTLY, _CONTEXTS),
+    "_or_undone": Routine(_OR_UNDONE, _CONTEXTS),
     "_refuse_if_used": Routine(_UNUSED),
     "_asked": Routine(_ASKED),
 }

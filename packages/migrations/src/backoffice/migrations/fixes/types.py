@@ -1,7 +1,5 @@
 """A column's type, changed by a second column that takes the first one's place."""
 
-import re
-
 from backoffice.migrations.fixes.calls import Call, identifier
 from backoffice.migrations.fixes.columns import backfilled, not_null
 from backoffice.migrations.fixes.steps import (
@@ -25,6 +23,10 @@ DECLARE
         ON attrelid = adrelid AND attnum = adnum
         WHERE adrelid = {table_string}::regclass AND attname = {column_string}
     );
+    said text := (
+        SELECT col_description(attrelid, attnum) FROM pg_attribute
+        WHERE attrelid = {table_string}::regclass AND attname = {column_string}
+    );
 BEGIN
     DROP FUNCTION {function} CASCADE;
     ALTER TABLE {table} DROP COLUMN {column};
@@ -32,15 +34,22 @@ BEGIN
     IF standard IS NOT NULL THEN
         EXECUTE 'ALTER TABLE {table} ALTER COLUMN {column} SET DEFAULT ' || standard;
     END IF;
+    IF said IS NOT NULL THEN
+        EXECUTE 'COMMENT ON COLUMN {table}.{column} IS ' || quote_literal(said);
+    END IF;
 END
 $$"""
 
+_UNDONE = ("table", "other", "function")
+
 _ALLOWED = "# migrate: allow BM401 because its values are in the column that takes its name"
 
+# From a table of that one row, so that names mean in it what they mean in the backfill.
 _FOLLOWING = """\
 CREATE OR REPLACE FUNCTION {function} RETURNS trigger LANGUAGE plpgsql AS $$
+#variable_conflict use_column
 BEGIN
-    NEW.{other} := {value};
+    NEW.{other} := (SELECT {value} FROM (SELECT NEW.*) AS {row});
     RETURN NEW;
 END
 $$"""
@@ -74,10 +83,12 @@ class Exchange:
         self.column = column
         self.other = chosen_name(table, [column], "next")
         self.same = chosen_name(table, [column], "same")
-        self.follow = chosen_name(table, [column], "follow")
+        # Triggers go by their names: this one after those of the app, of which it sees the outcome.
+        self.follow = chosen_name(f"zz_{table}", [column], "follow")
         self.value = value
         self.names = {
             "table": call.qualified,
+            "row": identifier(table),
             "table_string": sql_string(call.qualified),
             "column": identifier(column),
             "column_string": sql_string(column),
@@ -88,7 +99,7 @@ class Exchange:
     def step(self, *, required: bool) -> Step:
         """All of it; nothing where it was done before."""
         told = ", ".join(quoted(each) for each in (self.call.qualified, self.column, self.other))
-        done = [*self._refused(), *self._followed(), *self._filled(), *self._checked()]
+        done = [*self._followed(), *self._filled(), *self._checked()]
         if required:
             done += not_null(self.call, self.other, self._altered("{other} SET NOT NULL"))
         done += [_ALLOWED, *execute_block(self.call.op, _SWAP.format(**self.names))]
@@ -97,10 +108,15 @@ class Exchange:
             f"if _have_one_type({told}):  # it was exchanged already",
             *indented(self._sql("ALTER TABLE {table} DROP COLUMN {other}")),
             "else:",
-            *indented(done),
+            *indented(self._refused()),
+            f"    with _or_undone({', '.join(quoted(self.names[each]) for each in _UNDONE)}):",
+            *indented(done, 2),
             *_rest(self.call),
         ]
-        routines = ("_has_constraint", "_validate", "_have_one_type", "_refuse_if_used")
+        routines = (
+            *("_has_constraint", "_validate", "_have_one_type"),
+            *("_refuse_if_used", "_or_undone", "_patiently"),
+        )
         return Step(tuple(lines), routines)
 
     def _refused(self) -> list[str]:
@@ -108,10 +124,9 @@ class Exchange:
         return rendered("_refuse_if_used", map(quoted, names))
 
     def _followed(self) -> list[str]:
-        value = _of_new(self.value, self.column)
         trigger = f"CREATE OR REPLACE TRIGGER {identifier(self.follow)} BEFORE INSERT OR UPDATE"
         return [
-            *execute_block(self.call.op, _FOLLOWING.format(value=value, **self.names)),
+            *execute_block(self.call.op, _FOLLOWING.format(value=self.value, **self.names)),
             *self._sql(f"{trigger} ON {{table}} FOR EACH ROW EXECUTE FUNCTION {{function}}"),
         ]
 
@@ -168,9 +183,3 @@ def _value(call: Call, column: str) -> str | None:
     if "postgresql_using" not in call:
         return identifier(column)
     return call.string("postgresql_using")
-
-
-def _of_new(value: str, column: str) -> str:
-    """The expression as a trigger says it: of the row that is being written."""
-    name = re.escape(identifier(column))
-    return re.sub(rf"(?<![\w.\"']){name}(?![\w\"'(])", f"NEW.{identifier(column)}", value)

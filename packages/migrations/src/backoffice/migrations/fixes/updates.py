@@ -41,15 +41,18 @@ def update(call: Call) -> Step | ByHand:
     if left is None:
         return ByHand(_WORDS)
     change = f"{column} = {value}"
-    return Step(tuple(backfilled(call, change, left, found["table"])), portable=False)
+    lines = backfilled(call, change, left, found["table"])
+    return Step(tuple(lines), ("_patiently",), portable=False)
 
 
 def _left(column: str, value: str, where: str) -> str | None:
     """The rows that are still to be done, of which one is no longer when it was."""
     if _mentions(column, value):
         return None
-    empty = rf"(?<!\w){re.escape(column)}\s+IS\s+NULL\b"
-    if re.search(empty, where, re.IGNORECASE) and not re.search(r"\bOR\b", where, re.IGNORECASE):
+    empty = re.compile(rf"\s*{re.escape(column)}\s+IS\s+NULL\s*", re.IGNORECASE)
+    conditions = re.split(r"\bAND\b", where, flags=re.IGNORECASE)
+    whole = re.search(r"\b(OR|NOT\s*\()", where, re.IGNORECASE) is None
+    if whole and any(map(empty.fullmatch, conditions)):
         return f"{where} AND ({value}) IS NOT NULL"
     if _LITERAL.fullmatch(value) is None:
         return None
