@@ -103,6 +103,47 @@ def test_what_follows_a_question_to_the_database_is_read_all_the_same(tmp_path: 
     assert [each.line for each in found.unread] == [FIRST + 3]
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        'if op.get_bind().dialect.name == "mysql":\n    {drop}\nelse:\n    {make}',
+        'kind = op.get_bind().dialect.name\nif kind in ("mysql", "sqlite"):\n    {drop}\nelse:\n'
+        "    {make}",
+        'if op.get_bind().dialect.name != "sqlite":\n    {make}\n    return\n{drop}',
+        'if op.get_bind().dialect.name != "sqlite":\n    return\n{drop}',
+        'if op.get_context().dialect.name == "mysql":\n    {drop}',
+        'if op.get_bind().dialect.name in ("mysql", "sqlite") and 1 > 2:\n    {drop}',
+        'is_sqlite = op.get_bind().dialect.name == "sqlite"\nif is_sqlite:\n    {drop}',
+    ],
+)
+def test_what_is_for_another_kind_of_database_is_not_read(body: str, tmp_path: Path) -> None:
+    told = body.format(drop='op.drop_table("book")', make='op.execute("DROP TABLE author")')
+    assert "drop_table" not in [
+        each.name for each in read(write(tmp_path, told), POSTGRESQL).upgrade
+    ]
+
+
+def test_what_is_for_this_kind_of_database_is_read(tmp_path: Path) -> None:
+    body = """
+        if op.get_bind().dialect.name == "postgresql" and sa.inspect(op.get_bind()).has_table("x"):
+            op.drop_table("book")
+    """
+    assert [each.name for each in read(write(tmp_path, body), POSTGRESQL).upgrade] == ["drop_table"]
+    assert not read(write(tmp_path, body), SQLITE).upgrade
+
+
+def test_what_follows_a_question_of_the_data_is_read(tmp_path: Path) -> None:
+    body = """
+        if not op.get_bind().execute(sa.text("SELECT id FROM book")).first():
+            return
+        op.drop_table("book")
+    """
+    assert [each.name for each in read(write(tmp_path, body), POSTGRESQL).upgrade] == [
+        "execute",
+        "drop_table",
+    ]
+
+
 def test_a_statement_that_is_not_come_to_keeps_its_autocommit_block(tmp_path: Path) -> None:
     body = """
         if op.get_bind().execute(sa.text("SELECT x")).first():

@@ -101,7 +101,7 @@ class _Reader:
             except (Exception, SystemExit) as error:  # noqa: BLE001 - it may raise anything
                 line = _line(error, self.path, function.lineno)
                 unread += [] if _refused(function, line) else [Unread(line, _told(error))]
-            for part in left_out(function, calls.reached):
+            for part in left_out(function, calls.reached, self.target.dialect):
                 with calls.uncertain():
                     unread += _attempt(part, namespace, variables, self.path)
         for name, reason in imports.missing.items():

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from backoffice.migrations.lint.operations import Reading
+from backoffice.migrations.lint.kinds import holds
+from backoffice.migrations.lint.operations import DialectName, Reading
 
 #: The name under which a revision's function is asked for its variables.
 OBSERVER = "__backoffice_observe__"
@@ -62,9 +63,9 @@ def observed(tree: ast.Module, function: ast.FunctionDef) -> ast.Module:
     return ast.fix_missing_locations(changed)
 
 
-def left_out(function: ast.FunctionDef, reached: set[int]) -> list[LeftOut]:
-    """The statements that speak to the database, and were not come to."""
-    return list(_left_out(function.body, reached, LeftOut(function)))
+def left_out(function: ast.FunctionDef, reached: set[int], dialect: DialectName) -> list[LeftOut]:
+    """The statements that speak to this kind of database, and were not come to."""
+    return list(_left_out(function.body, reached, dialect, LeftOut(function)))
 
 
 def not_come_to(lines: range, reading: Reading) -> bool:
@@ -79,7 +80,7 @@ def _optional(tree: ast.Module) -> Iterator[range]:
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef) and node.name not in ("upgrade", "downgrade"):
             yield _span(node.body)
-        elif isinstance(node, ast.If) and _asks_dialect(node):
+        elif isinstance(node, ast.If) and holds(node.test, "sqlite") is not None:
             yield from (_span(each) for each in (node.body, node.orelse) if each)
 
 
@@ -88,28 +89,32 @@ def _span(body: list[ast.stmt]) -> range:
     return range(body[0].lineno, (last.end_lineno or last.lineno) + 1)
 
 
-def _asks_dialect(node: ast.If) -> bool:
-    return "dialect.name" in ast.unparse(node.test)
-
-
-def _left_out(body: list[ast.stmt], reached: set[int], within: LeftOut) -> Iterator[LeftOut]:
+def _left_out(
+    body: list[ast.stmt], reached: set[int], dialect: DialectName, within: LeftOut
+) -> Iterator[LeftOut]:
     for statement in body:
-        parts = _parts(statement)
-        if parts and not _batch(statement):
-            for part in _alive(statement, parts, reached):
-                yield from _left_out(part, reached, _inside(statement, within))
+        if _parts(statement) and not _batch(statement):
+            for part in _alive(statement, dialect):
+                yield from _left_out(part, reached, dialect, _inside(statement, within))
         elif _calls_database(statement) and not reached & _lines(statement):
             yield replace(within, statement=statement)
+        if _returns(statement, dialect):
+            return
 
 
-def _alive(
-    statement: ast.stmt, parts: list[list[ast.stmt]], reached: set[int]
-) -> list[list[ast.stmt]]:
-    """Where the kind of database decides, what was not come to is for another kind."""
-    if not isinstance(statement, ast.If) or not _asks_dialect(statement):
-        return parts
-    came = [part for part in parts if any(reached & _lines(each) for each in part)]
-    return came or parts
+def _alive(statement: ast.stmt, dialect: DialectName) -> list[list[ast.stmt]]:
+    """Its blocks, but for those that are for another kind of database."""
+    came = holds(statement.test, dialect) if isinstance(statement, ast.If) else None
+    if came is None or not isinstance(statement, ast.If):
+        return _parts(statement)
+    return [each for each in (statement.body if came else statement.orelse,) if each]
+
+
+def _returns(statement: ast.stmt, dialect: DialectName) -> bool:
+    """Whether the function ends here on that kind of database."""
+    if not isinstance(statement, ast.If) or holds(statement.test, dialect) is None:
+        return False
+    return any(isinstance(each[-1], ast.Return) for each in _alive(statement, dialect))
 
 
 def _inside(statement: ast.stmt, within: LeftOut) -> LeftOut:
