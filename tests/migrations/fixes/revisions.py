@@ -98,7 +98,6 @@ OPERATIONS = {
     "wider": WIDER,
     "using": USING,
     "quoted": QUOTED,
-    "collated": COLLATED,
     "rounded": ROUNDED,
     "constant": CONSTANT,
     "empty": EMPTY,

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, event
 from backoffice.core.errors import BackofficeError
 from backoffice.migrations import PackageHistory, RevisionFailed, upgrade
 from backoffice.migrations.fixes import fixed
-from tests.migrations.fixes.revisions import OPERATIONS, TABLES, WIDER, catalog, revision
+from tests.migrations.fixes.revisions import COLLATED, OPERATIONS, TABLES, WIDER, catalog, revision
 from tests.migrations.projects import Look
 from tests.services.postgres import PostgresServer
 
@@ -76,11 +76,14 @@ def held(url: str) -> tuple[dict[str, str], list[tuple[Any, ...]]]:
     return catalog(look), books + look.rows("SELECT id FROM author ORDER BY 1")
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
+ALL = {**OPERATIONS, "collated": COLLATED}  # the latter is safe as it is
+
+
+@pytest.mark.parametrize("operation", ALL)
 def test_what_is_fixed_leaves_the_database_as_the_plain_revision_does(
     operation: str, bench: Bench
 ) -> None:
-    plain = revision(OPERATIONS[operation])
+    plain = revision(ALL[operation])
     fix = fixed(plain, everything(plain))
     assert fix.done
     before = bench.after(bench.history(f"plain_{operation}", plain))
