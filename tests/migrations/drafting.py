@@ -84,13 +84,13 @@ class Desk:
         """What `backoffice migrate up` does."""
         upgrade(self.shop.url, self.shop.history, histories=[])
 
-    def down(self) -> None:
+    def down(self, **attributes: Any) -> None:
         """What `alembic downgrade -1` does, in this process."""
-        self._alembic("downgrade", "-1")
+        self._alembic("downgrade", "-1", attributes)
 
-    def up_again(self) -> None:
+    def up_again(self, **attributes: Any) -> None:
         """What `alembic upgrade head` does, in this process."""
-        self._alembic("upgrade", "head")
+        self._alembic("upgrade", "head", attributes)
 
     def stairs(self, **options: Any) -> str:
         """Make a revision that goes up, down and up again."""
@@ -101,10 +101,10 @@ class Desk:
         assert self.make() is None
         return text
 
-    def _alembic(self, verb: str, where: str) -> None:
+    def _alembic(self, verb: str, where: str, attributes: dict[str, Any]) -> None:
         from alembic import command
         from alembic.config import Config
 
         sys.modules.pop("models", None)
-        config = Config(str(self.shop.history.ini))
+        config = Config(str(self.shop.history.ini), attributes=attributes)
         getattr(command, verb)(config, where)

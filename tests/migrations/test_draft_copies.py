@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Engine
 
 from tests.migrations.drafting import Desk
+from tests.migrations.projects import sync_url
 
 FAMILY = """
 class Parent(Base):
@@ -67,6 +68,21 @@ def test_a_parent_that_is_copied_keeps_its_children(family: Desk) -> None:
     family.up_again()
     assert family.look.rows(children) == before
     assert len(before) == 3
+
+
+@pytest.mark.usefixtures("enforced")
+def test_a_connection_goes_back_to_the_app_as_it_came(family: Desk) -> None:
+    family.models(FAMILY.format(arguments="", name=", unique=True"))
+    family.make()
+    family.shop.edit(
+        "alembic/env.py", "connectable.connect()", "config.attributes['engine'].connect()"
+    )
+    engine = create_engine(sync_url(family.shop.url))
+    for go in (family.up_again, family.down):
+        go(engine=engine)
+        with engine.connect() as connection:
+            assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+    engine.dispose()
 
 
 def test_only_what_needs_it_is_copied(family: Desk) -> None:

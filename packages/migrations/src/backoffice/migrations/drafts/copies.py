@@ -20,6 +20,7 @@ from backoffice.migrations.drafts.lines import (
     OneWayCopy,
     alone,
     execute,
+    indented,
     on,
     without_parameters,
 )
@@ -30,6 +31,20 @@ CONVENTION = {
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
     "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
 }
+
+_OFF = [
+    "enforced = False",
+    *on(
+        "sqlite",
+        [
+            "# Or else dropping the old table would delete the rows that refer to it.",
+            "if not op.get_context().as_sql:",
+            '    enforced = bool(op.get_bind().scalar(sa.text("PRAGMA foreign_keys")))',
+            *alone([execute("PRAGMA foreign_keys = OFF")]),
+        ],
+    ),
+]
+_ON = ["if enforced:", *indented(alone([execute("PRAGMA foreign_keys = ON")]))]
 
 _TRIGGERS = text("SELECT sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = :table")
 
@@ -79,7 +94,7 @@ class Copies:
         keep_collations(operation.ops, kept.collations)
         gone = [str(x.column_name) for x in operation.ops if isinstance(x, ops.DropColumnOp)]
         self.warnings += kept.lost(gone)
-        changes = [*self._actions(operation), *operation.ops]
+        changes = [*operation.ops, *self._actions(operation)]
         key = self.inspector.get_pk_constraint(table, schema=operation.schema)
         return kind(
             operation.table_name,
@@ -177,13 +192,12 @@ def guard(operations: ops.OpContainer, *, batch: bool) -> None:
     """Have foreign keys off, before anything is copied.
 
     A copy ends with the old table dropped, whose rows SQLite deletes first, and those that refer
-    to them as well. Within a transaction the pragma would do nothing. `batch` says that tables are
-    changed in batch mode here too, so that the revision can run on SQLite.
+    to them as well. Within a transaction the pragma would do nothing. They are on again at the end
+    where they were: the connection may go back to the app. `batch` says that tables are changed in
+    batch mode here too, so that the revision can run on SQLite.
     """
     if any(isinstance(each, CopiedTable) or (batch and _alters(each)) for each in operations.ops):
-        off = alone([execute("PRAGMA foreign_keys = OFF")])
-        comment = "# Or else dropping the old table would delete the rows that refer to it."
-        operations.ops.insert(0, Lines([comment, *on("sqlite", off)]))
+        operations.ops[:] = [Lines(_OFF), *operations.ops, Lines(_ON)]
 
 
 def _alters(operation: ops.MigrateOperation) -> bool:

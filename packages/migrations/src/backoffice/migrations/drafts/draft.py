@@ -217,6 +217,7 @@ def _render_with(
     making: RevisionContext, script: ops.MigrationScript, comparison: Comparison, heads: Any
 ) -> None:
     making._last_autogen_context = comparison.autogen
+    _write_percents_once(comparison.context)
     tokens: Any = comparison.context.opts
     script.upgrade_ops_list[-1].upgrade_token = tokens["upgrade_token"]
     script.downgrade_ops_list[-1].downgrade_token = tokens["downgrade_token"]
@@ -225,6 +226,18 @@ def _render_with(
         hook(comparison.context, heads, making.generated_revisions)
     for each in making.generated_revisions:
         vars(each)["_needs_render"] = True
+
+
+def _write_percents_once(context: MigrationContext) -> None:
+    """Alembic writes SQL down as it is handed to the driver, each `%` twice: when the revision runs
+    they would be doubled again."""
+    impl = context.impl
+    if not context.dialect.identifier_preparer._double_percents:
+        return
+    render = impl.render_ddl_sql_expr
+    vars(impl)["render_ddl_sql_expr"] = lambda *given, **options: render(*given, **options).replace(
+        "%%", "%"
+    )
 
 
 def _used(imports: set[str], text: str) -> list[str]:
