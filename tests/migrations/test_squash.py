@@ -1,5 +1,6 @@
 """Many revisions become one that does the same, under the id at which databases are."""
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -140,6 +141,35 @@ def test_copies_of_packages_stay_and_cut_the_line(shop: Shop) -> None:
         write(each, render(each))
     after = {each.id: each.down for each in app_scripts(shop.history)}
     assert after == {"shop_2": (), "shop_3": ("shop_2",), "shop_5": ("shop_3",)}
+
+
+def test_what_they_depend_on_is_kept(shop: Shop) -> None:
+    shop.edit(
+        "alembic/versions/shop_3.py", "down_revision", "depends_on = 'other_1'\ndown_revision"
+    )
+    shop.revision("other_1", None)
+    copy = "# Copied by `backoffice migrate sync` from auth 1.0.\n# sha256 of the original: "
+    shop.edit(
+        "alembic/versions/other_1.py", "import sqlalchemy", f"{copy}{'a' * 64}\nimport sqlalchemy"
+    )
+    [found] = stretches(app_scripts(shop.history), "shop_4")
+    write(found, render(found))
+    assert one(found.last.path).depends_on == ("other_1",)
+
+
+def test_a_page_break_moves_no_line(shop: Shop) -> None:
+    shop.edit("alembic/versions/shop_3.py", "import sqlalchemy", "\f\nimport sqlalchemy")
+    [found] = stretches(app_scripts(shop.history))
+    write(found, render(found))
+    text = found.last.path.read_text()
+    assert '"""first\n        second, indented\n    """' in text
+    ast.parse(text)
+
+
+def test_a_file_that_is_no_python_is_refused(shop: Shop, backoffice: Backoffice) -> None:
+    shop.edit("alembic/versions/shop_2.py", "def downgrade():", "def downgrade(")
+    refused = backoffice("migrate", "squash", "--yes")
+    assert (refused.code, "shop_2.py cannot be read" in refused.err) == (2, True)
 
 
 def test_branches_that_meet_are_flattened_and_others_refused(shop: Shop) -> None:

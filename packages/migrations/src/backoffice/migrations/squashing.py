@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from backoffice.core.errors import Conflict, NotFound
+from backoffice.core.errors import Conflict, NotFound, SetupError
 from backoffice.migrations.scripts import Script, ancestors, head, oldest_first
 
 INDENT = "    "
@@ -32,6 +32,13 @@ class Stretch:
     def last(self) -> Script:
         """The newest of them."""
         return self.scripts[-1]
+
+    @property
+    def depends_on(self) -> tuple[str, ...]:
+        """What else must be there before them."""
+        ids = {each.id for each in self.scripts}
+        known = dict.fromkeys(below for each in self.scripts for below in each.depends_on)
+        return tuple(each for each in known if each not in ids)
 
     @property
     def gone(self) -> tuple[Script, ...]:
@@ -117,6 +124,7 @@ def render(stretch: Stretch) -> str:
         revision=repr(stretch.last.id),
         down=repr(_down(stretch.down)),
         labels=repr(tuple(name for each in stretch.scripts for name in each.labels) or None),
+        depends_on=repr(stretch.depends_on or None),
         steps=steps,
         names="".join(f"\n{INDENT}{name}," for name in names),
     )
@@ -172,7 +180,10 @@ def told_of(scripts: Sequence[Script]) -> Iterator[None]:
 
 
 def _parsed(script: Script) -> ast.Module:
-    tree = ast.parse(script.path.read_text("utf-8"))
+    try:
+        tree = ast.parse(script.path.read_text("utf-8"))
+    except SyntaxError as error:
+        raise SetupError(f"{script.path} cannot be read: {error}") from None
     if any(isinstance(node, ast.Global) for node in ast.walk(tree)):
         raise Conflict(
             f"{script.path} says `global`, which would mean something else in one file with "
@@ -212,7 +223,7 @@ def _indented(text: str, tree: ast.Module) -> str:
         for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
     }
     lines = []
-    for number, line in enumerate(text.splitlines(keepends=True), start=1):
+    for number, line in enumerate(io.StringIO(text), start=1):  # by the lines that Python counts
         if number in dropped:
             continue
         lines.append(line if number in inside or not line.strip() else INDENT + line)
@@ -245,7 +256,7 @@ _FILE = '''\
 revision = {revision}
 down_revision = {down}
 branch_labels = {labels}
-depends_on = None
+depends_on = {depends_on}
 
 
 {steps}
