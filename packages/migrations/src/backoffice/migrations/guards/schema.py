@@ -15,6 +15,9 @@ _OURS = re.compile(
     rf"alembic_version|{VERSION_TABLES}\w+|backoffice_batches|backoffice_migration_journal"
 )
 
+_TEXT = r"'(?:[^']|'')*'"
+_VARCHAR = rf"{_TEXT}::character varying"
+
 
 def schema_of(connection: Connection) -> Schema:
     """All pieces of a database, but for what only says how far it has come."""
@@ -74,7 +77,19 @@ def _is_postgresql(connection: Connection) -> bool:
 def _postgresql(connection: Connection) -> Iterator[tuple[str, str]]:
     for kind, query in POSTGRESQL.items():
         for name, told in connection.execute(text(query.replace(":", "\\:"))):
-            yield f"{kind} {name}", told or ""
+            plain = _cast_once(told or "") if kind in ("constraint", "index") else told or ""
+            yield f"{kind} {name}", plain
+
+
+def _cast_once(sql: str) -> str:
+    """`IN` as it was given first: what PostgreSQL says of it, given again as a dump does, is told
+    in other words from then on."""
+    plain = re.sub(rf"\(({_TEXT})::character varying\)::text", r"\1::text", sql)
+    return re.sub(
+        rf"\(\(?ARRAY\[({_VARCHAR}(?:, {_VARCHAR})*)\]\)?::text\[\]\)",
+        lambda found: f"(ARRAY[{found[1].replace('::character varying', '::text')}])",
+        plain,
+    )
 
 
 def _sqlite(connection: Connection) -> Iterator[tuple[str, str]]:
