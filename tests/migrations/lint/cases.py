@@ -11,6 +11,7 @@ op.create_table(
     sa.Column("pages", sa.Integer()),
     sa.Column("price", sa.Numeric(10, 2)),
     sa.Column("author_id", sa.Integer()),
+    sa.Column("at", sa.DateTime()),
 )
 op.execute("CREATE TYPE mood AS ENUM ('glad')")
 op.execute("ALTER TABLE book ADD CONSTRAINT ck_old CHECK (pages IS NOT NULL) NOT VALID")
@@ -27,6 +28,11 @@ ON_POSTGRESQL: dict[str, tuple[str, ...]] = {
     'op.alter_column("book", "name", type_=sa.String(80))': (),
     'op.alter_column("book", "name", type_=sa.Text())': (),
     'op.alter_column("book", "price", type_=sa.Numeric(12, 2))': (),
+    "op.execute(\"SET TIME ZONE 'UTC'\")\n"
+    'op.alter_column("book", "at", type_=sa.DateTime(timezone=True))': (),
+    'op.alter_column("book", "at", type_=sa.DateTime(timezone=True))': ("BM108",),
+    'op.execute("SET LOCAL timezone = UTC")\nop.execute("SET timezone TO \'Europe/Berlin\'")\n'
+    'op.alter_column("book", "at", type_=sa.DateTime(timezone=True))': ("BM108",),
     'op.alter_column("other", "a", existing_type=sa.String(9), type_=sa.String(10))': (),
     'op.alter_column("book", "name", nullable=True)': (),
     'op.alter_column("book", "name", nullable=False)': (),

@@ -150,6 +150,14 @@ def _copy(words: Words) -> tuple[Action, ...]:
     return (Action("insert" if words.take("from") else "read", table),)
 
 
+def _set(words: Words) -> tuple[Action, ...]:
+    """SET TIME ZONE alone: it decides whether a change of timestamps rewrites."""
+    words.any("session", "local")
+    if not (words.take("time", "zone") or (words.take("timezone") and words.any("=", "to"))):
+        return ()
+    return (Action("set time zone", name=words.name()),)
+
+
 def _nothing(_: Words) -> tuple[Action, ...]:
     return ()
 
@@ -176,7 +184,7 @@ _VERBS: dict[str, Callable[[Words], tuple[Action, ...]]] = {
     "comment": _comment,
     "do": _do,
     "copy": _copy,
-    "set": _nothing,
+    "set": _set,
     "show": _nothing,
     "reset": _nothing,
     "pragma": _nothing,

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 
 from backoffice.migrations.lint.actions import Action
-from backoffice.migrations.lint.schema import Column, Reference, Schema, Table
+from backoffice.migrations.lint.schema import Column, Reference, Schema, Table, is_utc
 
 _NOT_NULL = re.compile(r'^\(*\s*"?(\w+)"?\s+is\s+not\s+null\s*\)*$', re.IGNORECASE)
 
@@ -168,11 +168,16 @@ def _create_domain(schema: Schema, action: Action) -> None:
     schema.domains.add(action.name)
 
 
+def _set_time_zone(schema: Schema, action: Action) -> None:
+    schema.utc = is_utc(action.name)
+
+
 def _create_view(schema: Schema, action: Action) -> None:
     schema.tables[action.table] = Table(action.table, kind="view")
 
 
 _CHANGES = {
+    "set time zone": _set_time_zone,
     "create table": _create_table,
     "create view": _create_view,
     "create domain": _create_domain,

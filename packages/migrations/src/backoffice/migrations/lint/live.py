@@ -5,7 +5,15 @@ from sqlalchemy.exc import DBAPIError
 
 from backoffice.migrations.lint.knowledge import not_null_column
 from backoffice.migrations.lint.operations import Target
-from backoffice.migrations.lint.schema import SMALL, Column, Reference, Schema, Table, qualified
+from backoffice.migrations.lint.schema import (
+    SMALL,
+    Column,
+    Reference,
+    Schema,
+    Table,
+    is_utc,
+    qualified,
+)
 
 #: No table is counted further than this: it is large then.
 COUNTED = 1_000_000
@@ -27,7 +35,7 @@ def survey(connection: Connection) -> Schema:
 
 def _postgresql(connection: Connection) -> Schema:
     zone = str(connection.exec_driver_sql("SHOW timezone").scalar_one())
-    schema = Schema(utc=zone.upper() in ("UTC", "ETC/UTC", "GMT", "ETC/GMT", "UCT", "ZULU"))
+    schema = Schema(utc=is_utc(zone))
     for space, name, kind, rows in connection.execute(text(_TABLES.format(ours=_OURS))):
         table = Table(qualified(name, space), complete=True)
         table.kind = "view" if kind == "v" else "table"

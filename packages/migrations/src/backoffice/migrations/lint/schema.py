@@ -124,6 +124,11 @@ def qualified(name: str, schema: str | None = None) -> str:
     return name if schema in (None, "", "public", "main") else f"{schema}.{name}"
 
 
+def is_utc(zone: str) -> bool:
+    """Whether a time zone of that name is UTC."""
+    return zone.upper() in ("UTC", "ETC/UTC", "GMT", "ETC/GMT", "UCT", "ZULU")
+
+
 def _copy(table: Table) -> Table:
     return replace(
         table,

@@ -89,6 +89,7 @@ def walk(
     new: set[str] = set()
     earlier: list[Step] = []
     operations = reading.upgrade if direction == "upgrade" else reading.downgrade
+    utc = known.utc
     for operation in operations:
         _take_over(operation, known, target)
         for statement in operation.statements:
@@ -107,6 +108,7 @@ def walk(
                     if action.kind == "rename table" and action.table in new:
                         new.add(action.name)
         learn(known, changed(operation))
+    known.utc = utc  # a time zone that was set ends with the session, at the latest
 
 
 def _effects(action: Action, target: Target, known: Schema, new: set[str]) -> tuple[Effect, ...]:

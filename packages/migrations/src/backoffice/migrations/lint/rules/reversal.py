@@ -11,7 +11,7 @@ from backoffice.migrations.lint.operations import Reading, Target
 from backoffice.migrations.lint.walk import Step
 
 #: What changes nothing that a way back would have to undo.
-_HARMLESS = ("read", "analyze", "vacuum", "other", "lock", "lock rows")
+_HARMLESS = ("read", "analyze", "vacuum", "other", "lock", "lock rows", "set time zone")
 
 
 def not_undone(reading: Reading, steps: Sequence[Step], _: Target) -> Iterator[Finding]:
