@@ -123,6 +123,21 @@ def test_what_is_for_another_kind_of_database_is_not_read(body: str, tmp_path: P
     ]
 
 
+def test_a_condition_within_a_batch_is_read_all_the_same(tmp_path: Path) -> None:
+    body = """
+        with op.batch_alter_table("book") as batch_op:
+            keys = [each["name"] for each in sa.inspect(op.get_bind()).get_foreign_keys("book")]
+            batch_op.add_column(sa.Column("a", sa.Integer()))
+            if "fk_old" in keys:
+                batch_op.drop_constraint("fk_old", type_="foreignkey")
+    """
+    found = read(write(tmp_path, body), POSTGRESQL)
+    assert [(each.name, each.batch, each.certain) for each in found.upgrade] == [
+        ("add_column", "book", True),
+        ("drop_constraint", "book", False),
+    ]
+
+
 def test_what_is_for_this_kind_of_database_is_read(tmp_path: Path) -> None:
     body = """
         if op.get_bind().dialect.name == "postgresql" and sa.inspect(op.get_bind()).has_table("x"):

@@ -93,10 +93,10 @@ def _left_out(
     body: list[ast.stmt], reached: set[int], dialect: DialectName, within: LeftOut
 ) -> Iterator[LeftOut]:
     for statement in body:
-        if _parts(statement) and not _batch(statement):
+        if _parts(statement) and not _plain_batch(statement):
             for part in _alive(statement, dialect):
                 yield from _left_out(part, reached, dialect, _inside(statement, within))
-        elif _calls_database(statement) and not reached & _lines(statement):
+        elif _calls_database(statement, within) and not reached & _lines(statement):
             yield replace(within, statement=statement)
         if _returns(statement, dialect):
             return
@@ -135,9 +135,12 @@ def _parts(statement: ast.stmt) -> list[list[ast.stmt]]:
     return [each for each in (*inner, *handlers) if each]
 
 
-def _batch(statement: ast.stmt) -> bool:
-    return isinstance(statement, ast.With) and any(
-        "batch_alter_table" in ast.unparse(each.context_expr) for each in statement.items
+def _plain_batch(statement: ast.stmt) -> bool:
+    """Whether a batch does all that stands in it, whatever there is."""
+    return (
+        isinstance(statement, ast.With)
+        and any("batch_alter_table" in ast.unparse(each.context_expr) for each in statement.items)
+        and not any(isinstance(each, ast.If | ast.For) for each in ast.walk(statement))
     )
 
 
@@ -145,8 +148,15 @@ def _lines(statement: ast.stmt) -> set[int]:
     return set(range(statement.lineno, (statement.end_lineno or statement.lineno) + 1))
 
 
-def _calls_database(statement: ast.stmt) -> bool:
+def _calls_database(statement: ast.stmt, within: LeftOut) -> bool:
+    batches = {
+        each.optional_vars.id
+        for block in within.blocks
+        for each in block.items
+        if isinstance(each.optional_vars, ast.Name)
+    }
     return any(
-        isinstance(node, ast.Call) and _TELLING.search(ast.unparse(node.func))
+        (isinstance(node, ast.Call) and _TELLING.search(ast.unparse(node.func)))
+        or (isinstance(node, ast.Name) and node.id in batches)
         for node in ast.walk(statement)
     )
