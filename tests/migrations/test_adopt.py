@@ -60,6 +60,11 @@ def baseline(project: Path) -> Path:
     return next((project / "migrations" / "versions").glob("*_baseline.py"))
 
 
+#: Where it is about files, or words, as on any database.
+on_sqlite = pytest.mark.parametrize("databases", ["sqlite"], indirect=True)
+on_postgresql = pytest.mark.parametrize("databases", ["postgresql"], indirect=True)
+
+
 class TestDatabase:
     """A database with tables, and no history."""
 
@@ -87,6 +92,7 @@ class TestDatabase:
         assert look.rows("SELECT name FROM author") == [("Ursula",)]
         assert "backoffice_user" in look.tables()
 
+    @on_sqlite
     def test_one_that_has_some_of_them_is_left_alone(
         self, project: Path, typed: Type, look: Look
     ) -> None:
@@ -96,6 +102,7 @@ class TestDatabase:
         assert (answer.code, "but not book" in answer.err) == (6, True)
         assert look.rows("SELECT name FROM author") == [("Ursula",)]
 
+    @on_sqlite
     def test_what_the_models_do_not_say_comes_from_the_database(
         self, project: Path, typed: Type, look: Look
     ) -> None:
@@ -104,6 +111,7 @@ class TestDatabase:
         assert "written from the database" in answer.err
         assert '"born"' in baseline(project).read_text().replace("'", '"')
 
+    @on_sqlite
     def test_an_index_that_the_models_do_not_have_comes_from_the_database(
         self, project: Path, typed: Type, look: Look
     ) -> None:
@@ -119,7 +127,7 @@ class TestDatabase:
         answer = typed("migrate", "adopt", "--dry-run")
         assert "a new database will differ: view verses is missing" in answer.err
 
-    @pytest.mark.parametrize("databases", ["postgresql"], indirect=True)
+    @on_postgresql
     def test_a_new_database_gets_the_extensions_too(
         self, project: Path, typed: Type, look: Look
     ) -> None:
@@ -132,7 +140,7 @@ class TestDatabase:
         assert (answer.code, "will differ" in answer.err) == (0, False), answer.err
         assert 'EXTENSION IF NOT EXISTS "citext"' in baseline(project).read_text()
 
-    @pytest.mark.parametrize("databases", ["postgresql"], indirect=True)
+    @on_postgresql
     def test_a_check_is_the_same_however_it_is_told(
         self, project: Path, typed: Type, look: Look
     ) -> None:
@@ -156,12 +164,14 @@ class TestDatabase:
         assert look.rows("SELECT name FROM author") == [("Ursula",)]
         assert not {each for each in look.tables() if each.startswith("alembic_version_")}
 
+    @on_sqlite
     def test_a_dry_run_changes_nothing(self, project: Path, typed: Type, look: Look) -> None:
         answer = typed("migrate", "adopt", "--dry-run")
         assert (answer.code, "alembic.ini" in answer.out) == (0, True), answer.err
         assert not (project / "alembic.ini").exists()
         assert "alembic_version" not in look.tables()
 
+    @on_sqlite
     def test_nobody_to_ask_is_refused(self, project: Path, typed: Type) -> None:
         answer = typed("migrate", "adopt")
         assert (answer.code, "--yes" in answer.err) == (2, True)

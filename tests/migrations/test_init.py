@@ -69,7 +69,13 @@ def alembic(project: Path, verb: str, **options: object) -> None:
     getattr(command, verb)(Config(str(project / "alembic.ini")), **options)
 
 
-@pytest.mark.parametrize("models", [SQLMODEL, DECLARATIVE, CORE], ids=["sqlmodel", "orm", "core"])
+@pytest.mark.parametrize(
+    ("databases", "models"),
+    # Where the models are found makes no difference to a database.
+    [("sqlite", SQLMODEL), ("postgresql", SQLMODEL), ("sqlite", DECLARATIVE), ("sqlite", CORE)],
+    ids=["sqlmodel", "sqlmodel-postgresql", "orm", "core"],
+    indirect=["databases"],
+)
 def test_alembic_goes_on_from_there_by_itself(
     project: Callable[[str], Path], typed: Type, look: Look, models: str
 ) -> None:
@@ -111,6 +117,7 @@ def test_an_async_driver_works_within_a_running_loop(
     assert look.tables() == {"alembic_version", "book"}
 
 
+@pytest.mark.parametrize("databases", ["sqlite"], indirect=True)
 def test_managed_leaves_the_packages_out(
     project: Callable[[str], Path], typed: Type, look: Look
 ) -> None:

@@ -134,16 +134,18 @@ def _baseline(
 ) -> File:
     """Of the models, unless what is written from the database comes closer to it."""
     from backoffice.migrations.baseline import difference, made, present
+    from backoffice.migrations.guards.scratch import scratch
 
     live, apart = present(url), ordered(installed()) if managed else ()
     tried: list[tuple[list[str], str, File]] = []
-    for order in [source] if source else ["models", "database"]:
-        file = _drafted(url, app, there, order)
-        write_copies([file])
-        tried.append((difference(live, made(url, app, apart)), order, file))
-        file.path.unlink()
-        if not tried[-1][0]:
-            break
+    with scratch(url) as empty:
+        for order in [source] if source else ["models", "database"]:
+            file = _drafted(url, app, empty, there, order)
+            write_copies([file])
+            tried.append((difference(live, made(url, app, apart)), order, file))
+            file.path.unlink()
+            if not tried[-1][0]:
+                break
     told, chosen, file = min(tried, key=lambda each: len(each[0]))
     write_copies([file])
     command.say(f"the baseline is written from the {chosen}")
@@ -152,12 +154,10 @@ def _baseline(
     return file
 
 
-def _drafted(url: str, app: AppHistory, there: Inventory, order: str) -> File:
+def _drafted(url: str, app: AppHistory, empty: str, there: Inventory, order: str) -> File:
     from backoffice.migrations.baseline import drafted, extensions, guarded, reflected
-    from backoffice.migrations.guards.scratch import scratch
 
-    with scratch(url) as empty:
-        draft = drafted(app, empty, reflected(url) if order == "database" else None)
+    draft = drafted(app, empty, reflected(url) if order == "database" else None)
     return File(draft.path, guarded(draft.text, there.tables, extensions(url)))
 
 
