@@ -32,17 +32,14 @@ CONVENTION = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
 }
 
-_OFF = [
-    "enforced = False",
-    *on(
-        "sqlite",
-        [
-            "# Or else dropping the old table would delete the rows that refer to it.",
-            "if not op.get_context().as_sql:",
-            '    enforced = bool(op.get_bind().scalar(sa.text("PRAGMA foreign_keys")))',
-            *alone([execute("PRAGMA foreign_keys = OFF")]),
-        ],
-    ),
+_WHY = "# Or else dropping the old table would delete the rows that refer to it."
+_OFF = on("sqlite", alone([execute("PRAGMA foreign_keys = OFF")]))
+_ASKED = [
+    "enforced = (",
+    '    op.get_context().dialect.name == "sqlite"',
+    "    and not op.get_context().as_sql",
+    '    and bool(op.get_bind().scalar(sa.text("PRAGMA foreign_keys")))',
+    ")",
 ]
 _ON = ["if enforced:", *indented(alone([execute("PRAGMA foreign_keys = ON")]))]
 
@@ -194,10 +191,12 @@ def guard(operations: ops.OpContainer, *, batch: bool) -> None:
     A copy ends with the old table dropped, whose rows SQLite deletes first, and those that refer
     to them as well. Within a transaction the pragma would do nothing. They are on again at the end
     where they were: the connection may go back to the app. `batch` says that tables are changed in
-    batch mode here too, so that the revision can run on SQLite.
+    batch mode on this database too, so that the revision can be tried on SQLite.
     """
-    if any(isinstance(each, CopiedTable) or (batch and _alters(each)) for each in operations.ops):
-        operations.ops[:] = [Lines(_OFF), *operations.ops, Lines(_ON)]
+    if any(isinstance(each, CopiedTable) for each in operations.ops):
+        operations.ops[:] = [Lines([_WHY, *_ASKED, *_OFF]), *operations.ops, Lines(_ON)]
+    elif batch and any(_alters(each) for each in operations.ops):
+        operations.ops.insert(0, Lines([_WHY, *_OFF]))
 
 
 def _alters(operation: ops.MigrateOperation) -> bool:
