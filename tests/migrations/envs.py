@@ -22,6 +22,12 @@ LOCKING = STOCK.replace(
 )
 #: Begun after Alembic has looked for it.
 BEGUN_LATE = STOCK.replace("with context.begin_transaction()", "with connection.begin()")
+#: Begun and committed by hand.
+BY_HAND = STOCK.replace(
+    "        with context.begin_transaction():\n            context.run_migrations()",
+    "        transaction = connection.begin()\n        context.run_migrations()\n"
+    "        transaction.commit()",
+)
 AUTOCOMMIT = STOCK.replace(
     "connectable.connect() as connection:",
     "connectable.connect().execution_options(isolation_level='AUTOCOMMIT') as connection:",
@@ -49,6 +55,7 @@ ALL = {
     "stock": STOCK,
     "outer": OUTER,
     "begun_late": BEGUN_LATE,
+    "by_hand": BY_HAND,
     "locking": LOCKING,
     "autocommit": AUTOCOMMIT,
     "unguarded": UNGUARDED,

@@ -35,7 +35,7 @@ def test_what_went_before_a_failure_stays_and_the_failed_leaves_nothing(
     assert look.rows("SELECT version_num FROM alembic_version") == [("shop_1",)]
 
 
-@pytest.mark.parametrize("kind", ["outer", "begun_late", "locking", "handed"])
+@pytest.mark.parametrize("kind", ["outer", "begun_late", "by_hand", "locking", "handed"])
 def test_a_revision_may_leave_the_transaction_that_env_has_begun(
     shop: Shop, database_url: str, look: Look, kind: str
 ) -> None:

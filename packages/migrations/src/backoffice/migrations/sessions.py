@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from typing import Any
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, NestedTransaction, RootTransaction, Transaction, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -151,7 +151,11 @@ def _end_transaction(connection: Connection) -> None:
     if not connection.in_transaction():
         return
     kept = _local_settings(connection)
+    begun = (connection.get_nested_transaction(), connection.get_transaction())
     connection.commit()
+    for each in begun:
+        if kind := _ENDED.get(type(each)):
+            setattr(each, "__class__", kind)  # noqa: B010 - mypy has it that classes stay
     # It was `with connection.begin():`, which ends with env.py; what is done until then is ours.
     connection._trans_context_manager = None
     for name, value in kept.items():
@@ -159,6 +163,35 @@ def _end_transaction(connection: Connection) -> None:
         _raw(connection, f"SELECT set_config('{name}', '{quoted}', false)")
     if kept:
         connection.connection.commit()
+
+
+class _Ended(Transaction):
+    """What env.py had begun, and may still commit: an error then would deny what was done."""
+
+    __slots__ = ()
+
+    def _do_commit(self) -> None:
+        pass
+
+    def _do_rollback(self) -> None:
+        pass
+
+    def _do_close(self) -> None:
+        pass
+
+
+class _EndedRoot(_Ended, RootTransaction):
+    __slots__ = ()
+
+
+class _EndedNested(_Ended, NestedTransaction):
+    __slots__ = ()
+
+
+_ENDED: dict[type, type[Transaction]] = {
+    RootTransaction: _EndedRoot,
+    NestedTransaction: _EndedNested,
+}
 
 
 def _local_settings(connection: Connection) -> dict[str, str]:
