@@ -27,6 +27,8 @@ context.configure(connection=connection, target_metadata=target_metadata)
 with context.begin_transaction():
     context.run_migrations()
 """
+# What is about the files, or about the order of steps, is the same on every database.
+ON_SQLITE = pytest.mark.parametrize("databases", ["sqlite"], indirect=True)
 BOOK = 'sa.Table("book", target_metadata, sa.Column("id", sa.Integer, primary_key=True){more})'
 
 Find = Callable[..., list[str]]
@@ -82,6 +84,7 @@ def test_a_history_that_is_right_has_no_faults(shop: Shop, find: Find) -> None:
     assert find(*every, notes=True) == []
 
 
+@ON_SQLITE
 def test_two_heads_are_told(shop: Shop, find: Find) -> None:
     revision(shop, "pass")
     shop.revision("other", "shop_1")
@@ -90,6 +93,7 @@ def test_two_heads_are_told(shop: Shop, find: Find) -> None:
     ]
 
 
+@ON_SQLITE
 def test_a_file_that_is_gone_and_an_id_that_is_too_long_are_told(shop: Shop, find: Find) -> None:
     shop.revision("x" * 33, "lost")
     assert len([each for each in find("heads") if "33 characters" in each or "lost" in each]) == 2
@@ -108,6 +112,7 @@ def test_a_downgrade_that_does_nothing_is_told(shop: Shop, find: Find) -> None:
     assert "cannot be applied again" in found[1]
 
 
+@ON_SQLITE
 def test_a_fault_does_not_hide_those_of_later_revisions(shop: Shop, find: Find) -> None:
     revision(shop, 'op.create_index("one", "book", ["id"])')
     revision(shop, 'op.create_index("two", "book", ["id"])', "pass", "shop_2")
@@ -121,6 +126,7 @@ def test_a_downgrade_that_fails_is_told(shop: Shop, find: Find) -> None:
     assert "shop_2: the downgrade fails" in find("stairway")[0]
 
 
+@ON_SQLITE
 def test_a_way_back_that_is_said_not_to_be_there_is_a_note(shop: Shop, find: Find) -> None:
     revision(shop, "pass", 'raise NotImplementedError("for good")')
     assert find("stairway") == []
@@ -148,6 +154,7 @@ def test_rows_that_may_be_null_are_there_when_a_column_must_not_be(shop: Shop, f
     assert "shop_3: the upgrade fails" in find("stairway")[0]
 
 
+@ON_SQLITE
 def test_seeds_are_there_when_the_next_revision_runs(shop: Shop, find: Find) -> None:
     revision(
         shop,
@@ -169,6 +176,7 @@ def test_rows_that_a_revision_loses_are_told_as_a_note(shop: Shop, find: Find) -
     ]
 
 
+@ON_SQLITE
 def test_revisions_before_a_given_one_are_not_taken_back(shop: Shop, find: Find) -> None:
     revision(shop, 'op.create_index("one", "book", ["id"])')
     assert find("stairway", since="shop_2") == []
@@ -213,6 +221,7 @@ def test_values_of_an_enum_that_differ_are_told(shop: Shop, find: Find) -> None:
     assert told in " ".join(find("models"))
 
 
+@ON_SQLITE
 def test_models_that_env_does_not_name_are_told(shop: Shop, find: Find) -> None:
     models(shop)
     assert "names no models" in find("models")[0]

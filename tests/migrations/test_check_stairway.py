@@ -4,7 +4,7 @@ import pytest
 
 from backoffice.core import SetupError
 from tests.migrations.projects import Shop
-from tests.migrations.test_check import Find, find, revision, shop
+from tests.migrations.test_check import ON_SQLITE, Find, find, revision, shop
 
 __all__ = ["find", "shop"]
 
@@ -18,6 +18,7 @@ def test_a_version_table_of_another_name_is_none_of_the_revisions(shop: Shop, fi
     assert find("stairway", notes=True) == []
 
 
+@ON_SQLITE
 def test_values_that_the_app_never_writes_are_no_fault_of_a_revision(
     shop: Shop, find: Find
 ) -> None:
@@ -49,6 +50,7 @@ def test_text_of_the_length_of_a_uuid_is_one(shop: Shop, find: Find, kind: str) 
     assert find("stairway", notes=True) == []
 
 
+@ON_SQLITE
 def test_a_file_that_cannot_be_run_is_told_in_words(shop: Shop, find: Find) -> None:
     shop.edit("alembic/versions/shop_1.py", "import sqlalchemy as sa", "import nowhere")
     with pytest.raises(SetupError, match="nowhere"):
