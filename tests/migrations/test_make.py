@@ -128,6 +128,42 @@ def test_the_hooks_of_the_app_run_on_the_file(books: Desk) -> None:
     assert Path("marked").exists()
 
 
+@pytest.mark.parametrize(
+    "hook",
+    [
+        "mark.type = exec\nmark.executable = there_is_none\n",
+        "mark.type = console_scripts\nmark.entrypoint = there_is_none\n",
+    ],
+)
+def test_a_hook_that_cannot_run_is_told_and_the_file_is_there(
+    books: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], hook: str
+) -> None:
+    ini = books.shop.folder / "alembic.ini"
+    given = f"[post_write_hooks]\nhooks = mark\n{hook}"
+    ini.write_text(ini.read_text().replace("[post_write_hooks]", given))
+    code, answer, said = typed(monkeypatch, capsys)
+    (written,) = files(books)
+    assert (code, answer) == (2, "")
+    assert f"{written} is written, but a hook" in said.splitlines()[-1]
+    assert "there_is_none" in said.splitlines()[-1]
+
+
+def test_an_env_of_several_databases_is_refused(
+    books: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = "            context.run_migrations()\n"
+    connected = "connectable.connect() as connection:"
+    books.shop.edit("alembic/env.py", f"{connected}\n", f"{connected}\n        for _ in (1, 2):\n")
+    path = books.shop.folder / "alembic" / "env.py"
+    head, body = path.read_text().split("        for _ in (1, 2):\n")
+    block, end, rest = body.partition(run)
+    inner = "".join(f"    {line}" for line in f"{block}{end}".splitlines(keepends=True))
+    path.write_text(f"{head}        for _ in (1, 2):\n{inner}{rest}")
+    code, _, said = typed(monkeypatch, capsys)
+    assert (code, files(books)) == (2, [])
+    assert "env.py migrates several databases" in said.splitlines()[-1]
+
+
 def test_a_message_may_hold_anything(books: Desk) -> None:
     books.up(message='Say """no\\more"""\nthan that"')
 

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from backoffice.core.errors import Conflict, SetupError
 from backoffice.migrations.connections import reading, same_database
 from backoffice.migrations.drafts.comparison import Comparison
-from backoffice.migrations.drafts.lines import Lines
+from backoffice.migrations.drafts.descriptions import described, summary
 from backoffice.migrations.drafts.models import import_app
 from backoffice.migrations.drafts.wishes import Wishes
 from backoffice.migrations.environment import Environment
@@ -44,7 +44,10 @@ class Draft:
     hooks: Any = None
 
     def write(self) -> None:
-        """Put the file there, and run the app's hooks on it; Conflict where there is one."""
+        """Put the file there, and run the app's hooks on it.
+
+        Raises Conflict where there is one, SetupError where a hook cannot be run.
+        """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with self.path.open("x", encoding="utf-8") as file:
@@ -56,7 +59,17 @@ class Draft:
         except OSError as error:
             raise SetupError(f"{self.path} cannot be written: {error.strerror}") from None
         if self.hooks:
+            self._run_hooks()
+
+    def _run_hooks(self) -> None:
+        try:
             write_hooks._run_hooks(self.path, self.hooks)
+        except Exception as error:  # a hook may be any program or function of the app
+            raise SetupError(
+                f"{self.path} is written, but a hook of alembic.ini's [post_write_hooks] failed: "
+                f"{error or type(error).__name__}",
+                code="hook_failed",
+            ) from error
 
 
 def compared(
@@ -130,7 +143,7 @@ def _of(
         return None
     told = tuple(described(both[0]))
     draft = _drafted(
-        environment, _one_line(message or "") or _summary(told), comparison, (*both, heads)
+        environment, _one_line(message or "") or summary(told), comparison, (*both, heads)
     )
     return replace(draft, operations=told, warnings=tuple(comparison.warnings))
 
@@ -265,33 +278,3 @@ def _with_imports(text: str, imports: Sequence[str]) -> str:
     )
     lines = text.splitlines(keepends=True)
     return "".join([*lines[:last], *(f"{each}\n" for each in imports), *lines[last:]])
-
-
-def described(upgrade: ops.OpContainer) -> list[str]:
-    """What the operations do, a line for each."""
-    found: list[str] = []
-    for each in upgrade.ops:
-        if isinstance(each, ops.ModifyTableOps):
-            found += described(each)
-        elif isinstance(each, Lines):
-            found += [each.told] if each.told else []
-        else:
-            found.append(_described(each))
-    return found
-
-
-def _described(operation: Any) -> str:
-    table = getattr(operation, "table_name", None) or getattr(operation, "source_table", "")
-    words = type(operation).__name__.removesuffix("Op")
-    verb = "".join(f" {each.lower()}" if each.isupper() else each for each in words).strip()
-    if isinstance(operation, ops.AddColumnOp):
-        return f"{verb} {table}.{operation.column.name}"
-    if isinstance(operation, ops.DropColumnOp | ops.AlterColumnOp):
-        return f"{verb} {table}.{operation.column_name}"
-    name = getattr(operation, "index_name", None) or getattr(operation, "constraint_name", None)
-    return f"{verb} {name} of {table}" if name else f"{verb} {table}"
-
-
-def _summary(told: Sequence[str]) -> str:
-    first = told[0] if told else "change"
-    return f"{first} and {len(told) - 1} more" if len(told) > 1 else first
