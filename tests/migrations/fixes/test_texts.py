@@ -65,6 +65,19 @@ def test_comments_and_what_is_not_touched_stay_as_they_are_written() -> None:
     assert rest.endswith("# the end\nop.drop_table( 'old' )\n")
 
 
+def test_what_is_remarked_on_a_rewritten_line_stays_above_it() -> None:
+    upgrade = """
+    op.create_index(  # noqa: E501
+        "ix",  # by its name
+        "book", ["title",  # ours
+                 "id"])  # for the search
+    """
+    text = after(upgrade)
+    assert text.count("# for the search") == text.count("# by its name") == 1
+    assert text.count("# ours") == 1
+    assert "noqa" not in text
+
+
 def test_the_middle_of_a_string_is_not_moved_in() -> None:
     upgrade = "op.create_table('a')\nop.execute('''INSERT INTO a\n  VALUES (1)''')\n" + INDEX
     fix = fixed(revision(upgrade)).text
@@ -175,61 +188,6 @@ def test_another_database_does_as_before_what_stands_in_a_batch() -> None:
 def indented(upgrade: str) -> str:
     """The same, one level further in."""
     return "".join(f"    {line}\n" for line in dedent(upgrade).strip().splitlines())
-
-
-@pytest.mark.parametrize(
-    ("upgrade", "reason"),
-    [
-        (f'op.execute("INSERT INTO a VALUES (1)")\n{INDEX}', "cannot be told"),
-        ('op.execute("UPDATE book SET seen = seen + 1")', "find its end"),
-        ('op.create_primary_key("pk", "book", ["id"])', "USING INDEX"),
-        ('op.create_exclude_constraint("ex", "book", ("a", "="))', "small or idle"),
-        ('op.create_index(name, "book", ["title"])', "not written out"),
-        ('op.add_column("book", sa.Column("a", sa.Integer(), index=True))', "create_index"),
-        ('op.execute("ALTER TABLE a ADD CONSTRAINT b CHECK (c > 0), DROP d")', "several things"),
-        (
-            'op.sync_enum_values(enum_schema="public", enum_name="a", new_values=["b"])',
-            "both directions",
-        ),
-    ],
-)
-def test_what_no_machine_can_do_is_left_with_words(upgrade: str, reason: str) -> None:
-    assert [reason in each for each in words(upgrade)] == [True]
-
-
-def test_a_line_in_a_loop_is_left_with_words() -> None:
-    plain = revision('for each in ("a", "b"):\n    op.create_index("ix_" + each, each, ["id"])')
-    line = next(n for n, each in enumerate(plain.splitlines(), 1) if "create_index" in each)
-    (left,) = fixed(plain, {line}).left
-    assert (left.line, "loop" in left.words) == (line, True)
-
-
-@pytest.mark.parametrize(
-    ("upgrade", "reason"),
-    [
-        ('op.execute("UPDATE book b SET a = 1")', "cannot be told"),
-        (
-            'op.add_column("book", sa.Column("a", sa.Text(), server_default=sa.text("mine()")))',
-            "told",
-        ),
-        (
-            "op.execute(\"ALTER TYPE a ADD VALUE 'b'; ALTER TYPE a ADD VALUE 'c'\")",
-            "write them apart",
-        ),
-        ('op.execute("UPDATE book SET a = b WHERE NOT (a IS NULL)")', "find its end"),
-        ('op.execute("ALTER TABLE a ADD CONSTRAINT b CHECK (c > 0) -- d")', "several things"),
-    ],
-)
-def test_what_lint_has_found_and_no_fix_knows_is_left_with_words(upgrade: str, reason: str) -> None:
-    (left,) = fixed(revision(upgrade), {11}).left
-    assert reason in left.words
-
-
-@pytest.mark.parametrize("option", ['recreate="always"', 'naming_convention={"fk": "fk_x"}'])
-def test_a_batch_with_ways_of_its_own_is_left_with_words(option: str) -> None:
-    key = 'b.create_foreign_key(None, "author", ["author_id"], ["id"])'
-    (reason,) = words(f'with op.batch_alter_table("book", {option}) as b:\n    {key}')
-    assert "in a way of its own" in reason
 
 
 def test_a_type_is_changed_only_where_lint_has_found_that_it_matters() -> None:

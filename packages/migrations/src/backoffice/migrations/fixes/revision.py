@@ -218,6 +218,8 @@ class Rewritten:
             return
         self.routines += piece.step.routines
         self.imports += piece.step.imports
+        for remark in self.source.comments(piece.own, "\n".join(piece.step.lines)):
+            yield f"{base}{remark}\n"
         yield from (f"{base}{line}\n" if line else "\n" for line in piece.step.lines)
 
     def _block(self, lines: range, deeper: int) -> str:

@@ -2,6 +2,7 @@
 
 import ast
 import io
+import re
 import sys
 import tokenize
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,7 @@ from functools import cached_property
 
 from backoffice.migrations.fixes.calls import Call, called
 
+_TO_A_CHECKER = re.compile(r"#\s*(noqa|type:|fmt:|pragma|pylint|migrate:)")
 INDENT = "    "
 
 
@@ -86,6 +88,15 @@ class Source:
             called(self, each.value, name, opened) if isinstance(each, ast.Expr) else None
             for each in statement.body
         ]
+
+    def comments(self, lines: range, beside: str) -> Iterator[str]:
+        """What is remarked on these lines and not in that text, except to a checker."""
+        for token in tokenize.generate_tokens(io.StringIO(self.text).readline):
+            remark = token.string
+            if token.type != tokenize.COMMENT or token.start[0] not in lines or remark in beside:
+                continue
+            if not _TO_A_CHECKER.match(remark):
+                yield remark
 
     def block(self, lines: range, base: str, deeper: int = 0) -> str:
         """Lines as they stand, moved in by `deeper` levels, but for those within a string."""
