@@ -236,6 +236,11 @@ def test_a_revision_that_waits_for_rows_for_ever_is_left(
     assert "more than" in unread.reason
 
 
+def test_what_was_not_read_is_told_alike_each_time(tmp_path: Path) -> None:
+    (unread,) = read(write(tmp_path, "raise ValueError(object())"), POSTGRESQL).unread
+    assert unread.reason == "ValueError: <object object>"
+
+
 def test_reading_leaves_alembic_as_it_was(tmp_path: Path) -> None:
     from alembic import op
 

@@ -2,6 +2,7 @@
 
 import ast
 import builtins
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -18,6 +19,9 @@ from backoffice.migrations.lint.operations import (
 )
 from backoffice.migrations.lint.schema import Schema
 from backoffice.migrations.lint.unreached import OBSERVER, LeftOut, left_out, observed
+
+# Another one each time, so that what is said would never be the same.
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
 def read(path: Path, target: Target, known: Schema | None = None) -> Reading:
@@ -170,7 +174,8 @@ def _line(error: BaseException, path: Path, otherwise: int) -> int:
 
 def _told(error: BaseException) -> str:
     told = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {told[0] if told else ''}".rstrip(": ")
+    first = _ADDRESS.sub("", told[0]) if told else ""
+    return f"{type(error).__name__}: {first}".rstrip(": ")
 
 
 def _nobody(_: object = "") -> str:
