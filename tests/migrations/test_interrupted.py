@@ -60,7 +60,7 @@ def killed(shop: Shop, *points: int) -> list[dict[str, Any]]:
 def test_whatever_statement_it_is_killed_after_each_is_done_once(
     interrupted: Shop, database_url: str
 ) -> None:
-    points = (9, 14, 19, 25, 33) if database_url.startswith("postgresql") else range(5, 36, 4)
+    points = (9, 14, 19, 25, 33) if database_url.startswith("postgresql") else range(5, 36, 8)
     found = killed(interrupted, *points)
     assert len(found) == len(points)
     for each in found:
