@@ -34,6 +34,13 @@ def test_values_that_the_app_never_writes_are_no_fault_of_a_revision(
     assert "shop_4: its downgrade does not take back" in fault
 
 
+@ON_SQLITE
+def test_a_mistake_that_only_rows_bring_to_light_is_a_fault(shop: Shop, find: Find) -> None:
+    rows = 'op.get_bind().scalars(sa.text("SELECT id FROM book"))'
+    revision(shop, f"for book in {rows}: sa.ForeignKey('nowhere.id').column")
+    assert "shop_2: the upgrade fails: InvalidRequestError" in find("stairway")[0]
+
+
 def test_a_check_that_made_up_values_do_not_meet_is_no_fault(shop: Shop, find: Find) -> None:
     revision(shop, PAGES.format("Text()"), 'op.drop_table("page")')
     check = "with op.batch_alter_table('page') as page: page.{}"
@@ -48,6 +55,19 @@ def test_text_of_the_length_of_a_uuid_is_one(shop: Shop, find: Find, kind: str) 
     ids = 'op.get_bind().scalars(sa.text("SELECT id FROM page"))'
     revision(shop, f"import uuid\nassert [uuid.UUID(each) for each in {ids}]", after="shop_2")
     assert find("stairway", notes=True) == []
+
+
+def test_tables_that_refer_to_each_other_get_rows(shop: Shop, find: Find) -> None:
+    revision(
+        shop,
+        'op.execute("CREATE TABLE author (id INTEGER PRIMARY KEY, first INTEGER)")\n'
+        'op.execute("CREATE TABLE an (id INTEGER PRIMARY KEY, a INTEGER NOT NULL REFERENCES author,'
+        ' UNIQUE (a))")\n'
+        'with op.batch_alter_table("author") as author:\n'
+        '    author.create_foreign_key("fk_first", "an", ["first"], ["a"])',
+        'op.drop_column("author", "first")',
+    )
+    assert not [each for each in find("stairway", notes=True) if "made up" in each]
 
 
 @ON_SQLITE

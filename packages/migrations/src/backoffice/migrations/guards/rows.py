@@ -7,7 +7,7 @@ turned into most other types.
 import re
 import uuid
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -40,34 +40,42 @@ _VALUES: list[tuple[Any, Callable[[Any, int], Any]]] = [
 ]
 
 
-def fill(connection: Connection, tables: Iterable[str]) -> Iterator[Fault]:
-    """Put rows into these tables, parents first; a note for one that takes none of ours."""
+def fill(connection: Connection, tables: Iterable[str]) -> list[Fault]:
+    """Put rows into these tables; a note for each that takes none of ours."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SAWarning)  # of what reflection makes of the app's tables
-        yield from _filled(connection, set(tables))
+        left = _parents_first(connection, set(tables))
+        # Again, as long as it helps: where tables refer to each other, they are in no order.
+        while True:
+            refused = [(each, told) for each in left if (told := _fill(connection, each))]
+            if len(refused) in (0, len(left)):
+                break
+            left = [each for each, _ in refused]
+    return [
+        Fault(
+            "stairway", f"no row could be made up for {each.name} ({told}); give seeds", note=True
+        )
+        for each, told in refused
+    ]
 
 
-def _filled(connection: Connection, wanted: set[str]) -> Iterator[Fault]:
-    inspector = inspect(connection)
-    order = [name for name, _ in inspector.get_sorted_table_and_fkc_names() if name]
-    for name in order:
-        if name in wanted:
-            yield from _fill(connection, Table(name, MetaData(), autoload_with=connection))
+def _parents_first(connection: Connection, wanted: set[str]) -> list[Table]:
+    order = [name for name, _ in inspect(connection).get_sorted_table_and_fkc_names() if name]
+    return [Table(each, MetaData(), autoload_with=connection) for each in order if each in wanted]
 
 
-def _fill(connection: Connection, table: Table) -> Iterator[Fault]:
+def _fill(connection: Connection, table: Table) -> str | None:
+    """Why no row could be made up."""
     if connection.execute(select(1).select_from(table).limit(1)).first() is not None:
-        return
+        return None
     for number in range(_COUNT):
         try:
             with connection.begin_nested():
                 row = _row(connection, table, number)
                 connection.execute(table.insert().values(row))
         except (SQLAlchemyError, _NoValue) as error:
-            if number == 0:
-                told = f"no row could be made up for {table.name} ({reason(error)}); give seeds"
-                yield Fault("stairway", told, note=True)
-                return
+            return reason(error) if number == 0 else None
+    return None
 
 
 class _NoValue(Exception):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
 
 from sqlalchemy import Connection, exists, literal, select, table, union_all
-from sqlalchemy.exc import DataError, DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError, StatementError
 
 from backoffice.core.errors import BackofficeError, SetupError
 from backoffice.migrations.errors import sqlstate
@@ -19,7 +19,8 @@ Seeds = Callable[[Connection, str], None]
 Begin = Callable[[], AbstractContextManager[Rehearsal]]
 
 _MOST_BEGINNINGS = 20
-_CHECK_VIOLATION = "23514|None CHECK constraint failed"  # PostgreSQL's SQLSTATE, SQLite's words
+# PostgreSQL's SQLSTATEs, and SQLite's words.
+_OF_VALUES = "23503|23514|None (FOREIGN KEY|CHECK) constraint failed"
 _IRREVERSIBLE = "irreversible"
 _AT_ONCE = 100  # SQLite takes 500 at most
 
@@ -187,10 +188,12 @@ class Stairway:
 def _about_values(error: BackofficeError) -> bool:
     """Whether it may be due to what is in the rows, and not to the schema that has allowed them."""
     cause = error.__cause__
+    if not isinstance(cause, StatementError):
+        return cause is not None and not isinstance(cause, SQLAlchemyError)
     if not isinstance(cause, DBAPIError):
-        return cause is not None
+        return True  # a value that its type does not take
     found = f"{sqlstate(cause)} {cause.orig}"
-    return isinstance(cause, DataError) or re.match(_CHECK_VIOLATION, found) is not None
+    return isinstance(cause, DataError) or re.match(_OF_VALUES, found) is not None
 
 
 def _reason(error: BackofficeError) -> str:
