@@ -105,3 +105,22 @@ def test_an_id_that_is_computed_is_left_to_alembic(app: AppHistory) -> None:
         app_scripts(app)
     found, complete = readable_scripts(app)
     assert ([each.id for each in found], complete) == (["a"], False)
+
+
+@pytest.mark.parametrize(
+    ("head", "doc"), [('"""What it does.\n\nMore."""\n', "What it does"), ("", "")]
+)
+def test_a_notice_above_does_not_hide_what_a_revision_says_of_itself(
+    app: AppHistory, head: str, doc: str
+) -> None:
+    notice = "# Licensed to one\n#\n# or more\n" * 5
+    body = "revision = 'a'\ndown_revision = None\n" + "print('it is no \"docstring\"')\n" * 200
+    found = read_script(revision(app, f"{notice}\n{head}{body}"))
+    assert found is not None
+    assert found.doc == doc
+
+
+def test_a_mark_of_its_encoding_is_no_part_of_a_file(app: AppHistory) -> None:
+    found = read_script(revision(app, "\ufeffrevision = 'a'\ndown_revision = ('b', 'c')\n"))
+    assert found is not None
+    assert (found.id, found.down) == ("a", ("b", "c"))

@@ -27,7 +27,7 @@ _PLAIN = re.compile(
     r"[ \t]*(?:(None)|'([^'\n\\]*)'|\"([^\"\n\\]*)\")?(.*)$",
     re.MULTILINE,
 )
-_DOCSTRING = re.compile(r"(?:\s|#.*\n)*(\"\"\"|'''|\"|')(.*?)\1", re.DOTALL)
+_DOCSTRING = re.compile(r"(?:\s|#[^\n]*\n)*+(\"\"\"|'''|\"|')(.*?)\1", re.DOTALL)
 _HEADER = re.compile(
     r"^# Copied by `backoffice migrate sync` from (\S+) (\S+)\.\n"
     r"# sha256 of the original: ([0-9a-f]{64})$",
@@ -90,7 +90,7 @@ def readable_scripts(app: AppHistory) -> tuple[tuple[Script, ...], bool]:
 def read_script(path: Path) -> Script | None:
     """The revision that a file holds; None for a file that holds none."""
     try:
-        return parsed_script(path, path.read_text("utf-8"))
+        return parsed_script(path, path.read_text("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise SetupError(f"{path} cannot be read: {error}") from None
 
