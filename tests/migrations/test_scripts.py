@@ -114,7 +114,7 @@ def test_a_notice_above_does_not_hide_what_a_revision_says_of_itself(
     app: AppHistory, head: str, doc: str
 ) -> None:
     notice = "# Licensed to one\n#\n# or more\n" * 5
-    body = "revision = 'a'\ndown_revision = None\n" + "print('it is no \"docstring\"')\n" * 200
+    body = "revision = 'a'\ndown_revision = None\n" + "TEXT = (\n    'another'\n)\n" * 9
     found = read_script(revision(app, f"{notice}\n{head}{body}"))
     assert found is not None
     assert found.doc == doc
