@@ -101,6 +101,15 @@ class Desk:
         assert self.make() is None
         return text
 
+    @property
+    def head(self) -> str:
+        """The newest revision of the history."""
+        from alembic.config import Config
+        from alembic.script import ScriptDirectory
+
+        (head,) = ScriptDirectory.from_config(Config(str(self.shop.history.ini))).get_heads()
+        return head
+
     def _alembic(self, verb: str, where: str, attributes: dict[str, Any]) -> None:
         from alembic import command
         from alembic.config import Config

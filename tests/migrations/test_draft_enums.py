@@ -193,7 +193,7 @@ def test_models_in_a_schema_of_their_own_are_compared_there(desk: Desk) -> None:
 def test_partitions_are_left_to_their_table(ordered: Desk) -> None:
     ordered.shop.revision(
         "parts",
-        ordered.shop.alembic("heads").split()[0],
+        ordered.head,
         'op.execute("CREATE TABLE event (at int) PARTITION BY RANGE (at)")\n'
         'op.execute("CREATE TABLE event_1 PARTITION OF event FOR VALUES FROM (1) TO (2)")',
     )

@@ -135,14 +135,14 @@ def test_a_package_s_tables_are_left_to_the_package(filled: Desk) -> None:
 
 
 def test_a_database_that_is_behind_is_brought_up_first(filled: Desk) -> None:
-    filled.shop.revision("later", filled.shop.alembic("heads").split()[0], create_table("later"))
+    filled.shop.revision("later", filled.head, create_table("later"))
     with pytest.raises(Conflict, match=r"1 revisions are pending.*migrate up") as refusal:
         filled.make()
     assert refusal.value.code == "not_at_head"
 
 
 def test_several_heads_are_joined_first(filled: Desk) -> None:
-    head = filled.shop.alembic("heads").split()[0]
+    head = filled.head
     filled.shop.revision("one", head)
     filled.shop.revision("two", head)
     with pytest.raises(Conflict, match=r"several heads \(one, two\)") as refusal:
