@@ -52,6 +52,7 @@ CONSTANT = "op.execute(\"UPDATE book SET title = 'none' WHERE id % 7 = 0\")"
 EMPTY = 'op.execute("UPDATE book SET author_id = NULLIF(pages, 5) WHERE author_id IS NULL")'
 RAW = """
 op.execute("CREATE UNIQUE INDEX ix_raw ON public.book USING btree (lower(title)) WHERE id > 5")
+op.execute('CREATE INDEX "ix_Quoted" ON "book" (id)')
 op.execute("ALTER TABLE book ADD CONSTRAINT positive CHECK (pages IN (1, 2) OR pages > 2)")
 op.execute("ALTER TABLE book ADD CONSTRAINT key FOREIGN KEY (author_id) REFERENCES author (id);")
 op.execute('ALTER TABLE public."book" ADD CONSTRAINT once UNIQUE (title, id)')

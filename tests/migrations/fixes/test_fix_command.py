@@ -124,6 +124,13 @@ def test_lines_keep_their_ends(file: Path) -> None:
     assert mend.after.count("\n") == mend.after.count("\r\n") > 50
 
 
+def test_a_mark_of_the_byte_order_stays(file: Path) -> None:
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    (mend,) = mended(lint([file], Target()), [])
+    assert mend.after.startswith('\ufeff"""')
+    assert "postgresql_concurrently" in mend.after
+
+
 def test_what_an_installed_package_brought_is_left_alone(tmp_path: Path, file: Path) -> None:
     package = PackageHistory("stock", tmp_path)
     (mend,) = mended(lint([file], Target()), [package])

@@ -159,6 +159,33 @@ def test_it_goes_on_wherever_it_was_broken_off(operation: str, bench: Bench) -> 
     assert after > 20
 
 
+def test_on_sqlite_it_goes_on_as_any_other_revision(tmp_path: Path) -> None:
+    first = 'op.create_table("book", sa.Column("id", sa.Integer(), primary_key=True))'
+    change = """
+    op.add_column("book", sa.Column("isbn", sa.String(13)))
+    op.create_index("ix_isbn", "book", ["isbn"])
+    op.create_table("note", sa.Column("id", sa.Integer(), primary_key=True))
+    op.create_index("ix_id", "book", ["id"])
+    """
+    begun, package = (
+        PackageHistory("stock", tmp_path / "1"),
+        PackageHistory("stock", tmp_path / "2"),
+    )
+    one = revision(first, identity="stock_0001").replace(
+        "down_revision = 'stock_0001'", "down_revision = None"
+    )
+    for history in (begun, package):
+        (history.folder / "versions").mkdir(parents=True)
+        (history.folder / "versions" / "one.py").write_text(one)
+    (package.folder / "versions" / "two.py").write_text(fixed(revision(change)).text)
+    url = f"sqlite:///{tmp_path}/shop.db"
+    upgrade(url, histories=[begun])
+    assert killed(url, package, 13)
+    upgrade(url, histories=[package])
+    names = {name for (name,) in Look(url).rows("SELECT name FROM sqlite_master")}
+    assert {"ix_isbn", "ix_id", "note"} <= names
+
+
 def killed(url: str, package: PackageHistory, after: int) -> bool:
     """Whether the migration was broken off after so many statements."""
     killer = Killer(after)

@@ -45,7 +45,7 @@ class Followed:
         def run(**options: Any) -> None:
             if self.journal.begin(f"{self._history} {direction} {step.revision.revision}"):
                 self._tell("going on from where it was interrupted ... ")
-            elif step.is_upgrade and getattr(step.revision.module, REPEATABLE, False):
+            elif step.is_upgrade and self._repeatable(step.revision.module):
                 self.journal.leave()
             while True:
                 try:
@@ -58,6 +58,11 @@ class Followed:
                 self._begin_again()
 
         step.migration_fn = run
+
+    def _repeatable(self, module: object) -> bool:
+        # What it asks of the catalog is asked of PostgreSQL's alone.
+        known = self._connection.dialect.name == "postgresql"
+        return known and getattr(module, REPEATABLE, False) is True
 
     @property
     def _alone(self) -> bool:

@@ -73,8 +73,10 @@ def _mended(linted: Linted, lines: list[int], packages: Sequence[PackageHistory]
         return Mended(path, "", "", left=tuple(Left(each, FOREIGN) for each in lines))
     if (reason := _untouchable(path, packages)) is not None:
         return Mended(path, before, before, left=tuple(Left(each, reason) for each in lines))
-    fix = fixed(before.replace("\r\n", "\n"), lines)
-    after = fix.text.replace("\n", "\r\n") if "\r\n" in before else fix.text
+    mark = "\ufeff" if before.startswith("\ufeff") else ""
+    fix = fixed(before.removeprefix(mark).replace("\r\n", "\n"), lines)
+    text = fix.text.replace("\n", "\r\n") if "\r\n" in before else fix.text
+    after = mark + text
     return Mended(path, before, after if fix.done else before, fix.done, fix.left)
 
 

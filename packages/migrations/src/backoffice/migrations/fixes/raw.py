@@ -15,7 +15,7 @@ _ALTER = rf"ALTER\s+TABLE\s+(?:ONLY\s+)?{_TABLE}\s+"
 
 _INDEX = (
     rf"CREATE\s+(?P<unique>UNIQUE\s+)?INDEX\s+(?:CONCURRENTLY\s+)?(?:IF\s+NOT\s+EXISTS\s+)?"
-    rf"(?P<name>{_NAME})\s+ON\s+(?P<rest>(?:ONLY\s+)?{_TABLE}\b.*)"
+    rf"(?P<name>{_NAME})\s+ON\s+(?P<rest>(?:ONLY\s+)?{_TABLE}(?=[\s(]).*)"
 )
 _DROP = (
     rf"DROP\s+INDEX\s+(?:CONCURRENTLY\s+)?(?:IF\s+EXISTS\s+)?"
