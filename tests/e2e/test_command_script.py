@@ -38,7 +38,7 @@ SCRIPT: list[tuple[int, str, dict[str, str]]] = [
     (3, "migrate sync --dry-run", {}),
     (3, "migrate down -1 --dry-run", {}),
     (3, "migrate squash --dry-run", {}),
-    (0, "migrate adopt --dry-run", {}),
+    (3, "migrate adopt --dry-run", {}),
     (5, "migrate init", {}),
     (0, f"users create {ANN} --superuser --password-stdin", {"typed": "correct horse battery"}),
     (2, "users create new@example.com", {}),

@@ -72,10 +72,12 @@ def adopt(
                 plan.files += _copied(app)
             _add_filter(command, plan, url)
     _show(command, plan)
-    if (plan.files or plan.env or plan.stamp) and not command.dry_run:
+    changes = bool(plan.files or plan.env or plan.stamp)
+    if changes and not command.dry_run:
         command.confirm("Write these files, and record the revision?")
         _do(plan, url)
     _give(command, plan)
+    command.end(changes)
 
 
 def _begun(
