@@ -418,6 +418,8 @@ HARMLESS |= {(kind, "digest") for kind in ("AuditEntry", "AuditHead", "AuditPrun
 HARMLESS |= {("NewEntry", "digest")}
 #: Of the content of a file of accounts.
 HARMLESS |= {(kind, "digest") for kind in ("UserImport", "UsersImported", "Run")}
+#: Of what a batch is of, and the key of its table.
+HARMLESS |= {("Entry", "digest"), ("_Source", "key")}
 HARMLESS |= {("Counted", "digest"), ("Policy", "keys"), ("Request", "keys"), ("Whom", "key")}
 
 
