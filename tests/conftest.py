@@ -29,7 +29,7 @@ def pytest_collection_finish() -> None:
     """Let the collector of garbage run seldom: it took a quarter of the suite's time."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
+    gc.set_threshold(10_000, 10, 10)
 
 
 @pytest.fixture(scope="session")
