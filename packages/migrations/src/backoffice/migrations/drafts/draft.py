@@ -178,7 +178,7 @@ def _check_at_head(found: Standing) -> None:
         raise ahead(APP, ", ".join(found.current))
     if found.state == "pending":
         raise Conflict(
-            f"{len(found.pending)} revisions are pending, so that the database does not show what "
+            f"revisions are pending ({len(found.pending)}), so that the database does not show what "
             "the models still lack; run `backoffice migrate up`, then try again",
             code="not_at_head",
         )
