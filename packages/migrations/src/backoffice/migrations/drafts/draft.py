@@ -178,8 +178,8 @@ def _check_at_head(found: Standing) -> None:
         raise ahead(APP, ", ".join(found.current))
     if found.state == "pending":
         raise Conflict(
-            f"revisions are pending ({len(found.pending)}), so that the database does not show what "
-            "the models still lack; run `backoffice migrate up`, then try again",
+            f"revisions are pending ({len(found.pending)}), so that the database does not show "
+            "what the models still lack; run `backoffice migrate up`, then try again",
             code="not_at_head",
         )
 

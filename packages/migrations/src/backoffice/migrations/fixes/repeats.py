@@ -59,7 +59,9 @@ def repeatable(piece: Piece) -> bool:
 
 
 def describes(statement: ast.stmt) -> bool:
-    """Whether a statement changes nothing of the database: it gives a name to something."""
+    """Whether a statement changes nothing of a PostgreSQL: it gives a name to something."""
+    if _elsewhere(statement):
+        return True
     if isinstance(statement, ast.Pass | ast.Import | ast.ImportFrom | ast.FunctionDef):
         return True
     if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
@@ -106,6 +108,8 @@ def destructive(run: Sequence[Piece]) -> bool:
 
 def commits(piece: Piece) -> bool:
     """Whether a statement ends the transaction, itself or in a function of the file's."""
+    if _elsewhere(piece.statement):
+        return False
     return _COMMITS.search(_mentioned(piece.statement, piece.source)) is not None
 
 
@@ -138,6 +142,20 @@ def _twice(call: Call) -> bool:
     if call.verb == "alter_column":
         return "new_column_name" not in call and "type_" not in call
     return call.value("if_exists") is True or call.value("if_not_exists") is True
+
+
+def _elsewhere(statement: ast.stmt) -> bool:
+    """Whether it is for another kind of database alone: `if ....dialect.name == "sqlite": ...`."""
+    if not isinstance(statement, ast.If) or statement.orelse:
+        return False
+    match statement.test:
+        case ast.Compare(
+            left=ast.Attribute(attr="name", value=ast.Attribute(attr="dialect")),
+            ops=[ast.Eq()],
+            comparators=[ast.Constant(value=str(kind))],
+        ):
+            return kind != "postgresql"
+    return False
 
 
 def _mentioned(statement: ast.stmt, source: Source) -> str:
