@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import logging
 import os
 import re
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
+from typing_extensions import TypeIs
 
 from tests.services import chromium
 from tests.services.databases import Databases, PostgresDatabases, Prepare, SQLiteDatabases
@@ -51,6 +53,22 @@ def no_app_of_another_test() -> Iterator[None]:
     forget_apps()
     yield
     forget_apps()
+
+
+@pytest.fixture(autouse=True)
+def logging_of_no_other_test() -> Iterator[None]:
+    """Alembic's stock env.py, run in this process, silences loggers and replaces handlers."""
+    known = [each for each in logging.root.manager.loggerDict.values() if _is_logger(each)]
+    kept = [(each, each.level, each.handlers[:], each.disabled) for each in [logging.root, *known]]
+    yield
+    for logger, level, handlers, disabled in kept:
+        if logger.level != level:  # which empties the caches of all of them
+            logger.setLevel(level)
+        logger.handlers[:], logger.disabled = handlers, disabled
+
+
+def _is_logger(each: object) -> TypeIs[logging.Logger]:
+    return isinstance(each, logging.Logger)
 
 
 def forget_apps() -> None:
