@@ -14,6 +14,10 @@ from tests.migrations.drafting import Desk
 from tests.migrations.lines import Line
 from tests.migrations.projects import Look, Shop, create_table, write_revision
 
+#: For what one kind of database alone does, or what is about files.
+on_sqlite = pytest.mark.parametrize("databases", ["sqlite"], indirect=True)
+on_postgresql = pytest.mark.parametrize("databases", ["postgresql"], indirect=True)
+
 MakeHistory = Callable[..., PackageHistory]
 MakeShop = Callable[..., Shop]
 

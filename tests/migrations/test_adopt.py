@@ -7,6 +7,7 @@ from alembic import command
 from alembic.config import Config
 
 from tests.migrations.answers import Type
+from tests.migrations.conftest import on_postgresql, on_sqlite
 from tests.migrations.projects import Look, Shop, create_table, sync_url
 
 MODELS = """
@@ -58,11 +59,6 @@ def alembic(project: Path, verb: str, **options: object) -> None:
 
 def baseline(project: Path) -> Path:
     return next((project / "migrations" / "versions").glob("*_baseline.py"))
-
-
-#: Where it is about files, or words, as on any database.
-on_sqlite = pytest.mark.parametrize("databases", ["sqlite"], indirect=True)
-on_postgresql = pytest.mark.parametrize("databases", ["postgresql"], indirect=True)
 
 
 class TestDatabase:

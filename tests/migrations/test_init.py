@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from alembic import command
 from alembic.config import Config
+from sqlalchemy.util import FacadeDict
+from sqlmodel import SQLModel
 
 from tests.migrations.answers import Type
 from tests.migrations.projects import Look
@@ -43,11 +45,15 @@ APP = "from fastapi import FastAPI\nimport store.models\napp = FastAPI()\n"
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Path]]:
     """Writes an app with these models."""
-    from sqlmodel import SQLModel
-
-    before = set(SQLModel.metadata.tables)
+    # Of this process, which other tests have filled, the packages' tables alone.
+    ours = {
+        name: table
+        for name, table in SQLModel.metadata.tables.items()
+        if name.startswith("backoffice_")
+    }
+    monkeypatch.setattr(SQLModel.metadata, "tables", FacadeDict(ours))
 
     def make(models: str) -> Path:
         (tmp_path / "pyproject.toml").write_text('[tool.backoffice]\napp = "store.main:app"\n')
@@ -61,8 +67,6 @@ def project(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
     yield make
     for name in [each for each in sys.modules if each.partition(".")[0] == "store"]:
         del sys.modules[name]
-    for name in set(SQLModel.metadata.tables) - before:
-        SQLModel.metadata.remove(SQLModel.metadata.tables[name])
 
 
 def alembic(project: Path, verb: str, **options: object) -> None:

@@ -10,6 +10,7 @@ from backoffice.migrations.concurrently import Concurrent
 from backoffice.migrations.entries import TABLE, Entries, Entry
 from backoffice.migrations.sessions import WORKING
 from backoffice.migrations.verbs import first_word, transactional
+from tests.migrations.conftest import on_postgresql
 from tests.migrations.projects import Look, Shop, create_table
 
 FAILS_ONCE = """
@@ -105,22 +106,20 @@ with op.get_context().autocommit_block():
     ["CREATE INDEX CONCURRENTLY book_pkey ON book (id)", "DROP INDEX CONCURRENTLY nothing"],
     ids=["one that is there", "one that is not there"],
 )
+@on_postgresql
 def test_what_the_database_refuses_is_refused_each_time(
     shop: Shop, database_url: str, look: Look, refused: str
 ) -> None:
-    if database_url.startswith("sqlite"):
-        pytest.skip("SQLite does nothing concurrently")
     shop.revision("shop_2", "shop_1", alone(f"-- an index\n{refused}"))
     for _ in range(2):
         with pytest.raises(RevisionFailed, match="exist"):
             upgrade(database_url, shop.history, histories=[])
 
 
+@on_postgresql
 def test_an_index_that_a_killed_process_has_dropped_is_not_missed(
     shop: Shop, database_url: str, look: Look, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if database_url.startswith("sqlite"):
-        pytest.skip("SQLite does nothing concurrently")
     shop.revision("shop_2", "shop_1", 'op.create_index("ix", "book", ["id"])')
     upgrade(database_url, shop.history, histories=[])
     shop.revision("shop_3", "shop_2", alone("DROP INDEX CONCURRENTLY ix"))
@@ -139,11 +138,10 @@ def test_an_index_that_a_killed_process_has_dropped_is_not_missed(
     assert look.rows("SELECT version_num FROM alembic_version") == [("shop_3",)]
 
 
+@on_postgresql
 def test_the_last_statement_of_a_killed_process_is_waited_for(
     shop: Shop, database_url: str, look: Look
 ) -> None:
-    if database_url.startswith("sqlite"):
-        pytest.skip("nothing of a killed process goes on in SQLite")
     impatient = MigrationSettings(wait=0.2)
     with look.engine.connect() as left_behind:
         left_behind.exec_driver_sql(f"SELECT pg_advisory_lock({WORKING})")
@@ -187,14 +185,13 @@ def test_a_statement_is_told_by_its_first_word(statement: str, word: str) -> Non
     assert first_word(statement) == word
 
 
+@on_postgresql  # SQLite's foreign keys are off while migrating
 def test_a_commit_that_the_database_refuses_counts_for_nothing(
     shop: Shop, database_url: str, look: Look, failing: str
 ) -> None:
     deferred = "(id INTEGER REFERENCES book (id) DEFERRABLE INITIALLY DEFERRED)"
     refused = alone("INSERT INTO two VALUES (1)")
     shop.revision("shop_2", "shop_1", f"op.execute('CREATE TABLE two {deferred}')\n{refused}")
-    if database_url.startswith("sqlite"):
-        pytest.skip("foreign keys are off while migrating")
     with pytest.raises(RevisionFailed):
         upgrade(database_url, shop.history, histories=[])
     look.execute("INSERT INTO book VALUES (1)")

@@ -10,6 +10,7 @@ from backoffice.core import Conflict, Database, singletons
 from backoffice.migrations import AppHistory, up_to_date, upgrade, upgraded
 from backoffice.migrations.startup import look
 from tests.migrations import envs
+from tests.migrations.conftest import on_postgresql
 from tests.migrations.projects import Look, Shop, create_table, sync_url, write_revision
 
 pytestmark = pytest.mark.anyio
@@ -49,11 +50,10 @@ async def test_an_app_whose_database_is_behind_does_not_start(
     await start(refusing())
 
 
+@on_postgresql
 async def test_an_app_of_another_schema_is_looked_for_there(
     shop: Shop, database_url: str, look: Look
 ) -> None:
-    if database_url.startswith("sqlite"):
-        pytest.skip("schemas are PostgreSQL's")
     look.execute("CREATE SCHEMA tenant")
     beside = envs.STOCK.replace(
         "        context.configure(",

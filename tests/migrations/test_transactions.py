@@ -12,7 +12,7 @@ from sqlalchemy import text
 from backoffice.core import Unavailable
 from backoffice.migrations import MigrationSettings, RevisionFailed, upgrade
 from tests.migrations import envs
-from tests.migrations.conftest import MakeShop
+from tests.migrations.conftest import MakeShop, on_postgresql
 from tests.migrations.projects import Look, Shop, create_table
 
 FAILS = f"""
@@ -123,11 +123,10 @@ def test_the_parent_of_a_cascade_keeps_its_children_when_it_is_copied(
     assert look.rows("SELECT * FROM page") == [(1,)]
 
 
+@on_postgresql
 def test_what_env_has_set_for_its_transaction_holds_for_every_revision(
     shop: Shop, look: Look, database_url: str
 ) -> None:
-    if database_url.startswith("sqlite"):
-        pytest.skip("schemas are PostgreSQL's")
     look.execute("CREATE SCHEMA tenant")
     local = envs.OUTER.replace(
         "        context.configure(",
