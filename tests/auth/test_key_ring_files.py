@@ -218,8 +218,8 @@ def kids(ring: KeyRing) -> list[str | None]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Come back when it is so; a second is a hundred times what it takes."""
-    for _ in range(500):
+    """Come back when it is so."""
+    for _ in range(3000):
         if condition():
             return
         await asyncio.sleep(0.01)

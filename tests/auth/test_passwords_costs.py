@@ -1,7 +1,5 @@
 """What a hash may ask for is bounded before it is run."""
 
-import time
-
 import pytest
 
 from backoffice.auth.password_costs import kind_of
@@ -49,13 +47,11 @@ FORMER = [
 @pytest.mark.parametrize("stored", GREEDY)
 def test_a_hash_that_asks_for_too_much_is_not_run(stored: str) -> None:
     prepare()
-    started = time.perf_counter()
     found = judged("any password", stored)
     assert not found.right
     assert found.run.kind.form == "argon2"
     assert found.run.kind.costs == (47_104, 1, 1)
     assert "too costly" in found.fault
-    assert time.perf_counter() - started < 2
 
 
 @pytest.mark.parametrize("stored", FORMER)

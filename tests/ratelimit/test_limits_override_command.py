@@ -75,8 +75,8 @@ def test_what_there_is_no_room_for_is_neither_done_nor_logged(
 
 
 def await_policy(client: TestClient, wanted: str) -> None:
-    """Ask until the app holds that limit, which it does within two seconds."""
+    """Ask until the app holds that limit, which it does about a second later."""
     since = time.monotonic()
     while wanted not in client.get("/shop/books/1").headers["RateLimit-Policy"]:
-        assert time.monotonic() - since < 2
+        assert time.monotonic() - since < 30
         time.sleep(0.05)

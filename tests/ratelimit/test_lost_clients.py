@@ -29,7 +29,7 @@ app = FastAPI(lifespan=singletons())
 if os.environ.get("SEEN"):
     app.add_middleware(RateLimitMiddleware)
 tokens = RateLimit("1000/day", cost=Reserve(400), name="tokens")
-place = RateLimit("1 concurrent;lease=2 seconds", name="place")
+place = RateLimit(f"1 concurrent;lease={os.environ['LEASE']} seconds", name="place")
 
 @app.get("/pid")
 async def pid() -> int:
@@ -102,11 +102,16 @@ class Served:
 
 
 @contextmanager
-def serving(folder: Path, **environment: str) -> Iterator[Served]:
+def serving(folder: Path, lease: int = 20, **environment: str) -> Iterator[Served]:
     (folder / "main.py").write_text(APP)
     port = free_port()
     command = [sys.executable, "-c", SERVE, str(port)]
-    given = {"BACKOFFICE_RATELIMIT__REDIS_TIMEOUT": "2", "PYTHONPATH": str(folder), **environment}
+    given = {
+        "BACKOFFICE_RATELIMIT__REDIS_TIMEOUT": "2",
+        "PYTHONPATH": str(folder),
+        "LEASE": str(lease),
+        **environment,
+    }
     with running(command, directory=folder, ready=partial(listens, port), environment=given):
         yield Served(port)
 
@@ -125,7 +130,7 @@ def test_a_client_who_leaves_a_stream_gives_its_place_back_and_has_spent_what_it
         assert served.get("/place").status_code == 429
         assert served.left() == 600
     # Sooner than the lease would end by itself.
-    assert served.taken_within(1.5)
+    assert served.taken_within(15)
     assert served.left() in (949, 950)
 
 
@@ -133,12 +138,15 @@ def test_a_websocket_whose_client_is_gone_gives_its_place_back(served: Served) -
     with closing(served.begin("/live", HANDSHAKE)) as client:
         assert b"101" in client.recv(4096)
         assert served.get("/place").status_code == 429
-    assert served.taken_within(1.5)
+    assert served.taken_within(15)
 
 
-def test_a_place_is_renewed_as_long_as_its_request_lasts(served: Served) -> None:
-    with closing(served.begin("/hang")):
-        assert not served.taken_within(3)
+def test_a_place_is_renewed_as_long_as_its_request_lasts(tmp_path: Path, redis_url: str) -> None:
+    with (
+        serving(tmp_path, lease=4, BACKOFFICE_REDIS_URL=redis_url) as served,
+        closing(served.begin("/hang")),
+    ):
+        assert not served.taken_within(6)
 
 
 def test_whoever_leaves_before_the_answer_has_guessed_all_the_same(served: Served) -> None:
@@ -152,13 +160,13 @@ def test_whoever_leaves_before_the_answer_has_guessed_all_the_same(served: Serve
 def test_what_a_killed_worker_held_comes_back_and_what_it_reserved_is_spent(
     tmp_path: Path, redis_url: str
 ) -> None:
-    with serving(tmp_path, BACKOFFICE_REDIS_URL=redis_url) as other:
+    with serving(tmp_path, lease=4, BACKOFFICE_REDIS_URL=redis_url) as other:
         one = tmp_path / "one"
         one.mkdir()
-        with serving(one, BACKOFFICE_REDIS_URL=redis_url) as killed:
+        with serving(one, lease=4, BACKOFFICE_REDIS_URL=redis_url) as killed:
             with closing(killed.begin("/hang")):
                 time.sleep(0.2)
                 assert other.get("/place").status_code == 429
                 os.kill(killed.get("/pid").json(), signal.SIGKILL)
-                assert other.taken_within(3)
+                assert other.taken_within(30)
             assert other.left() == 600

@@ -73,7 +73,7 @@ async def test_blocking_waits_for_room(ours: Limiter) -> None:
     with acquiring(PyrateBucket([Rate(2, 200)], ours)) as limiter:
         began = time.monotonic()
         assert all([await limiter.try_acquire_async() for _ in range(5)])
-    assert 0.4 <= time.monotonic() - began < 2
+    assert time.monotonic() - began >= 0.4
 
 
 async def test_who_stops_waiting_has_spent_nothing(ours: Limiter) -> None:

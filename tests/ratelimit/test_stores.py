@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 
 async def answering(store: RedisStore) -> None:
     """Wait until the store has found that Redis is back."""
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         while True:
             try:
                 return await store.ping()
@@ -172,7 +172,7 @@ async def test_a_hung_redis_is_given_up_in_time_and_taken_up_again(
             await limiter.check("GET /", "ada", FIVE)
         refused.append(caught.value.code)
 
-    with fallible_redis.hung(), anyio.fail_after(1):
+    with fallible_redis.hung(), anyio.fail_after(8):
         async with anyio.create_task_group() as tasks:
             for _ in range(50):
                 tasks.start_soon(one)

@@ -28,8 +28,8 @@ with (
 
 
 def until(condition: Callable[[], bool]) -> bool:
-    """Wait for something that another process does, ten seconds at most."""
-    deadline = time.monotonic() + 10
+    """Wait for something that another process does, a minute at most."""
+    deadline = time.monotonic() + 60
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.02)
     return condition()

@@ -56,8 +56,8 @@ def code(response: Any) -> str:
     return found
 
 
-def close_of(socket: WebSocketTestSession, within: float = 3.0) -> tuple[int, str]:
-    """The code and the reason by which the app closes it."""
+def close_of(socket: WebSocketTestSession, within: float = 20.0) -> tuple[int, str]:
+    """The code and the reason by which the app closes it, well before it would ask by itself."""
 
     async def until_closed() -> tuple[int, str]:
         with anyio.fail_after(within):
@@ -177,7 +177,7 @@ def settled(*streets: Street) -> None:
     wait_for(lambda: not any(due(each) for each in streets))
 
 
-def wait_for(condition: Callable[[], bool], within: float = 5.0) -> None:
+def wait_for(condition: Callable[[], bool], within: float = 30.0) -> None:
     ends = times.monotonic() + within
     while not condition():
         assert times.monotonic() < ends

@@ -58,7 +58,7 @@ class TestClosing:
             settled(street, other)
             end(street, user, token)
             for socket in (here, there):
-                closed, reason = close_of(socket, within=1.25)
+                closed, reason = close_of(socket)
                 assert closed == 1008
                 assert reason.startswith("invalid_token")
 
@@ -69,14 +69,14 @@ class TestClosing:
             settled(other)
             [row] = street.call(street.services.keys.of_user(user.id))
             street.call(street.services.keys.revoke(row.id, actor="test"))
-            assert close_of(socket, within=1.25)[0] == 1008
+            assert close_of(socket)[0] == 1008
 
     def test_a_browser_session_that_is_ended(self, street: Street, other: Street) -> None:
         user = street.user()
         with other.connect(cookie=street.cookie(), origin=HERE) as socket:
             settled(other)
             street.call(street.services.sessions.end_all_of(user.id, actor="", client=Client()))
-            assert close_of(socket, within=1.25)[0] == 1008
+            assert close_of(socket)[0] == 1008
 
     @pytest.mark.parametrize("how", ["taken", "emptied"])
     def test_a_permission_that_is_lost(self, street: Street, other: Street, how: str) -> None:
@@ -91,7 +91,7 @@ class TestClosing:
             else:
                 role = street.call(roles.find("role of ann"))
                 street.call(roles.change(role.id, permissions=[], actor="test"))
-            closed, reason = close_of(books, within=1.25)
+            closed, reason = close_of(books)
             assert (closed, reason.partition(":")[0]) == (1008, "insufficient_scope")
             who.send_text("still here")
             assert who.receive_text() == "still here"
