@@ -1,4 +1,4 @@
-"""The revisions of auth make exactly the tables that its models describe."""
+"""The revisions of the packages make exactly the tables that their models describe."""
 
 import uuid
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, MetaData, NullPool, create_engine, inspect, text
 from sqlmodel import SQLModel
 
+from backoffice.admin.history.models import Change
 from backoffice.auth import models
 from backoffice.migrations import status, upgrade
 from tests.migrations.projects import sync_url
@@ -19,12 +20,13 @@ from tests.migrations.projects import sync_url
 
 @pytest.fixture
 def metadata() -> MetaData:
-    """The tables of auth, without those that other tests add to the metadata that all share."""
+    """The packages' tables, without those that other tests add to the metadata that all share."""
     tables = MetaData()
     for table in SQLModel.metadata.sorted_tables:
         if table.name.startswith("backoffice_"):
             table.to_metadata(tables)
     assert models.User.__tablename__ in tables.tables
+    assert Change.__tablename__ in tables.tables
     return tables
 
 

@@ -144,7 +144,9 @@ def test_status_shows_each_history_and_exits_with_3_when_something_is_pending(
     answer = backoffice("migrate", "status", "--json")
     assert answer.code == 3
     states = {each["history"]: each["state"] for each in answer.data}
-    assert states == dict.fromkeys(("auth", "core", "lending", "library", "app"), "pending")
+    assert states == dict.fromkeys(
+        ("admin", "auth", "core", "lending", "library", "app"), "pending"
+    )
     assert "app: shop_1 shop_1" in backoffice("migrate", "status").out
     backoffice("migrate", "up")
     answer = backoffice("migrate", "status", "--json")

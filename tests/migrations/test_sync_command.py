@@ -74,7 +74,7 @@ class TestVerb:
 
     def test_a_package_that_is_not_there_is_named(self, here: Shop, typed: Type) -> None:
         answer = typed("migrate", "sync", "stock")
-        assert (answer.code, "there are: auth, core" in answer.err) == (4, True)
+        assert (answer.code, "there are: admin, auth, core" in answer.err) == (4, True)
 
     def test_an_app_without_a_history_is_told_what_to_do(self, typed: Type, tmp_path: Path) -> None:
         answer = typed("migrate", "sync")
@@ -87,7 +87,7 @@ class TestVerb:
         answer = typed("migrate", "status", "--json")
         assert answer.code == 3
         assert {each["history"]: each["state"] for each in answer.data} == {
-            **dict.fromkeys(("auth", "core", "lending", "app"), "present"),
+            **dict.fromkeys(("admin", "auth", "core", "lending", "app"), "present"),
             "library": "unsynced",
         }
         typed("migrate", "sync", "library")
