@@ -22,6 +22,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from backoffice.admin.confirmations import renewing
 from backoffice.admin.link_tokens import RESET, VERIFY, hide_token
 from backoffice.admin.settings import AdminSettings
 from backoffice.admin.visits import ENTER, Visit, begin, inner_path, root
@@ -87,7 +88,8 @@ class Guard:
         if answer is not None:
             await answer(scope, receive, send)
             return
-        await self._app(scope, _limited(receive, self._form_limit(request)), send)
+        limited = _limited(receive, self._form_limit(request))
+        await self._app(scope, limited, renewing(scope, send))
 
     async def _answer(self, request: Request) -> Response | None:
         """What to say instead of the site; None for those who may go on."""

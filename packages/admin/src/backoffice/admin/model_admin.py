@@ -26,6 +26,9 @@ class ModelAdmin:
     ordering: ClassVar[Sequence[str]] = ()
     #: Fields that are shown and never written.
     readonly_fields: ClassVar[Sequence[str]] = ()
+    #: What the password is asked for again before, if it was given a while ago: `add`, `change`,
+    #: `delete`, or the name of an action.
+    dangerous: ClassVar[Sequence[str]] = ()
     #: The name of the page, in the plural; made from the model's name when empty.
     label: ClassVar[str] = ""
     #: The name of one record; made from the model's name when empty.

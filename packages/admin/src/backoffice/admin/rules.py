@@ -6,7 +6,7 @@ which fields. What may not be seen is nowhere: in no list, count, search, order,
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import inspect as inspected
 from sqlalchemy import select
@@ -31,6 +31,18 @@ class RuledView(ConfiguredView):
     def may(self, request: Request, verb: str) -> bool:
         """Whether the person at the browser has this permission here."""
         return visit_of(request).may(self.resource, verb)
+
+    #: The verbs and actions that are dangerous on every page of this kind.
+    dangerous: ClassVar[frozenset[str]] = frozenset()
+
+    def is_dangerous(self, name: str) -> bool:
+        """Whether a verb or an action wants a password that was given lately."""
+        return name in self.dangerous or name in self.options.dangerous
+
+    def check_fresh(self, request: Request, name: str) -> None:
+        """Have the password asked for, if this is dangerous and it was not given lately."""
+        if self.is_dangerous(name):
+            visit_of(request).check_fresh()
 
     def has_policy(self, request: Request, verb: str) -> bool:
         """Whether the records on which they may do this are some of all."""

@@ -1,10 +1,11 @@
 """The settings of the admin: `BACKOFFICE_ADMIN__...`."""
 
+from datetime import timedelta
 from typing import Annotated
 
 from pydantic import Field
 
-from backoffice.core.settings import PackageSettings, Unit, configuration
+from backoffice.core.settings import PackageSettings, Span, Unit, configuration
 
 Records = Annotated[int, Unit("records")]
 
@@ -20,8 +21,17 @@ class AdminSettings(PackageSettings):
     page_size: Records = Field(default=25, ge=1, le=200)
     """Records on one page of a list."""
 
-    export_limit: Records = Field(default=10_000, ge=1, le=1_000_000)
-    """Records that one export may hold; it is made in memory."""
+    count_limit: Records = Field(default=10_000, ge=1, le=1_000_000)
+    """Records that a list counts one by one; of more it tells an estimate, or that there are more."""
+
+    export_limit: Records | None = Field(default=None, ge=1)
+    """Records that one export may hold; unset for as many as there are."""
+
+    confirm_after: Span = Field(
+        default=timedelta(minutes=15), gt=timedelta(0), le=timedelta(days=7)
+    )
+    """How long after signing in, or after confirming the password, it is not asked for again before
+    something dangerous."""
 
     form_limit: Annotated[int, Unit("bytes")] = Field(default=1_000_000, ge=10_000, le=100_000_000)
     """Bytes that one form may send."""

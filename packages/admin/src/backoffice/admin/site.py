@@ -25,10 +25,11 @@ from starlette_admin.base import BaseAdmin
 from starlette_admin.fields import BaseField
 
 from backoffice.admin import notices
+from backoffice.admin.confirmations import changed
 from backoffice.admin.constraints import is_unfit
 from backoffice.admin.presentation import url_of
 from backoffice.admin.records import RecordView
-from backoffice.admin.visits import ENTER, check_origin, known_visit, root, sent_form, visit_of
+from backoffice.admin.visits import ENTER, check_origin, known_visit, root, visit_of
 from backoffice.auth.catalogue import Known
 from backoffice.auth.csrf import FIELD
 from backoffice.auth.origin import SAFE_METHODS
@@ -103,9 +104,8 @@ class Site(BaseAdmin):
             if request.method in SAFE_METHODS:
                 return await handler(self, request)
             if guarded:
-                visit_of(request).check(request, await sent_form(request))
-            else:
-                check_origin(request)
+                return await changed(self, request, handler)
+            check_origin(request)
             return await handler(self, request)
 
         return Route(path, endpoint, methods=list(methods or ("GET",)))

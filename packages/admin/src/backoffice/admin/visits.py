@@ -18,11 +18,18 @@ from backoffice.auth.credentials import derived_key
 from backoffice.auth.csrf import FIELD
 from backoffice.auth.origin import same_origin
 from backoffice.auth.sessions import Client
+from backoffice.auth.tokens import SKEW
 from backoffice.core import Forbidden, Unauthenticated
 
 #: Needed to enter the admin at all.
 ENTER = "admin:enter"
 _STATE = "backoffice_visit"
+
+
+class NotFresh(Forbidden):
+    """Who they are was proved too long ago for what they are about to do."""
+
+    code = "not_fresh"
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,18 @@ class Visit:
     def may(self, resource: str, verb: str) -> bool:
         """Whether this person may `view`, `add`, `change`, `delete` or `export` the resource."""
         return self.known is not None and self.known.can(f"{resource}:{verb}")
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether this person proved lately who they are, by signing in or by their password."""
+        age = self.services.clock.now() - self.principal.auth_time
+        return -SKEW <= age <= self.settings.confirm_after
+
+    def check_fresh(self) -> None:
+        """Refuse what is dangerous to whoever did not; the page asks for the password then."""
+        if not self.is_fresh:
+            seconds = int(self.settings.confirm_after.total_seconds())
+            raise NotFresh("Confirm your password first.", max_age=seconds)
 
     @cached_property
     def token(self) -> str:

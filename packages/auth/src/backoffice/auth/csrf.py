@@ -36,12 +36,18 @@ class Csrf:
 
     def check(self, session: uuid.UUID | None, sent: object) -> None:
         """Refuse what is no token of this session."""
-        found = self._seal.opened(sent) if isinstance(sent, str) else None
-        if found is None or found[0] != session:
+        found = self.session_of(sent)
+        if found is None or found != session:
             raise Forbidden(
                 "This form is not from this session; load the page again and send it once more.",
                 code="csrf_failed",
             )
+
+    def session_of(self, sent: object) -> uuid.UUID | None:
+        """The session that a token was made for, perhaps one that has ended; None if it is none
+        of ours."""
+        found = self._seal.opened(sent) if isinstance(sent, str) else None
+        return found[0] if found else None
 
     async def token_for(self, connection: HTTPConnection) -> str:
         """A token of the caller's session; "" for a caller who has none."""

@@ -56,6 +56,7 @@ class ApiKeyView(AccountView):
     admin = ApiKeyAdmin
     actions = ("revoke",)
     action_verbs: ClassVar[Mapping[str, str]] = {"revoke": "delete", "export": "export"}
+    dangerous: ClassVar[frozenset[str]] = frozenset({"add", "revoke"})
     told_at: ClassVar[dict[str, str]] = {
         "scope_not_held": "scopes",
         "invalid_permission": "scopes",

@@ -34,6 +34,7 @@ class RoleView(AccountView):
     """What those who hold a role may do."""
 
     admin = RoleAdmin
+    dangerous: ClassVar[frozenset[str]] = frozenset({"add", "change", "delete"})
     told_at: ClassVar[dict[str, str]] = {
         "role_taken": "name",
         "invalid_permission": "permissions",

@@ -35,6 +35,7 @@ class SessionView(AccountView):
     admin = SessionAdmin
     actions = ("end",)
     action_verbs: ClassVar[Mapping[str, str]] = {"end": "delete", "export": "export"}
+    dangerous: ClassVar[frozenset[str]] = frozenset({"end"})
 
     def made_fields(
         self, model: type[SQLModel], resources: Mapping[type[SQLModel], str]

@@ -65,6 +65,9 @@ class UserView(AccountView):
     admin = UserAdmin
     options: type[UserAdmin]
     actions = ("new-password", "end-sessions", "delete")
+    dangerous: ClassVar[frozenset[str]] = frozenset(
+        {"add", "change", "delete", "new-password", "end-sessions"}
+    )
     told_at: ClassVar[dict[str, str]] = {
         "invalid_email": "email",
         "email_taken": "email",

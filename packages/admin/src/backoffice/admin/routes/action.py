@@ -39,6 +39,7 @@ async def action(site: Site, request: Request) -> Response:
             raise HTTPException(403, f"You may not do this to {view.named(request, record)}.")
     if request.method != "POST":
         return await _question(site, request, view, name, found)
+    view.check_fresh(request, name)
     return await _done(site, request, view, name, found)
 
 

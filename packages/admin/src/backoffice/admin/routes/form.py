@@ -35,6 +35,7 @@ async def add(site: Site, request: Request) -> Response:
     }
     if request.method != "POST":
         return await _page(site, request, view, values)
+    view.check_fresh(request, "add")
     form = await sent_form(request)
     view.check_sent(request, form)
     sent = forms.sent_values(fields, form)
@@ -60,6 +61,7 @@ async def edit(site: Site, request: Request) -> Response:
     key, label = view.keys.of(record), view.named(request, record)
     if request.method != "POST":
         return await _page(site, request, view, values, key=key, label=label)
+    view.check_fresh(request, "change")
     form = await sent_form(request)
     view.check_sent(request, form)
     sent = forms.sent_values(view.form_fields(request), form)
