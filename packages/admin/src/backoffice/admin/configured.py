@@ -100,7 +100,7 @@ class ConfiguredView(ModelView):
     def _named(self, name: str) -> str:
         return self._field(name).name
 
-    def _field(self, name: str) -> BaseField:
+    def _field(self, name: object) -> BaseField:
         """The field of that name, or of the relationship that it is read by; SetupError."""
         for each in self.fields:
             if name in (each.name, getattr(each, "relation", None)):
