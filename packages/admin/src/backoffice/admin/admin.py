@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 
 from backoffice.admin.accounts import VIEWS, account_views
 from backoffice.admin.accounts.users import UserAdmin
+from backoffice.admin.exports import exports
 from backoffice.admin.guard import OPEN, Guard
 from backoffice.admin.headers import SecurityHeaders
 from backoffice.admin.model_admin import ModelAdmin, model_admin
@@ -54,7 +55,7 @@ class Admin:
         self.router: APIRouter = self._router()
 
     def _router(self) -> APIRouter:
-        needed = (self._auth.services, self.settings, core_settings, mail_worker)
+        needed = (self._auth.services, self.settings, core_settings, mail_worker, exports)
         router = APIRouter(lifespan=singletons(*needed))
 
         @router.get("", include_in_schema=False)

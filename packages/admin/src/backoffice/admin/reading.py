@@ -163,13 +163,23 @@ class ReadableView(RuledView):
         filters: FilterGroup | None = None,
     ) -> Sequence[Any]:
         """A page of records in an order that never leaves two of them undecided."""
+        ordered = await self.ordered_query(request, q, sorts, filters)
+        page = ordered.offset(skip).limit(limit if limit > 0 else None)
+        return await self._all(request, page)
+
+    async def ordered_query(
+        self,
+        request: Request,
+        q: str | None = None,
+        sorts: Sequence[tuple[str, str]] | None = None,
+        filters: FilterGroup | None = None,
+    ) -> Select[Any]:
+        """All records that match, in a total order: for exports, which read them by one cursor."""
         found = await self._apply_search_and_filters(
             request, self.get_list_query(request), q, filters
         )
         ordered = self.build_order_clauses(request, sorts or [], found)
-        ordered = ordered.order_by(*(getattr(self.model, each) for each in self.keys.names))
-        page = ordered.offset(skip).limit(limit if limit > 0 else None)
-        return await self._all(request, page)
+        return ordered.order_by(*(getattr(self.model, each) for each in self.keys.names))
 
     async def count(
         self, request: Request, q: str | None = None, filters: FilterGroup | None = None
