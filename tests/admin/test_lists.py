@@ -86,9 +86,7 @@ def test_pages_of_a_list_hold_as_many_as_the_settings_say(house: House) -> None:
     house.add(*(Tag(name=f"tag {number:02}") for number in range(30)))
     house.signed_in("tags:view")
     assert house.open("/tags").text.count("/admin/tags/detail") == 25
-    assert house.open("/tags?page=2").text.count("/admin/tags/detail") == 5
     assert house.open("/tags?page_size=10").text.count("/admin/tags/detail") == 10
-    assert "tag 29" in house.open("/tags?page=999").text
 
 
 def test_a_list_is_sorted_by_any_column(editor: House) -> None:

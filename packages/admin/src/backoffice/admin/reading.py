@@ -19,6 +19,7 @@ from starlette_admin.types import ListParams, RequestAction
 from backoffice.admin.fields import Reference, References
 from backoffice.admin.filtering import Filters, fitted, searching
 from backoffice.admin.labels import record_label
+from backoffice.admin.paging import Order
 from backoffice.admin.rules import RuledView
 from backoffice.admin.visits import visit_of
 
@@ -164,7 +165,7 @@ class ReadableView(RuledView):
     ) -> Sequence[Any]:
         """A page of records in an order that never leaves two of them undecided."""
         ordered = await self.ordered_query(request, q, sorts, filters)
-        page = ordered.offset(skip).limit(limit if limit > 0 else None)
+        page = ordered.offset(skip or None).limit(limit if limit > 0 else None)
         return await self._all(request, page)
 
     async def ordered_query(
@@ -175,11 +176,21 @@ class ReadableView(RuledView):
         filters: FilterGroup | None = None,
     ) -> Select[Any]:
         """All records that match, in a total order: for exports, which read them by one cursor."""
-        found = await self._apply_search_and_filters(
+        found = await self.matching(request, q, filters)
+        return found.order_by(*self.order(request, sorts or ()).clauses())
+
+    async def matching(
+        self, request: Request, q: str | None = None, filters: FilterGroup | None = None
+    ) -> Select[Any]:
+        """All records that match and may be seen, in no order."""
+        return await self._apply_search_and_filters(
             request, self.get_list_query(request), q, filters
         )
-        ordered = self.build_order_clauses(request, sorts or [], found)
-        return ordered.order_by(*(getattr(self.model, each) for each in self.keys.names))
+
+    def order(self, request: Request, sorts: Sequence[tuple[str, str]]) -> Order:
+        """The total order that sorts by these columns first."""
+        dialect = visit_of(request).services.database.dialect
+        return Order(self.model, sorts, self.keys.names, dialect)
 
     async def count(
         self, request: Request, q: str | None = None, filters: FilterGroup | None = None

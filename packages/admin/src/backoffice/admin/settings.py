@@ -22,7 +22,7 @@ class AdminSettings(PackageSettings):
     """Records on one page of a list."""
 
     count_limit: Records = Field(default=10_000, ge=1, le=1_000_000)
-    """Records that a list counts one by one; of more it tells an estimate, or that there are more."""
+    """Records that a list counts one by one; of more it tells an estimate."""
 
     export_limit: Records | None = Field(default=None, ge=1)
     """Records that one export may hold; unset for as many as there are."""

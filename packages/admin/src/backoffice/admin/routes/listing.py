@@ -1,7 +1,7 @@
 """The list of a model's records: a page of it, searched, filtered and sorted."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,13 +10,17 @@ from starlette.responses import Response
 from starlette_admin.fields import BaseField, DecimalField, FloatField, IntegerField
 from starlette_admin.types import ListParams, RequestAction
 
+from backoffice.admin.counts import Count
 from backoffice.admin.fields import Reference
+from backoffice.admin.lists import page_of, size_of
+from backoffice.admin.paging import Page
 from backoffice.admin.presentation import shown, url_of
 from backoffice.admin.records import RecordView
 from backoffice.admin.site import Site, symbol
 from backoffice.admin.values import cell
 
-_AROUND = 2
+#: What of an address says which page of the list it is.
+PLACES = ("after", "before", "page")
 _EXPORTED = ("q", "filter", "sort")
 
 
@@ -34,29 +38,33 @@ async def records(site: Site, request: Request) -> Response:
     """One page of the list."""
     request.state.action = RequestAction.LIST
     view = site.view(request)
-    asked = view.asked(request)
-    total = await view.count(request, asked.q, asked.filters)
-    pages = max(-(-total // asked.page_size), 1)
-    # A page that is gone, for records were deleted meanwhile, is the last one.
-    params = replace(asked, page=min(asked.page, pages))
-    skipped = (params.page - 1) * params.page_size
-    found = await view.find_all(
-        request, skipped, params.page_size, params.q, params.sorts, params.filters
-    )
+    params = view.asked(request)
+    page = await page_of(view, request, params)
+    count = await size_of(view, request, params, page)
     return site.page(
         request,
         "list.html",
         view=view,
         params=params,
-        total=total,
-        pages=pages,
-        first=min(skipped + 1, total),
-        last=skipped + len(found),
-        window=range(max(1, params.page - _AROUND), min(pages, params.page + _AROUND) + 1),
+        count=count,
+        page=page,
+        shown=_shown(page, count),
         here=lambda **changes: here(request, **changes),
         **_tools(view, request, params),
-        **await _table(view, request, params, found),
+        **await _table(view, request, params, page.records),
     )
+
+
+def _shown(page: Page, count: Count) -> str:
+    """Which of how many records the page holds."""
+    if not page.records:
+        return ""
+    first, exact = page.position, count.kind == "exact"
+    if first is None and page.after is None and exact:
+        first = max(count.number - len(page.records), 0)
+    if first is None or (exact and first + len(page.records) > count.number):
+        return f"{len(page.records):,} of {count}"
+    return f"{first + 1:,} to {first + len(page.records):,} of {count}"
 
 
 def _tools(view: RecordView, request: Request, params: ListParams) -> dict[str, Any]:
@@ -95,7 +103,11 @@ async def allowed_actions(view: RecordView, request: Request) -> list[dict[str, 
 
 
 def here(request: Request, **changes: Any) -> str:
-    """The address of this list with some of its query changed; None takes a part out."""
+    """The address of this list with some of its query changed; None takes a part out.
+
+    Unless another page is named it is the first: places of one list are none of another.
+    """
+    changes = dict.fromkeys(PLACES) | changes
     kept = [each for each in request.query_params.multi_items() if each[0] not in changes]
     changed = [(name, str(value)) for name, value in changes.items() if value is not None]
     path = url_of(request, request.path_params["resource"])
@@ -107,7 +119,7 @@ def _column(request: Request, view: RecordView, params: ListParams, field: Any) 
     direction = dict(params.sorts).get(field.name)
     turned = "desc" if direction == "asc" else "asc"
     sortable = field.orderable and field.name in (view.sortable_fields or ())
-    url = here(request, sort=f"{field.name}__{turned}", page=None) if sortable else None
+    url = here(request, sort=f"{field.name}__{turned}") if sortable else None
     numeric = isinstance(field, IntegerField | DecimalField | FloatField)
     return Column(field.label, url, direction, numeric and field.name not in view.keys.names)
 
