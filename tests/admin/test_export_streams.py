@@ -26,7 +26,8 @@ def large(stocked: House) -> House:
         columns = "author_id, price, weight, pages, status, in_print, added_at"
         statement = text(
             f"INSERT INTO library_book (title, isbn, {columns}, summary)"
-            f" SELECT 'Title', 'i' || (row_number() OVER (ORDER BY id) + :have), {columns}, :summary"
+            f" SELECT 'Title', 'i' || (row_number() OVER (ORDER BY id) + :have), {columns},"
+            " :summary"
             " FROM library_book ORDER BY id LIMIT :most"
         )
         async with stocked.services.database.session() as session:
