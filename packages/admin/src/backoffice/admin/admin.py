@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 from backoffice.admin.accounts import VIEWS, account_views
 from backoffice.admin.accounts.users import UserAdmin
 from backoffice.admin.exports import exports
-from backoffice.admin.guard import OPEN, Guard
+from backoffice.admin.guard import ACCOUNT, OPEN, Guard
 from backoffice.admin.headers import SecurityHeaders
 from backoffice.admin.model_admin import ModelAdmin, model_admin
 from backoffice.admin.records import RecordView
@@ -29,7 +29,7 @@ from backoffice.core.mail import mail_worker
 from backoffice.core.settings import load
 from backoffice.core.settings import settings as core_settings
 
-_RESERVED = {"logout", "static", *(path.lstrip("/") for path in OPEN)}
+_RESERVED = {"logout", "static", *(path.lstrip("/") for path in {ACCOUNT, *OPEN})}
 
 
 class Admin:

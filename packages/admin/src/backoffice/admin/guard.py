@@ -34,6 +34,8 @@ from backoffice.core.access import Admits
 from backoffice.core.settings import settings as core_settings
 
 LOGIN, LOGOUT, STATIC = "/login", "/logout", "/static/"
+#: What is somebody's own: sessions and password.
+ACCOUNT = "/account"
 FORGOT, REQUEST_VERIFY = "/forgot-password", "/request-verify"
 #: Pages for those whom nobody knows yet.
 OPEN = frozenset({LOGIN, FORGOT, RESET, REQUEST_VERIFY, VERIFY})

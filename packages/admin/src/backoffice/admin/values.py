@@ -72,7 +72,7 @@ def _shown(field: BaseField, value: Any, request: Request) -> str:
         labels = (_CHOICE.format(label_of(field, each, request)) for each in chosen)
         return Markup(" ").join(labels) or NOTHING
     if isinstance(value, datetime):
-        return _moment(value)
+        return moment(value)
     if isinstance(value, bytes):
         return f"{len(value)} bytes"
     if isinstance(value, date | time | Decimal | timedelta | Enum):
@@ -80,7 +80,8 @@ def _shown(field: BaseField, value: Any, request: Request) -> str:
     return str(value)
 
 
-def _moment(value: datetime) -> Markup:
+def moment(value: datetime) -> Markup:
+    """A date and time, in UTC."""
     moment = value.astimezone(UTC) if value.tzinfo is not None else value
     return _TIME.format(
         value.isoformat(), f"{moment:%Y-%m-%d %H:%M:%S}", f"{moment:%Y-%m-%d %H:%M}"

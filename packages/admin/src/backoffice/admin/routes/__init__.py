@@ -2,9 +2,10 @@
 
 from starlette.routing import Route
 
-from backoffice.admin.guard import FORGOT, LOGIN, LOGOUT, REQUEST_VERIFY
+from backoffice.admin.guard import ACCOUNT, FORGOT, LOGIN, LOGOUT, REQUEST_VERIFY
 from backoffice.admin.link_tokens import RESET, VERIFY
 from backoffice.admin.routes import (
+    account,
     action,
     detail,
     export,
@@ -27,6 +28,9 @@ def pages(site: Site) -> list[Route]:
         site.route(RESET, recovery.reset_password, "GET", "POST", guarded=False),
         site.route(REQUEST_VERIFY, recovery.request_verify, "GET", "POST", guarded=False),
         site.route(VERIFY, recovery.verify, "GET", "POST", guarded=False),
+        site.route(ACCOUNT, account.account),
+        site.route(f"{ACCOUNT}/sessions", account.end_sessions, "POST"),
+        site.route(f"{ACCOUNT}/password", account.change_password, "POST"),
         site.route("/", home.home),
         site.route("/{resource}", listing.records),
         site.route("/{resource}/add", form.add, "GET", "POST"),
