@@ -12,9 +12,10 @@ from httpx2 import Response
 
 from backoffice.admin import Admin, ModelAdmin
 from backoffice.auth import ApiKey, Auth, Role, User, UserSession
+from backoffice.auth.sessions import Client
 from backoffice.core import clock
 from backoffice.core.testing import ManualClock
-from tests.admin.conftest import House, fields_of
+from tests.admin.conftest import ORIGIN, House, fields_of
 from tests.admin.library import Author, Tag
 from tests.auth.conftest import PASSWORD, AppWithAccounts
 
@@ -286,3 +287,36 @@ def test_the_span_is_a_setting(
         time.advance(timedelta(hours=1))
         page = site.send("/tags/action", {"name": "delete", "pks": "new"})
         assert "a sign-in of the last 1 hour" in page.text
+
+
+def test_what_was_typed_when_the_session_ended_is_kept(site: House) -> None:
+    """On a page that can be sent again, once whoever typed it is signed in again."""
+    old = site.token()
+    user = next(each for each in site.all(User) if each.email == "ann@example.com")
+    site.call(site.services.sessions.end_all_of(user.id, actor="test", client=Client()))
+    form = {"name": "Grace"}
+    page = site.send("/authors/add?x=1", form, token=old)
+    assert page.status_code == 401
+    assert "You are signed out" in page.text
+    assert dict(held(page)) == {"csrf_token": old, "name": "Grace"}
+    site.sign_in()
+    again = site.send("/authors/add?x=1", form, token=old)
+    assert again.status_code == 409
+    token = dict(held(again))["csrf_token"]
+    assert site.send("/authors/add?x=1", form, token=token).status_code == 303
+    assert [each.name for each in site.all(Author)] == ["Ada", "Grace"]
+
+
+def test_no_form_of_a_stranger_is_kept(site: House) -> None:
+    """One without a token of ours, from elsewhere, or larger than a stranger's may be."""
+    old = site.token()
+    site.client.cookies.clear()
+    for data, headers in (
+        ({"name": "x"}, ORIGIN),
+        ({"name": "x", "csrf_token": "forged"}, ORIGIN),
+        ({"name": "x", "csrf_token": old}, {"Origin": "https://evil.example"}),
+        ({"name": "x" * 20_000, "csrf_token": old}, ORIGIN),
+    ):
+        answer = site.client.post("/admin/authors/add", data=data, headers=headers)
+        assert answer.status_code == 401
+        assert answer.json()["detail"]["code"] == "unauthenticated"

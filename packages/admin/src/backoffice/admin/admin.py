@@ -14,6 +14,7 @@ from backoffice.admin.accounts.users import UserAdmin
 from backoffice.admin.exports import exports
 from backoffice.admin.guard import ACCOUNT, OPEN, Guard
 from backoffice.admin.headers import SecurityHeaders
+from backoffice.admin.history.recorder import record
 from backoffice.admin.model_admin import ModelAdmin, model_admin
 from backoffice.admin.records import RecordView
 from backoffice.admin.routes import pages
@@ -29,7 +30,7 @@ from backoffice.core.mail import mail_worker
 from backoffice.core.settings import load
 from backoffice.core.settings import settings as core_settings
 
-_RESERVED = {"logout", "static", *(path.lstrip("/") for path in {ACCOUNT, *OPEN})}
+_RESERVED = {"history", "logout", "static", *(path.lstrip("/") for path in {ACCOUNT, *OPEN})}
 
 
 class Admin:
@@ -53,6 +54,7 @@ class Admin:
         self.site = Site(_views([model_admin(each) for each in models], auth.users))
         #: `app.include_router(admin.router, prefix="/admin")`.
         self.router: APIRouter = self._router()
+        auth.opening(lambda services: record(self.site.records(), services))
 
     def _router(self) -> APIRouter:
         needed = (self._auth.services, self.settings, core_settings, mail_worker, exports)
@@ -73,7 +75,12 @@ class Admin:
         """The site within its layers: the outermost sees a request first."""
         site = self.site.asgi(pages(self.site))
         guard = Guard(
-            Transactions(site), site.routes, self._auth.services, self.settings, self.site.refuse
+            Transactions(site),
+            site.routes,
+            self._auth.services,
+            self.settings,
+            self.site.refuse,
+            self.site.hold,
         )
         outermost = admits(guard.admits)(SecurityHeaders(guard))
         setattr(outermost, KNOWS, self.site.permissions)

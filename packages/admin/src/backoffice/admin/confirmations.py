@@ -5,8 +5,8 @@ sent to, and the deed is done in the same step. So it works without scripts, and
 a store. The session is a new one from then on (ASVS 7.2.4), and its cookie goes with the answer,
 whatever the answer is.
 
-The same page holds a form that was made before the session was renewed, as in another tab, and
-asks for no password but a second look.
+The same page holds a form that was made before the session was renewed, as in another tab, or
+before it ended, and asks for no password but a second look.
 """
 
 from dataclasses import replace
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 #: The field of a form that carries the password of who sends it.
 CONFIRMATION = "confirm_password"
 _RENEWED = "backoffice_renewed_cookie"
-_UNHELD = frozenset({FIELD, CONFIRMATION})
 
 
 async def changed(site: "Site", request: Request, handler: "Handler") -> Response:
@@ -43,14 +42,14 @@ async def changed(site: "Site", request: Request, handler: "Handler") -> Respons
     except Forbidden as refusal:
         if not await _is_of_earlier_session(visit, form):
             raise
-        return _held(site, request, form, refusal)
+        return held(site, request, form, refusal)
     try:
         await _confirm(request, visit, form)
         return await handler(site, request)
     except (NotFresh, WrongPassword) as refusal:
         if "application/json" in request.headers.get("accept", ""):
             raise
-        return _held(site, request, form, refusal)
+        return held(site, request, form, refusal)
 
 
 class WrongPassword(Forbidden):
@@ -112,22 +111,27 @@ async def _owner(visit: Visit, id: UUID) -> object:
         return (await session.exec(query)).one_or_none()
 
 
-def _held(site: "Site", request: Request, form: FormData, refusal: Refusal) -> Response:
-    """The page with the form as it was sent, and what stands in its way."""
-    asks = isinstance(refusal, NotFresh | WrongPassword)
-    wrong = refusal.message if isinstance(refusal, WrongPassword) else ""
-    held = [(name, value) for name, value in form.multi_items() if name not in _UNHELD]
-    address = request.scope["path"] + (f"?{request.url.query}" if request.url.query else "")
-    status = refusal.status_code if asks else HTTPStatus.CONFLICT
+def held(
+    site: "Site", request: Request, form: FormData, refusal: Refusal | None = None
+) -> Response:
+    """The page with the form as it was sent, and what stands in its way.
+
+    Without a refusal it is the form of somebody whose session has ended meanwhile. Its token stays
+    in it, by which their next session knows it again.
+    """
+    visit = visit_of(request)
+    if refusal is None:
+        refusal = Unauthenticated("Sign in again.", headers=visit.services.resolver.challenge())
+    unheld = {CONFIRMATION} if visit.known is None else {CONFIRMATION, FIELD}
     response = site.page(
         request,
         "confirm.html",
-        status,
-        held=held,
-        address=address,
-        asks=asks,
-        wrong=wrong,
-        span=_in_words(visit_of(request).settings.confirm_after),
+        HTTPStatus.CONFLICT if refusal.code == "csrf_failed" else refusal.status_code,
+        held=[each for each in form.multi_items() if each[0] not in unheld],
+        address=request.scope["path"] + (f"?{request.url.query}" if request.url.query else ""),
+        asks=isinstance(refusal, NotFresh | WrongPassword),
+        wrong=refusal.message if isinstance(refusal, WrongPassword) else "",
+        span=_in_words(visit.settings.confirm_after),
     )
     response.headers.update(refusal.headers or {})
     return response

@@ -6,7 +6,7 @@ It stands around the whole site, for a router's dependencies do not run on what 
 |---|---|
 | anybody | the sign-in page, those of recovery, and static files |
 | a stranger who asks for a page | 303 to the sign-in page |
-| a stranger, otherwise | 401 |
+| a stranger, otherwise | 401; a form that was typed before the session ended is kept on a page |
 | a token or an API key, good or bad | 401: the admin is for people at a browser |
 | a change that comes from another site | 403 |
 | somebody without `admin:enter` | 403, and a way to sign out |
@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from urllib.parse import quote, unquote
 
+from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -25,8 +26,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from backoffice.admin.confirmations import renewing
 from backoffice.admin.link_tokens import RESET, VERIFY, hide_token
 from backoffice.admin.settings import AdminSettings
-from backoffice.admin.visits import ENTER, Visit, begin, inner_path, root
+from backoffice.admin.visits import ENTER, Visit, begin, inner_path, root, sent_form
 from backoffice.auth import Principal, Services, refusals
+from backoffice.auth.csrf import FIELD
+from backoffice.auth.origin import same_origin
 from backoffice.auth.resolution import Resolution
 from backoffice.auth.sessions import Client
 from backoffice.core import Forbidden, Refusal, Singleton, Unauthenticated
@@ -45,12 +48,14 @@ _QUERY_LIMIT = 8_000
 _OPEN_FORM_LIMIT = 15_000
 
 Refuse = Callable[[Request, Refusal], Awaitable[Response]]
+Hold = Callable[[Request, FormData], Response]
 
 
 class Guard:
     """Resolves the caller once and lets them on, or answers in place of the site.
 
-    `refuse` makes the page for somebody who is signed in and may not enter.
+    `refuse` makes the page for somebody who is signed in and may not enter, `hold` the one that
+    keeps what somebody typed whose session has ended since.
     """
 
     def __init__(
@@ -60,11 +65,13 @@ class Guard:
         services: Singleton[Services],
         settings: Singleton[AdminSettings],
         refuse: Refuse,
+        hold: Hold,
     ) -> None:
         self._app = app
         self._services = services
         self._settings = settings
         self._refuse = refuse
+        self._hold = hold
         #: What is mounted, for those who look through an app's routes.
         self.routes = routes
 
@@ -103,12 +110,28 @@ class Guard:
         if inner_path(request) in OPEN or visit.may_enter:
             return None
         if visit.known is None:
-            return _turned_away(request, services, resolution)
+            kept = await self._kept(request, services)
+            return kept or _turned_away(request, services, resolution)
         if inner_path(request) == LOGOUT:
             return None
         refusal = Forbidden("You may not enter the admin.", scope=ENTER)
         refusals.note(request, refusal, visit.known)
         return await self._refuse(request, refusal)
+
+    async def _kept(self, request: Request, services: Services) -> Response | None:
+        """A page with the form of somebody whose session has ended while they typed."""
+        cookie = services.cookie.read(request) or ""
+        was_here = services.sessions.of_cookie(cookie) is not None
+        limit = self._settings.of(request).form_limit if was_here else _OPEN_FORM_LIMIT
+        if request.method != "POST" or not same_origin(request):
+            return None
+        try:
+            form = await sent_form(Request(request.scope, _limited(request.receive, limit)))
+        except HTTPException:
+            return None
+        if services.csrf.session_of(form.get(FIELD)) is None:
+            return None
+        return self._hold(request, form)
 
     def _begun(self, request: Request, services: Services, principal: Principal | None) -> Visit:
         visit = Visit(

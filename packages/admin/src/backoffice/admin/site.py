@@ -15,6 +15,7 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.applications import Starlette
+from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -25,7 +26,7 @@ from starlette_admin.base import BaseAdmin
 from starlette_admin.fields import BaseField
 
 from backoffice.admin import notices
-from backoffice.admin.confirmations import changed
+from backoffice.admin.confirmations import changed, held
 from backoffice.admin.constraints import is_unfit
 from backoffice.admin.presentation import url_of
 from backoffice.admin.records import RecordView
@@ -118,6 +119,10 @@ class Site(BaseAdmin):
             raise HTTPException(403, f"You may not see {view.menu_label.lower()}.")
         return view
 
+    def records(self) -> list[RecordView]:
+        """The views of all models."""
+        return [each for each in self._model_views if isinstance(each, RecordView)]
+
     def visible(self, request: Request) -> list[RecordView]:
         """The views that this person may see."""
         views = (each for each in self._model_views if isinstance(each, RecordView))
@@ -134,6 +139,10 @@ class Site(BaseAdmin):
         if notice is not None:
             notices.forget(request, response)
         return response
+
+    def hold(self, request: Request, form: FormData) -> Response:
+        """The page that keeps a form whose session has ended meanwhile."""
+        return held(self, request, form)
 
     async def refuse(self, request: Request, exc: HTTPException) -> Response:
         """An error as a page, or as JSON for a script that asks for it."""
