@@ -1,10 +1,11 @@
 """The list of a model's records: a page of it, searched, filtered and sorted."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette_admin.fields import BaseField, DecimalField, FloatField, IntegerField
@@ -21,6 +22,9 @@ from backoffice.admin.values import cell
 
 #: What of an address says which page of the list it is.
 PLACES = ("after", "before", "page")
+_CELL = Markup('<td data-label="{}"{}>')
+_NUMBER = Markup(' class="number"')
+_RECORD = Markup('<a class="record" href="{}{}">{}</a>')
 _EXPORTED = ("q", "filter", "sort")
 
 
@@ -32,6 +36,24 @@ class Column:
     sort_url: str | None
     direction: str | None
     numeric: bool = False
+
+
+class Cells:
+    """Writes the cells of a row. A template takes three times as long for them, and a list of
+    25 rows has hundreds."""
+
+    def __init__(self, columns: Sequence[Column], detail: str, linked: int) -> None:
+        self._before = [_CELL.format(each.label, _NUMBER * each.numeric) for each in columns]
+        self._detail = detail
+        self._linked = linked
+
+    def of(self, key: str, values: Iterable[str]) -> Markup:
+        """The cells of the record with that key; one of them leads to it."""
+        cells = [*map(escape, values)]
+        if self._linked >= 0:
+            cells[self._linked] = _RECORD.format(self._detail, quote(key), cells[self._linked])
+        parts = (f"{before}{cell}</td>" for before, cell in zip(self._before, cells, strict=True))
+        return Markup("".join(parts))  # noqa: S704 - each part is escaped
 
 
 async def records(site: Site, request: Request) -> Response:
@@ -81,16 +103,16 @@ async def _table(
     view: RecordView, request: Request, params: ListParams, found: Sequence[Any]
 ) -> dict[str, Any]:
     fields = view.columns(request)
+    columns = [_column(request, view, params, each) for each in fields]
     rows = await shown(view, request, fields, found, cell)
+    detail, linked = url_of(request, view.resource, "detail") + "?pk=", _linked(fields)
+    table = Cells(columns, detail, linked)
+    keys = [view.keys.of(each) for each in found]
     return {
-        "columns": [_column(request, view, params, each) for each in fields],
-        "rows": [
-            (view.keys.of(each), list(row.values())) for each, row in zip(found, rows, strict=True)
-        ],
+        "columns": columns,
+        "rows": [(key, table.of(key, row.values())) for key, row in zip(keys, rows, strict=True)],
         "editable": await view.editable(request, found),
         "actions": await allowed_actions(view, request),
-        "linked": _linked(fields),
-        "detail": url_of(request, view.resource, "detail") + "?pk=",
         "edit": url_of(request, view.resource, "edit") + "?pk=",
         "pencil": symbol(request, "pencil"),
     }
@@ -98,8 +120,8 @@ async def _table(
 
 async def allowed_actions(view: RecordView, request: Request) -> list[dict[str, Any]]:
     """What may be done to several records at once; exports have a page of their own."""
-    actions = await view.get_all_actions(request)
-    return [each for each in actions if each["name"] != "export"]
+    names = [each for each in view.actions or () if each != "export"]
+    return [view._actions[each] for each in names if await view.is_action_allowed(request, each)]
 
 
 def here(request: Request, **changes: Any) -> str:
