@@ -4,17 +4,26 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import ARRAY, Boolean, Column, Date, DateTime, Enum, Interval, Time
+from sqlalchemy import ARRAY, Boolean, Column, Date, DateTime, Enum, Interval, String, Time
 from sqlalchemy import inspect as inspected
+from sqlalchemy.dialects.postgresql import CIDR, TSTZRANGE
 from sqlalchemy.orm import ColumnProperty, Mapper, RelationshipDirection
 from sqlalchemy.types import TypeEngine
 from sqlmodel import SQLModel
 from starlette_admin.contrib.sqla.converters import ModelConverter
 from starlette_admin.contrib.sqla.exceptions import NotSupportedColumn
 from starlette_admin.converters import converts
-from starlette_admin.fields import BaseField, EnumField, FloatField, StringField
+from starlette_admin.fields import BaseField, EnumField, FloatField
 
 from backoffice.admin.fields import DocumentField, MomentField, Reference, References
+from backoffice.admin.kinds import (
+    ArrayField,
+    DurationField,
+    NetworkField,
+    OpaqueField,
+    RangeField,
+    bound_of,
+)
 from backoffice.admin.labels import column_label
 
 #: Model to the name by which its view is addressed.
@@ -30,7 +39,13 @@ _HARMLESS = (Boolean, Date, DateTime, Time, Interval)
 
 def looks_secret(column: Column[Any]) -> bool:
     """Whether the column's name and type are those of something that nobody should read."""
-    return bool(_SECRET.search(column.name)) and not isinstance(_bare(column.type), _HARMLESS)
+    return bool(_SECRET.search(column.name)) and not isinstance(bare_type(column.type), _HARMLESS)
+
+
+def holds_text(column: Column[Any]) -> bool:
+    """Whether a search can look into it."""
+    kind = bare_type(column.type)
+    return isinstance(kind, String) and not isinstance(kind, Enum)
 
 
 def fields_of(model: type[SQLModel], resources: Resources) -> list[BaseField]:
@@ -76,7 +91,7 @@ class Columns(ModelConverter):
     @converts("DateTime", "sqlmodel.sql.sqltypes.UTCDateTime")
     def conv_datetime(self, *args: Any, **kwargs: Any) -> BaseField:
         """SQLModel's plain datetime keeps UTC, and refuses a time without a zone."""
-        aware = bool(getattr(_bare(kwargs["type"]), "timezone", False))
+        aware = bool(getattr(bare_type(kwargs["type"]), "timezone", False))
         return MomentField(aware=aware, **self._field_common(*args, **kwargs))
 
     @converts("Enum")
@@ -96,21 +111,61 @@ class Columns(ModelConverter):
     @converts("Interval", "INTERVAL")
     def conv_interval(self, *args: Any, **kwargs: Any) -> BaseField:
         """As ISO 8601, such as PT15M."""
-        return StringField(**self._field_common(*args, **kwargs))
+        return DurationField(**self._field_common(*args, **kwargs))
 
-    @converts("LargeBinary", "PickleType")
-    def conv_unknown(self, *args: Any, **kwargs: Any) -> BaseField:
-        """What is shown and never written."""
-        common = self._field_common(*args, **kwargs) | {"required": False}
-        return StringField(**common, read_only=True)
+    @converts(
+        "sqlalchemy.dialects.postgresql.base.INET",
+        "sqlalchemy.dialects.postgresql.types.INET",
+        "sqlalchemy.dialects.postgresql.types.CIDR",
+        "CIDR",
+    )
+    def conv_ip_address(self, *args: Any, **kwargs: Any) -> BaseField:
+        """An address or a network."""
+        whole = isinstance(kwargs["type"], CIDR)
+        return NetworkField(whole=whole, **self._field_common(*args, **kwargs))
+
+    @converts("AbstractRange")
+    def conv_range(self, *args: Any, **kwargs: Any) -> BaseField:
+        """As PostgreSQL writes it; several in one are shown alone."""
+        kind = kwargs["type"]
+        bound = bound_of(kind)
+        if bound is None:
+            return self.conv_unknown(*args, **kwargs)
+        aware = isinstance(kind, TSTZRANGE)
+        return RangeField(bound=bound, aware=aware, **self._field_common(*args, **kwargs))
 
     @converts("ARRAY")
     def conv_array(self, *args: Any, **kwargs: Any) -> BaseField:
-        """Nor is an array written: a list of inputs needs scripts."""
-        return self.conv_unknown(*args, **kwargs)
+        """As lines."""
+        kind: ARRAY[Any] = kwargs["type"]
+        nested = (kind.dimensions or 1) > 1
+        return ArrayField(
+            items=Any if nested else _python_type(kind.item_type),
+            nullable=bool(kwargs["column"].nullable),
+            nested=nested,
+            **self._field_common(*args, **kwargs) | {"required": False},
+        )
+
+    @converts("Boolean")
+    def conv_boolean(self, *args: Any, **kwargs: Any) -> BaseField:
+        """Not PostgreSQL's BIT, which is a row of them."""
+        return super().conv_boolean(*args, **kwargs)
+
+    @converts("LargeBinary", "PickleType", "BIT")
+    def conv_unknown(self, *args: Any, **kwargs: Any) -> BaseField:
+        """What is shown and never written."""
+        common = self._field_common(*args, **kwargs) | {"required": False}
+        return OpaqueField(**common)
 
 
-def _bare(kind: TypeEngine[Any]) -> TypeEngine[Any]:
+def _python_type(kind: TypeEngine[Any]) -> Any:
+    try:
+        return bare_type(kind).python_type
+    except NotImplementedError:
+        return str
+
+
+def bare_type(kind: TypeEngine[Any]) -> TypeEngine[Any]:
     """The type below a TypeDecorator."""
     found: Any = getattr(kind, "impl_instance", kind)
     return found if isinstance(found, TypeEngine) else kind
@@ -126,7 +181,7 @@ def _column_properties(mapper: Mapper[Any]) -> Iterator[ColumnProperty[Any]]:
 def _field(model: type[SQLModel], found: ColumnProperty[Any], resources: Resources) -> BaseField:
     column = found.columns[0]
     if not isinstance(column, Column):
-        return StringField(found.key, label=column_label(found.key), read_only=True)
+        return OpaqueField(found.key, label=column_label(found.key))
     field = _reference(model, found.key, column, resources) or Columns().convert(
         name=found.key, type=column.type, column=column
     )
@@ -139,12 +194,16 @@ def _complete(field: BaseField, model: type[SQLModel], column: Column[Any]) -> N
     # An adopted class may be SQLAlchemy's alone.
     info = getattr(model, "model_fields", {}).get(field.name)
     field.label = field.label if isinstance(field, Reference) else column_label(field.name)
-    if isinstance(_bare(column.type), ARRAY) or field.read_only:
+    if column.computed is not None or (column.identity is not None and column.identity.always):
+        field.read_only, field.required = True, False
+    if field.read_only:
         return
     if info is not None:
         field.default = None if column.primary_key else _default(info)
         field.required = info.is_required() and not column.nullable
-        field.required = field.required and not isinstance(_bare(column.type), Boolean)
+        # Nothing chosen is a value of these.
+        without = isinstance(bare_type(column.type), Boolean | ARRAY)
+        field.required = field.required and not without
         field.help_text = info.description or field.help_text
 
 

@@ -3,19 +3,32 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from sqlalchemy import Enum as EnumType
-from sqlalchemy import String
 from sqlmodel import SQLModel
 from starlette.requests import Request
 from starlette_admin.contrib.sqlmodel import ModelView
 from starlette_admin.export import BaseExporter
 from starlette_admin.export.csv import CsvExporter
 from starlette_admin.fields import BaseField, TextAreaField
+from starlette_admin.widgets import BaseWidget, FieldRef
 
+from backoffice.admin.actions import Action
 from backoffice.admin.columns import Columns, Resources, column_of, fields_of, is_generated
-from backoffice.admin.fields import DocumentField, References
+from backoffice.admin.computed import ColumnField
+from backoffice.admin.fields import DocumentField, Reference, References
+from backoffice.admin.fieldsets import FieldsetSection
 from backoffice.admin.keys import Keys
+from backoffice.admin.kinds import UNORDERED
 from backoffice.admin.model_admin import ModelAdmin
+from backoffice.admin.options import (
+    check,
+    check_date_hierarchy,
+    computed_columns,
+    doubles,
+    fieldsets,
+    name_of,
+    refused,
+    searches,
+)
 from backoffice.auth.permissions import parsed
 from backoffice.core import InvalidInput, SetupError
 
@@ -34,10 +47,11 @@ class ConfiguredView(ModelView):
     action_verbs: ClassVar[Mapping[str, str]] = {"delete": "delete", "export": "export"}
 
     def __init__(self, options: type[ModelAdmin], resources: Resources) -> None:
+        check(options)
         self.options = options
         self.resource = _checked_resource(options)
         self.keys = Keys(options.model)
-        self.fields = self.made_fields(options.model, resources)
+        self.fields = self._arranged(self.made_fields(options.model, resources))
         super().__init__(
             options.model,
             icon=options.icon,
@@ -46,6 +60,7 @@ class ConfiguredView(ModelView):
             key=self.resource,
             converter=Columns(),
         )
+        self._add_actions()
         self._apply_options()
 
     def made_fields(self, model: type[SQLModel], resources: Resources) -> list[BaseField]:
@@ -57,43 +72,97 @@ class ConfiguredView(ModelView):
         shown = {each.name: each for each in self.get_fields_list(request)}
         return [shown[each] for each in self._list_display if each in shown]
 
+    def own_action(self, name: str) -> Action[Any] | None:
+        """The action of the app with that name."""
+        return next((each for each in self.options.actions if each.name == name), None)
+
     def _default_sort(self) -> list[tuple[str, bool]]:
         ordering = [(each.lstrip("-"), each.startswith("-")) for each in self.options.ordering]
         return [(self._named(name), largest) for name, largest in ordering] or [
             (each, False) for each in self.keys.names
         ]
 
+    def _arranged(self, made: list[BaseField]) -> list[BaseField]:
+        """The fields that there are at all, those of the form in its order."""
+        self.fields = [*made, *map(ColumnField.of, computed_columns(self.options).values())]
+        excluded = {self._named(each) for each in self.options.exclude}
+        self.fields = [each for each in self.fields if each.name not in excluded]
+        self._sets = fieldsets(self.options)
+        given = self.options.fields or [name for each in self._sets for name in each.fields]
+        if not given:
+            return list(self.fields)
+        chosen = [self._field(each) for each in given]
+        if twice := doubles(each.name for each in chosen):
+            raise refused(self.options, "fields", f"has {', '.join(twice)} twice")
+        for each in (others := [each for each in self.fields if each not in chosen]):
+            each.exclude_from_create = each.exclude_from_edit = each.exclude_from_detail = True
+        return [*chosen, *others]
+
+    def _add_actions(self) -> None:
+        self.actions = (*(self.actions or ()), *(each.name for each in self.options.actions))
+        for each in self.options.actions:
+            self._actions[each.name] = {
+                "name": each.name,
+                "text": each.label,
+                "confirmation": each.confirmation,
+                "submit_btn_text": each.label,
+            }
+
     def _apply_options(self) -> None:
+        options = self.options
         for each in self.fields:
             column = column_of(self.model, each.name)
             each.searchable = column is not None
-            each.orderable = column is not None and not isinstance(each, DocumentField)
+            each.orderable = column is not None and not isinstance(each, UNORDERED)
             if column is not None and column.primary_key:
                 each.exclude_from_edit = True
                 each.exclude_from_create = is_generated(self.model, column)
-        for name in self.options.readonly_fields:
-            self._field(name).read_only = True
-        self._list_display = [self._field(each).name for each in self.options.list_display]
+        for given in options.readonly_fields:
+            self._make_readonly(self._field(name_of(given)))
+        self._list_display = [self._field(name_of(each)).name for each in options.list_display]
         self._list_display = self._list_display or self._default_columns()
-        self.search_fields = self._searched()
+        self.searches = searches(options)
+        self.search_fields = [each.name for each in self.searches if not each.hops]
+        self.form_layout = self._layout()
+        self._init_form_layout()
         self._default_sort()
+        self._check_names()
 
-    def _searched(self) -> list[str]:
-        texts = [each.name for each in self.fields if _is_text(self.model, each.name)]
-        if self.options.search_fields is None:
-            return texts
-        names = [self._field(each).name for each in self.options.search_fields]
-        if others := [each for each in names if each not in texts]:
-            raise SetupError(
-                f"{self.options.__name__}.search_fields: {', '.join(others)} holds no text"
+    def _make_readonly(self, field: BaseField) -> None:
+        field.read_only = True
+        if isinstance(field, ColumnField):
+            field.exclude_from_edit = False
+
+    def _layout(self) -> list[BaseWidget]:
+        return [
+            FieldsetSection(
+                each.label,
+                [FieldRef(self._named(name)) for name in each.fields],
+                description=each.description,
+                collapsed=each.collapsed,
             )
-        return names
+            for each in self._sets
+        ]
+
+    def _check_names(self) -> None:
+        options = self.options
+        self.list_filter = [self._field(each).name for each in options.list_filter]
+        for name in options.autocomplete_fields:
+            if not isinstance(self._field(name), Reference | References):
+                raise refused(options, "autocomplete_fields", f"takes references, not {name!r}")
+        if options.date_hierarchy:
+            self._field(options.date_hierarchy)
+            check_date_hierarchy(options)
+        verbs = {"add", "change", "delete", *(self.actions or ())}
+        if unknown := [each for each in options.dangerous if each not in verbs]:
+            names = ", ".join(sorted(verbs))
+            raise refused(options, "dangerous", f"names {unknown[0]!r}; there are {names}")
 
     def _default_columns(self) -> list[str]:
         plain = [
             each.name
             for each in self.fields
-            if not isinstance(each, TextAreaField | DocumentField | References)
+            if not isinstance(each, TextAreaField | DocumentField | References | ColumnField)
         ]
         return plain[:_MOST_COLUMNS]
 
@@ -122,9 +191,3 @@ def _checked_resource(options: type[ModelAdmin]) -> str:
             "resource = '...' to letters, digits and hyphens in lower case"
         ) from None
     return name
-
-
-def _is_text(model: type[SQLModel], name: str) -> bool:
-    column = column_of(model, name)
-    kind = None if column is None else getattr(column.type, "impl_instance", column.type)
-    return isinstance(kind, String) and not isinstance(kind, EnumType)

@@ -29,6 +29,18 @@ SENT = ".sent"
 _INTERVAL = TypeAdapter(timedelta)
 
 
+class Spelled:
+    """A kind of field that writes its values into forms in a way of its own."""
+
+    def spelled(self, value: Any) -> str:
+        """The text of a value."""
+        raise NotImplementedError
+
+    def meant(self, text: str) -> Any:
+        """The value of a text, which may be empty; ValueError for one that is none."""
+        raise NotImplementedError
+
+
 @dataclass
 class MomentField(DateTimeField):
     """A date and time, shown in UTC; `aware` if the column keeps a zone."""
@@ -110,6 +122,8 @@ def form_value(each: BaseField, value: Any) -> Any:
         return bool(value)
     if isinstance(each, References | ChoicesField):
         return [str(part) for part in value or ()]
+    if isinstance(each, Spelled):
+        return each.spelled(value)
     if value is None:
         return ""
     if isinstance(each, LinesField):
@@ -147,6 +161,8 @@ def read(each: BaseField, sent: Any) -> Any:
         return sent
     if isinstance(each, LinesField):
         return [line.strip() for line in sent.splitlines() if line.strip()]
+    if isinstance(each, Spelled):
+        return each.meant(sent)
     if sent == "":
         return None
     if isinstance(each, DocumentField):

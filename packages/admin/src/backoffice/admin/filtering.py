@@ -7,7 +7,20 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Date, DateTime, Enum, Float, Integer, Numeric, Uuid, and_, false, or_
+from sqlalchemy import (
+    Date,
+    DateTime,
+    Enum,
+    Float,
+    Integer,
+    Interval,
+    Numeric,
+    Uuid,
+    and_,
+    false,
+    or_,
+)
+from sqlalchemy.dialects.postgresql import CIDR, INET, INTERVAL
 from sqlalchemy.types import TypeEngine
 from sqlmodel import SQLModel
 from starlette.exceptions import HTTPException
@@ -32,6 +45,15 @@ from starlette_admin.filters.base import BaseFilter
 
 from backoffice.admin.columns import column_of
 from backoffice.admin.fields import Reference
+from backoffice.admin.kinds import (
+    ArrayField,
+    DurationField,
+    NetworkField,
+    OpaqueField,
+    RangeField,
+    duration,
+    network,
+)
 from backoffice.auth.user_keys import UserKey
 
 #: What both databases keep in a whole number.
@@ -57,6 +79,32 @@ class FutureFilter(DateInFutureFilter):
         """The condition."""
         column, now = _moment(ctx)
         return column > now
+
+
+class LongerFilter(EqualFilter):
+    """Of spans of time."""
+
+    name = "gt"
+    label = "is longer than"
+
+    def apply(self, ctx: FilterApplyContext) -> Any:
+        """The condition."""
+        return _filtered(ctx) > ctx.value
+
+
+class ShorterFilter(EqualFilter):
+    """Of spans of time."""
+
+    name = "lt"
+    label = "is shorter than"
+
+    def apply(self, ctx: FilterApplyContext) -> Any:
+        """The condition."""
+        return _filtered(ctx) < ctx.value
+
+
+def _filtered(ctx: FilterApplyContext) -> Any:
+    return getattr(ctx.view.model, ctx.field_name)  # type: ignore[union-attr]
 
 
 def _moment(ctx: FilterApplyContext) -> tuple[Any, Any]:
@@ -102,6 +150,22 @@ class Filters(SqlaFilterRegistry):
             IsNotNullFilter,
         ]
 
+    @filters(DurationField)
+    def duration_filters(self, _: BaseField) -> list[type[BaseFilter]]:
+        """Of a length, longer, shorter."""
+        compared: list[type[BaseFilter]] = [EqualFilter, LongerFilter, ShorterFilter]
+        return [*compared, IsNullFilter, IsNotNullFilter]
+
+    @filters(NetworkField)
+    def network_filters(self, _: BaseField) -> list[type[BaseFilter]]:
+        """Whole ones."""
+        return [EqualFilter, NotEqualFilter, IsNullFilter, IsNotNullFilter]
+
+    @filters(ArrayField, RangeField, OpaqueField)
+    def opaque_filters(self, _: BaseField) -> list[type[BaseFilter]]:
+        """Whether there is any."""
+        return [IsNullFilter, IsNotNullFilter]
+
     @filters(EnumField)
     def enum_filters(self, _: BaseField) -> list[type[BaseFilter]]:
         """Those of one value or of several."""
@@ -135,6 +199,10 @@ def fit(kind: TypeEngine[Any], value: Any) -> Any:
         return uuid.UUID(str(value))
     if isinstance(bare, Integer | Numeric | Float):
         return _number(bare, value)
+    if isinstance(bare, Interval | INTERVAL):
+        return duration(str(value))
+    if isinstance(bare, INET | CIDR):
+        return network(str(value), isinstance(bare, CIDR))
     if isinstance(bare, DateTime) or (isinstance(value, str) and "\0" in value):
         raise ValueError(f"{value!r} does not fit")
     return value

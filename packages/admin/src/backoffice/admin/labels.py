@@ -24,10 +24,10 @@ def record_label(record: SQLModel, key: str, hidden: Collection[str] = ()) -> st
     if type(record).__str__ is not SQLModel.__str__:
         try:
             # Any: a stand-in that has the record's attributes, but for those that are hidden.
-            seen: Any = _Veiled(record, hidden) if hidden else record
+            seen: Any = Veiled(record, hidden) if hidden else record
             text = type(record).__str__(seen)
             return shortened(text) or f"{kind} {key}"
-        except (SQLAlchemyError, _Hidden, TypeError):
+        except (SQLAlchemyError, Hidden, TypeError):
             # It reads a relation, and a relation is not loaded by looking at it here; or what is
             # hidden.
             return f"{kind} {key}"
@@ -36,11 +36,11 @@ def record_label(record: SQLModel, key: str, hidden: Collection[str] = ()) -> st
     return shortened(found) if found else f"{kind} {key}"
 
 
-class _Hidden(Exception):
+class Hidden(Exception):
     """A label would tell what its reader may not know."""
 
 
-class _Veiled:
+class Veiled:
     """A record to whoever may not read some of its fields."""
 
     def __init__(self, record: SQLModel, hidden: Collection[str]) -> None:
@@ -50,10 +50,10 @@ class _Veiled:
     def __getattr__(self, name: str) -> Any:
         # What reads all fields at once would read the hidden ones too.
         if name in self._hidden or name.startswith(("_", "model_")):
-            raise _Hidden
+            raise Hidden
         found = getattr(self._record, name)
         if callable(found) or isinstance(found, SQLModel):
-            raise _Hidden
+            raise Hidden
         return found
 
 

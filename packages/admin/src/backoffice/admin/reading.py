@@ -16,6 +16,7 @@ from starlette_admin.fields import BaseField
 from starlette_admin.filters import FilterGroup, FilterRegistry
 from starlette_admin.types import ListParams, RequestAction
 
+from backoffice.admin.computed import computed_values
 from backoffice.admin.fields import Reference, References
 from backoffice.admin.filtering import Filters, fitted, searching
 from backoffice.admin.labels import record_label
@@ -104,7 +105,7 @@ class ReadableView(RuledView):
         self, request: Request, fields: Sequence[BaseField], records: Sequence[Any]
     ) -> dict[str, dict[str, Any]]:
         """Field to record's key to value, for fields that are no attribute of the record."""
-        return {}
+        return await computed_values(self, request, fields, records)
 
     def label(self, record: Any) -> str:
         """What a record is called."""
@@ -147,7 +148,7 @@ class ReadableView(RuledView):
         params = self._parse_list_params(request, query)
         size = params.page_size
         if "page_size" not in (query or request.query_params):
-            size = visit_of(request).settings.page_size
+            size = self.options.list_per_page or visit_of(request).settings.page_size
         filters = fitted(params.filters, self.model) if params.filters else params.filters
         # What is asked for was checked; what the page's own order names was not.
         shown = {each.name for each in self.fields if self.is_readable(request, each)}

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette_admin.fields import BaseField
 
+from backoffice.admin.computed import ColumnField
 from backoffice.admin.configured import ConfiguredView
 from backoffice.admin.fields import is_sent
 from backoffice.admin.visits import visit_of
@@ -88,6 +89,10 @@ class RuledView(ConfiguredView):
 
     def is_readable(self, request: Request, field: BaseField) -> bool:
         """Whether they may read the field."""
+        if isinstance(field, ColumnField) and field.column and field.column.permission:
+            principal = visit_of(request).known
+            if principal is None or not principal.can(field.column.permission):
+                return False
         return _names(field).isdisjoint(self.hidden(request))
 
     def is_writable(self, request: Request, field: BaseField) -> bool:
