@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from typing_extensions import TypeIs
 
+from backoffice.auth import password_hashes
 from tests.services import chromium
 from tests.services.databases import Databases, PostgresDatabases, Prepare, SQLiteDatabases
 from tests.services.page_log import PageLog
@@ -24,6 +25,7 @@ from tests.services.redis import redis_server as running_redis
 
 pytest_plugins = ["tests.leaks"]
 
+CHEAP = password_hashes._context.copy(argon2__memory_cost=8)
 ARTEFACTS = Path(__file__).parent.parent / "artefacts"
 
 
@@ -45,6 +47,14 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting of the developer's shell reaches a test."""
     for name in [name for name in os.environ if name.startswith("BACKOFFICE_")]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def cheap_passwords(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashes that cost next to nothing, but in tests marked `costly_passwords`: to hash them as an
+    app does took a sixth of the suite's time."""
+    if request.node.get_closest_marker("costly_passwords") is None:
+        monkeypatch.setattr(password_hashes, "_context", CHEAP)
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,8 @@ from backoffice.auth import password_hashes
 from backoffice.auth.password_costs import Kind
 from backoffice.auth.passwords import Passwords
 
+pytestmark = pytest.mark.costly_passwords
+
 LONG = "x" * 100
 
 

@@ -12,6 +12,8 @@ from werkzeug.security import generate_password_hash
 
 from backoffice.auth.passwords import Passwords
 
+pytestmark = pytest.mark.costly_passwords
+
 PASSWORD = "pa\xdfwort & 馬"
 SALT = "aSaltOf22Characters123"
 

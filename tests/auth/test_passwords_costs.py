@@ -5,6 +5,8 @@ import pytest
 from backoffice.auth.password_costs import kind_of
 from backoffice.auth.password_hashes import judged, prepare
 
+pytestmark = pytest.mark.costly_passwords
+
 BCRYPT = "a" * 53
 TAIL = "c29tZXNhbHQ$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNo"
 GREEDY = [

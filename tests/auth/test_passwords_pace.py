@@ -12,6 +12,8 @@ from backoffice.auth.password_hashes import Run
 from backoffice.auth.password_pace import LONGEST, PasswordPace
 from backoffice.auth.passwords import Passwords
 
+pytestmark = pytest.mark.costly_passwords
+
 QUICK, SLOW = Kind("argon2", (47_104, 1, 1)), Kind("bcrypt", (12,))
 
 

@@ -13,6 +13,8 @@ from tests.auth.breaches import STOLEN, BreachServer, breach_server
 from tests.auth.conftest import PASSWORD, Command, House
 from tests.auth.test_sign_in import audited, counted
 
+pytestmark = pytest.mark.costly_passwords
+
 EMAIL = "ann@example.com"
 MEGABYTE = "x" * 1_000_000
 BROUGHT = {

@@ -12,7 +12,7 @@ from backoffice.auth.password_threads import PasswordThreads
 from backoffice.auth.passwords import Passwords
 from backoffice.core import Unavailable
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.costly_passwords]
 
 
 @pytest.fixture

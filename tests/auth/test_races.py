@@ -76,6 +76,7 @@ def outdated(house: House, user: User) -> None:
     house.call(store())
 
 
+@pytest.mark.costly_passwords
 def test_an_outdated_hash_is_upgraded_at_sign_in(house: House) -> None:
     user = house.user()
     outdated(house, user)
