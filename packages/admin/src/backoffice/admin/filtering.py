@@ -16,9 +16,6 @@ from sqlalchemy import (
     Interval,
     Numeric,
     Uuid,
-    and_,
-    false,
-    or_,
 )
 from sqlalchemy.dialects.postgresql import CIDR, INET, INTERVAL
 from sqlalchemy.types import TypeEngine
@@ -60,7 +57,6 @@ from backoffice.auth.user_keys import UserKey
 LARGEST = 2**63 - 1
 _COMPARING = {"eq", "neq", "in", "not_in", "gt", "gte", "lt", "lte", "between"}
 _NUMBER = re.compile(r"\d{1,18}")
-_WORDS = 10
 
 
 class PastFilter(DateInPastFilter):
@@ -206,18 +202,6 @@ def fit(kind: TypeEngine[Any], value: Any) -> Any:
     if isinstance(bare, DateTime) or (isinstance(value, str) and "\0" in value):
         raise ValueError(f"{value!r} does not fit")
     return value
-
-
-def searching(model: type[SQLModel], fields: list[str], text: str) -> Any:
-    """The clause that finds each word of the text in one of the fields."""
-    words = text.replace("\0", "").split()[:_WORDS]
-    if not fields or not words:
-        return false()
-    return and_(*(or_(*(_contains(model, each, word) for each in fields)) for word in words))
-
-
-def _contains(model: type[SQLModel], name: str, word: str) -> Any:
-    return getattr(model, name).icontains(word, autoescape=True)
 
 
 def _fitted_rule(rule: FilterRule, model: type[SQLModel]) -> FilterRule:

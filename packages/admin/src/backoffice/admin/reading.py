@@ -18,10 +18,11 @@ from starlette_admin.types import ListParams, RequestAction
 
 from backoffice.admin.computed import computed_values
 from backoffice.admin.fields import Reference, References
-from backoffice.admin.filtering import Filters, fitted, searching
+from backoffice.admin.filtering import Filters, fitted
 from backoffice.admin.labels import record_label
 from backoffice.admin.paging import Order
 from backoffice.admin.rules import RuledView
+from backoffice.admin.searches import searching
 from backoffice.admin.visits import visit_of
 
 
@@ -139,9 +140,7 @@ class ReadableView(RuledView):
 
     def get_search_query(self, request: Request, term: str) -> Any:
         """The clause that finds the term."""
-        readable = {each.name for each in self.fields if self.is_readable(request, each)}
-        fields = [each for each in self.search_fields if each in readable]
-        return searching(self.model, fields, term)
+        return searching(self, request, term)
 
     def asked(self, request: Request, query: QueryParams | None = None) -> ListParams:
         """What the address of a list asks for; 400 for what no list can show."""
