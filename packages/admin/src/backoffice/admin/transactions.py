@@ -9,6 +9,8 @@ from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from backoffice.admin.history.circumstances import through
+from backoffice.admin.history.recorder import follow
 from backoffice.admin.visits import known_visit
 from backoffice.auth.origin import SAFE_METHODS
 
@@ -33,7 +35,9 @@ class Transactions:
             return
         async with visit.services.database.session() as session:
             scope["state"]["session"] = session
-            await self._app(scope, receive, _Answer(scope, receive, send, session))
+            follow(session)
+            with through("admin"):
+                await self._app(scope, receive, _Answer(scope, receive, send, session))
 
 
 class _Answer:

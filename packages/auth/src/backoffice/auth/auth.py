@@ -87,6 +87,7 @@ class Auth(Rules):
         self._settings = settings
         self._manager = manager
         self._listeners = Listeners()
+        self._openings: list[Callable[[Services], None]] = []
         super().__init__(policies)
         self._object_guards: list[ObjectGuard] = []
         #: The settings of the running app.
@@ -235,6 +236,13 @@ class Auth(Rules):
         """
         return self._listeners.within(event)
 
+    def opening(self, work: Callable[[Services], None]) -> None:
+        """Call `work` with the services of each run of the app, before anybody uses them.
+
+        For packages above, in servers and commands alike.
+        """
+        self._openings.append(work)
+
     def _found(self) -> AuthSettings:
         return self._settings or load(AuthSettings)
 
@@ -280,6 +288,8 @@ class Auth(Rules):
                 events.within(AuthEvent)(record)
                 events.within(LimitChanged)(record)
                 events.attach(self._listeners)
+                for work in self._openings:
+                    work(services)
                 callers.register(
                     _identified_by(services),
                     _permitted_by(services),

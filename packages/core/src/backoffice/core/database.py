@@ -62,9 +62,9 @@ class Database:
         _prepare(self.engine.sync_engine, timeout, lambda: self._only_reads)
         event.listen(self.engine.sync_engine, "do_connect", self._open_for_reading)
         event.listen(self.engine.sync_engine, "do_connect", self._refuse_once_closed)
-        self._sessions = async_sessionmaker(
-            self.engine, class_=AsyncSession, expire_on_commit=False
-        )
+        #: What all its sessions are, and no others: SQLAlchemy's events of them are listened to here.
+        self.session_class: type[Session] = type("Session", (Session,), {})
+        self._sessions = self._maker(AsyncSession)
 
     @property
     def dialect(self) -> str:
@@ -101,12 +101,15 @@ class Database:
     @contextmanager
     def sync_session(self) -> Iterator[Session]:
         """The synchronous sister of `session`."""
-        with _unavailable(), Session(self.sync_engine, expire_on_commit=False) as opened:
+        with (
+            _unavailable(),
+            self.session_class(self.sync_engine, expire_on_commit=False) as opened,
+        ):
             yield opened
 
     def rehearse(self) -> None:
         """Commit nothing from now on: what sessions do is tried in earnest, and taken back."""
-        self._sessions = async_sessionmaker(self.engine, class_=_Rehearsed, expire_on_commit=False)
+        self._sessions = self._maker(_Rehearsed)
         event.listen(self.engine.sync_engine, "commit", _refuse_to_commit)
 
     def only_read(self) -> None:
@@ -130,6 +133,14 @@ class Database:
         await self.engine.dispose()
         if "sync_engine" in self.__dict__:
             self.sync_engine.dispose()
+
+    def _maker(self, kind: type[AsyncSession]) -> async_sessionmaker[AsyncSession]:
+        return async_sessionmaker(
+            self.engine,
+            class_=kind,
+            expire_on_commit=False,
+            sync_session_class=self.session_class,
+        )
 
     def _refuse_once_closed(self, *_: object) -> None:
         # A task that outlived its run would open a connection, and a thread, that nobody closes.
