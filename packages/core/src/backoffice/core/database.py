@@ -62,7 +62,7 @@ class Database:
         _prepare(self.engine.sync_engine, timeout, lambda: self._only_reads)
         event.listen(self.engine.sync_engine, "do_connect", self._open_for_reading)
         event.listen(self.engine.sync_engine, "do_connect", self._refuse_once_closed)
-        #: What all its sessions are, and no others: SQLAlchemy's events of them are listened to here.
+        #: Of all its sessions, and of no others: SQLAlchemy's events are listened to here.
         self.session_class: type[Session] = type("Session", (Session,), {})
         self._sessions = self._maker(AsyncSession)
 
