@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.admin.browsing import Site
 from tests.admin.conftest import House
 from tests.admin.recovering import ANN, MAILING, OTHER
-from tests.admin.test_browser import Site
 from tests.services.databases import Databases
 from tests.services.mail_folder import MailFolder
 from tests.services.page_log import PageLog

@@ -1,0 +1,147 @@
+"""Somebody who may do everything but one thing: that thing is refused on every way to it.
+
+The ways are those that the router has, so that a page that is added has to be told here.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlmodel import select
+from starlette.routing import Route
+
+from backoffice.admin.records import RecordView
+from tests.admin.conftest import ORIGIN, House
+from tests.admin.library import Author, Book, Copy, Tag
+
+#: What each page of a view needs, besides `view`. None stands for what an action says itself.
+NEEDS: dict[str, str | None] = {
+    "/{resource}": "view",
+    "/{resource}/add": "add",
+    "/{resource}/detail": "view",
+    "/{resource}/edit": "change",
+    "/{resource}/action": None,
+    "/{resource}/export": "export",
+    "/{resource}/lookup": "view",
+}
+VERBS = ("view", "add", "change", "delete", "export")
+ROLE = "all but one thing"
+
+
+def views(house: House) -> list[RecordView]:
+    return [each for each in house.admin.site._model_views if isinstance(each, RecordView)]
+
+
+@pytest.fixture
+def editor(stocked: House) -> House:
+    """Ann, whose one role each test changes; and a record for every view."""
+    stocked.add(Copy(book_id=1, number=1))
+    stocked.user("root@example.com", superuser=True)
+    bob = stocked.user("bob@example.com", "books:view")
+    stocked.call(stocked.services.keys.create(bob, "nightly", actor="test"))
+    ann = stocked.user("ann@example.com")
+    stocked.call(stocked.services.roles.create(ROLE, ["admin:enter"], actor="test"))
+    stocked.call(stocked.services.roles.grant(ann.id, ROLE, actor="test"))
+    stocked.sign_in()
+    return stocked
+
+
+def allow_all_but(house: House, *missing: str) -> None:
+    """All that the admin knows, without these."""
+    known = {each.name for each in house.admin.site.permissions}
+    roles = house.services.roles
+    role = next(role for role, _ in house.call(roles.all()) if role.name == ROLE)
+    house.call(roles.change(role.id, permissions=sorted(known - set(missing)), actor="test"))
+
+
+def key_of(house: House, view: RecordView) -> str:
+    """A record of the view that is none of Ann's own."""
+
+    async def found() -> str:
+        async with house.services.database.session() as session:
+            rows = (await session.exec(select(view.model))).all()
+            records = [each for each in rows if getattr(each, "email", "") != "ann@example.com"]
+            return view.keys.of(records[0])
+
+    return house.call(found())
+
+
+def library(house: House) -> list[dict[str, Any]]:
+    return [each.model_dump() for model in (Author, Book, Tag, Copy) for each in house.all(model)]
+
+
+def pages(house: House) -> list[Route]:
+    """Those of the views."""
+    routes = [each for each in house.admin.site.app.routes if isinstance(each, Route)]
+    return [each for each in routes if each.path.startswith("/{resource}")]
+
+
+def ways(house: House, view: RecordView) -> Iterator[tuple[str, str, dict[str, Any], str]]:
+    """Method, path, what is sent, and the verb that it needs: all that reach records of a view."""
+    key = key_of(house, view)
+    for route in pages(house):
+        address = route.path.replace("{resource}", view.resource)
+        for method in sorted((route.methods or set()) - {"HEAD"}):
+            if (verb := NEEDS[route.path]) is not None:
+                yield method, address, {"pk": key, "q": "a"}, verb
+                continue
+            for action in view.actions or ():
+                if action != "export":
+                    yield method, address, {"name": action, "pks": key}, view.verb_of(action)
+
+
+def asked(house: House, method: str, path: str, sent: dict[str, Any], token: str) -> int:
+    client = house.client
+    if method == "GET":
+        return client.get(f"/admin{path}", params=sent).status_code
+    form = {"csrf_token": token, **sent}
+    query = {"pk": sent["pk"]} if "pk" in sent else None
+    return client.request(
+        method, f"/admin{path}", params=query, data=form, headers=ORIGIN
+    ).status_code
+
+
+def test_each_page_of_a_view_is_told_here(house: House) -> None:
+    assert {each.path for each in pages(house)} == set(NEEDS)
+
+
+def test_what_is_missing_is_refused_on_every_way_to_it(editor: House) -> None:
+    """For each view, each verb, each page, each action."""
+    before = library(editor)
+    allow_all_but(editor)
+    token, count = editor.token(), 0
+    for view in views(editor):
+        found = list(ways(editor, view))
+        for verb in VERBS:
+            allow_all_but(editor, f"{view.resource}:{verb}")
+            for method, path, sent, needed in found:
+                if verb in ("view", needed):
+                    status = asked(editor, method, path, sent, token)
+                    assert status == 403, (verb, method, path, sent, status)
+                    count += 1
+    assert count > 150
+    assert library(editor) == before
+
+
+def test_what_is_there_is_not_refused(editor: House) -> None:
+    """So that the test above sees the one thing that is missing, and nothing else."""
+    allow_all_but(editor)
+    token = editor.token()
+    for resource in ("books", "authors", "tags", "copies"):
+        view = next(each for each in views(editor) if each.resource == resource)
+        for method, path, sent, _ in ways(editor, view):
+            if method == "GET":
+                status = asked(editor, method, path, sent, token)
+                assert status == 200, (method, path, sent, status)
+
+
+def test_the_same_page_of_another_view_is_no_way_round(editor: House) -> None:
+    """The view of the address decides, whatever else a request names."""
+    allow_all_but(editor, *(f"books:{verb}" for verb in VERBS))
+    token = editor.token()
+    for extra in ("books", "Books", "../books", "/admin/books"):
+        for name in ("resource", "view", "key", "model", "identity"):
+            sent = {"name": "delete", "pks": "1", name: extra}
+            status = asked(editor, "POST", "/tags/action", sent, token)
+            assert status in (303, 404), (name, extra)
+    assert len(editor.all(Book)) == 3
