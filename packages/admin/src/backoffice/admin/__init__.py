@@ -6,23 +6,30 @@ from backoffice.admin.computed import ComputedColumn, column
 from backoffice.admin.events import RecordChanged, RecordCreated, RecordDeleted, RecordEvent
 from backoffice.admin.inlines import Inline, StackedInline, TabularInline
 from backoffice.admin.model_admin import Fieldset, ModelAdmin
+from backoffice.admin.pages import Card, PageContext, Table
 from backoffice.admin.settings import AdminSettings
+from backoffice.admin.theme import Palette, Theme
 
 __all__ = [
     "Action",
     "ActionContext",
     "Admin",
     "AdminSettings",
+    "Card",
     "ComputedColumn",
     "Fieldset",
     "Inline",
     "ModelAdmin",
+    "PageContext",
+    "Palette",
     "RecordChanged",
     "RecordCreated",
     "RecordDeleted",
     "RecordEvent",
     "StackedInline",
+    "Table",
     "TabularInline",
+    "Theme",
     "action",
     "column",
 ]

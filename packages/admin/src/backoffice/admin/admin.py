@@ -1,7 +1,9 @@
 """`Admin`: what an app includes to have an admin site."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
+from pathlib import Path
+from typing import TypeVar
 
 from fastapi import APIRouter
 from sqlmodel import SQLModel
@@ -11,15 +13,26 @@ from starlette.types import ASGIApp
 
 from backoffice.admin.accounts import VIEWS, account_views
 from backoffice.admin.accounts.users import UserAdmin
+from backoffice.admin.discovery import discovered
 from backoffice.admin.exports import exports
 from backoffice.admin.guard import ACCOUNT, OPEN, Guard
 from backoffice.admin.headers import SecurityHeaders
 from backoffice.admin.history.recorder import record
+from backoffice.admin.labels import column_label
 from backoffice.admin.model_admin import ModelAdmin, model_admin
+from backoffice.admin.pages import (
+    CardFunction,
+    OwnCard,
+    OwnPage,
+    PageFunction,
+    checked_name,
+    checked_permission,
+)
 from backoffice.admin.records import RecordView
 from backoffice.admin.routes import pages
 from backoffice.admin.settings import AdminSettings
 from backoffice.admin.site import Site
+from backoffice.admin.theme import Theme
 from backoffice.admin.transactions import Transactions
 from backoffice.auth import Auth
 from backoffice.auth.declarations import KNOWS
@@ -30,15 +43,27 @@ from backoffice.core.mail import mail_worker
 from backoffice.core.settings import load
 from backoffice.core.settings import settings as core_settings
 
-_RESERVED = {"history", "logout", "static", *(path.lstrip("/") for path in {ACCOUNT, *OPEN})}
+_RESERVED = {
+    "history",
+    "logout",
+    "pages",
+    "static",
+    *(path.lstrip("/") for path in {ACCOUNT, *OPEN}),
+}
+
+F = TypeVar("F", bound=PageFunction)
 
 
 class Admin:
     """An admin site for the users of `auth`, with a page for each of the models.
 
-    `models` takes SQLModel tables, and ModelAdmin classes where a page should differ. Settings
-    come from `BACKOFFICE_ADMIN__...` when the app starts, unless given here. One Admin may serve
-    several apps: it holds nothing of any of them.
+    `models` takes SQLModel tables, and ModelAdmin classes where a page should differ.
+    `autodiscover=True` adds all other tables of SQLModel that are defined by now, but those in
+    `exclude`; a class of SQLModel with a metadata of its own adds those of it. `templates` names a
+    folder whose templates come before those of the same name here.
+
+    Settings come from `BACKOFFICE_ADMIN__...` when the app starts, unless given here. One Admin
+    may serve several apps: it holds nothing of any of them.
     """
 
     def __init__(
@@ -46,15 +71,72 @@ class Admin:
         auth: Auth,
         models: Sequence[type[SQLModel] | type[ModelAdmin]] = (),
         settings: AdminSettings | None = None,
+        *,
+        autodiscover: bool | type[SQLModel] = False,
+        exclude: Sequence[type[SQLModel]] = (),
+        theme: Theme | None = None,
+        templates: Path | str | None = None,
     ) -> None:
         self._auth = auth
         self._given = settings
         #: The settings of the running app.
         self.settings: Singleton[AdminSettings] = Singleton(self._opened, "admin_settings")
-        self.site = Site(_views([model_admin(each) for each in models], auth.users))
+        options = [model_admin(each) for each in models]
+        if autodiscover:
+            base = SQLModel if autodiscover is True else autodiscover
+            known = {*(each.model for each in options), *_accounts(auth.users)}
+            options += map(model_admin, discovered(base, known, exclude))
+        self.site = Site(_views(options, auth.users), theme or Theme(), templates)
         #: `app.include_router(admin.router, prefix="/admin")`.
         self.router: APIRouter = self._router()
         auth.opening(lambda services: record(self.site.records(), services))
+
+    def page(
+        self,
+        name: str,
+        *,
+        permission: str,
+        label: str = "",
+        template: str = "",
+        icon: str = "table",
+        takes_forms: bool = False,
+        dangerous: bool = False,
+    ) -> Callable[[F], F]:
+        """Make a page of `async def sales(context: PageContext)`, at `pages/{name}`.
+
+        It gives what its `template` shows, or a Table, a text, Markup, or a Response. One that
+        `takes_forms` is called for a POST too, which carries the token of the session; of one
+        that is `dangerous` the password is asked for again before that.
+        """
+
+        def added(function: F) -> F:
+            self.site.add_page(
+                OwnPage(
+                    function=function,
+                    name=checked_name(name),
+                    label=label or column_label(name.replace("-", "_")),
+                    permission=checked_permission(permission, "@admin.page"),
+                    template=template,
+                    icon=icon,
+                    takes_forms=takes_forms,
+                    dangerous=dangerous,
+                )
+            )
+            return function
+
+        return added
+
+    def card(
+        self, label: str, *, permission: str, icon: str = "table"
+    ) -> Callable[[CardFunction], CardFunction]:
+        """Make a card of the first page of `async def new_orders(context: PageContext) -> int`."""
+
+        def added(function: CardFunction) -> CardFunction:
+            checked_permission(permission, "@admin.card")
+            self.site.add_card(OwnCard(function, label, permission, icon))
+            return function
+
+        return added
 
     def _router(self) -> APIRouter:
         needed = (self._auth.services, self.settings, core_settings, mail_worker, exports)
@@ -73,7 +155,7 @@ class Admin:
 
     def _asgi(self) -> ASGIApp:
         """The site within its layers: the outermost sees a request first."""
-        site = self.site.asgi(pages(self.site))
+        site = self.site.asgi(pages(self.site), self.settings)
         guard = Guard(
             Transactions(site),
             site.routes,
@@ -90,9 +172,13 @@ class Admin:
         return self._given or load(AdminSettings)
 
 
+def _accounts(users: UserRecords) -> set[type[SQLModel]]:
+    return {*(each.admin.model for each in VIEWS), users.model}
+
+
 def _views(options: list[type[ModelAdmin]], users: UserRecords) -> list[RecordView]:
     """A view for each model, then those of accounts; all of them know each other's names."""
-    own = {each.admin.model for each in VIEWS} | {users.model}
+    own = _accounts(users)
     if shown := [each.__name__ for each in options if each.model in own]:
         raise SetupError(f"{', '.join(shown)}: accounts have pages of their own already")
     resources = {each.model: each.resource_name() for each in options}

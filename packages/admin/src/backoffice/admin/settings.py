@@ -35,3 +35,9 @@ class AdminSettings(PackageSettings):
 
     form_limit: Annotated[int, Unit("bytes")] = Field(default=1_000_000, ge=10_000, le=100_000_000)
     """Bytes that one form may send."""
+
+    accent: str | None = Field(default=None, pattern=r"^#[0-9a-fA-F]{6}$")
+    """The colour of links and buttons, such as #5b3a8c; that of the theme if unset."""
+
+    accent_dark: str | None = Field(default=None, pattern=r"^#[0-9a-fA-F]{6}$")
+    """The same where the browser asks for dark colours."""

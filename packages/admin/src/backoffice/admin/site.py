@@ -28,17 +28,23 @@ from starlette_admin.fields import BaseField
 from backoffice.admin import notices
 from backoffice.admin.confirmations import changed, held
 from backoffice.admin.constraints import is_unfit
+from backoffice.admin.options import computed_columns
+from backoffice.admin.pages import OwnCard, OwnPage
 from backoffice.admin.presentation import url_of
 from backoffice.admin.records import RecordView
-from backoffice.admin.visits import ENTER, check_origin, known_visit, root, visit_of
+from backoffice.admin.settings import AdminSettings
+from backoffice.admin.templating import has_template, overridable, require_template
+from backoffice.admin.theme import Theme, revision, style
+from backoffice.admin.visits import ENTER, Visit, check_origin, known_visit, root, visit_of
 from backoffice.auth.catalogue import Known
 from backoffice.auth.csrf import FIELD
 from backoffice.auth.origin import SAFE_METHODS
+from backoffice.core import SetupError, Singleton
 
 HERE = Path(__file__).parent
 #: What may be done with the records of a page.
 VERBS = ("view", "add", "change", "delete", "export")
-_STATIC_SECONDS = 3600
+_KEPT = "public, max-age=3600"
 _SYMBOL = Markup('<svg class="icon" aria-hidden="true"><use href="{}/static/icons.svg#{}"/></svg>')
 _DESCRIBED = Markup(' aria-describedby="{}"')
 _INVALID = Markup(' aria-invalid="true"')
@@ -49,13 +55,26 @@ Handler = Callable[["Site", Request], Awaitable[Response]]
 class Site(BaseAdmin):
     """Views, templates and routes; it holds nothing of any running app."""
 
-    def __init__(self, views: Sequence[RecordView]) -> None:
+    def __init__(
+        self,
+        views: Sequence[RecordView],
+        theme: Theme = Theme(),
+        templates: Path | str | None = None,
+    ) -> None:
         # Templates come from this package alone: an app's own folder named "templates", which
         # starlette-admin would look into first, has a base.html of its own.
         super().__init__(templates_dir=str(HERE / "templates"), timezone_config=None)
         for view in views:
             self.add_view(view)
+        self.look = theme
+        #: What the app has added, by `@admin.page` and `@admin.card`.
+        self.own_pages: dict[str, OwnPage] = {}
+        self.own_cards: list[OwnCard] = []
         env = self.templates.env
+        env.loader = overridable(env.loader, templates)
+        self._found: dict[tuple[str, str], str] = {}
+        #: What the pages ask for.
+        self.permissions: list[Known] = list(self._asked())
         env.trim_blocks = env.lstrip_blocks = True
         env.globals.update(
             url_of=url_of,
@@ -65,21 +84,43 @@ class Site(BaseAdmin):
             version=version("fastapi-backoffice-admin"),
             symbol=symbol,
             described=_described,
+            theme_revision=self._theme_revision,
         )
         env.filters["lower_first"] = _lower_first
 
-    @property
-    def permissions(self) -> list[Known]:
-        """What the pages ask for."""
-        views = (each for each in self._model_views if isinstance(each, RecordView))
-        enter = Known(ENTER, "Enter the admin", "backoffice.admin")
-        return [enter, *(known for view in views for known in _permissions(view))]
+    def add_page(self, page: OwnPage) -> None:
+        """A page of the app's own."""
+        if page.name in self.own_pages:
+            raise SetupError(f"@admin.page: there are two pages called {page.name!r}")
+        if page.template:
+            require_template(self.templates.env, page.template)
+        self.own_pages[page.name] = page
+        self.permissions.append(Known(page.permission, f"See {page.label}", "backoffice.admin"))
 
-    def asgi(self, routes: Sequence[Route]) -> Starlette:
+    def add_card(self, card: OwnCard) -> None:
+        """A card of the app's own."""
+        self.own_cards.append(card)
+        self.permissions.append(Known(card.permission, f"See {card.label}", "backoffice.admin"))
+
+    def _asked(self) -> Iterator[Known]:
+        yield Known(ENTER, "Enter the admin", "backoffice.admin")
+        for view in self._model_views:
+            if isinstance(view, RecordView):
+                yield from _permissions(view)
+
+    def asgi(self, routes: Sequence[Route], settings: Singleton[AdminSettings]) -> Starlette:
         """The site as an app, with these pages."""
-        mounts = [Mount("/static", _Static(packages=[(__package__, "static")]), name="static")]
+
+        async def theme(request: Request) -> Response:
+            text = style(self.look, settings.of(request))
+            return Response(text, media_type="text/css", headers={"Cache-Control": _KEPT})
+
+        static = [
+            Route("/static/theme.css", theme),
+            Mount("/static", _Static(packages=[(__package__, "static")]), name="static"),
+        ]
         app = Starlette(
-            routes=[*mounts, *routes],
+            routes=[*static, *routes],
             exception_handlers={
                 HTTPException: self._render_error,
                 DataError: self._unfit,
@@ -96,6 +137,9 @@ class Site(BaseAdmin):
         app.state.ROUTE_NAME = self.route_name
         self._app = app
         return app
+
+    def _theme_revision(self, visit: Visit) -> str:
+        return revision(self.look, visit.settings)
 
     def route(self, path: str, handler: Handler, *methods: str, guarded: bool = True) -> Route:
         """A page; a form that it takes carries the token of the session, if it is `guarded`, and
@@ -133,9 +177,9 @@ class Site(BaseAdmin):
         notice = notices.pending(request)
         visit = visit_of(request)
         menu = self.visible(request) if visit.may_enter else []
-        response = self.templates.TemplateResponse(
-            request, name, {"notice": notice, "visit": visit, "menu": menu, **context}, status
-        )
+        shown = {"notice": notice, "visit": visit, "menu": menu, "own_menu": self._own(visit)}
+        template = self._template(name, context.get("view"))
+        response = self.templates.TemplateResponse(request, template, {**shown, **context}, status)
         if notice is not None:
             notices.forget(request, response)
         return response
@@ -143,6 +187,23 @@ class Site(BaseAdmin):
     def hold(self, request: Request, form: FormData) -> Response:
         """The page that keeps a form whose session has ended meanwhile."""
         return held(self, request, form)
+
+    def _own(self, visit: Visit) -> list[OwnPage]:
+        """The app's own pages that this person may see."""
+        principal = visit.known if visit.may_enter else None
+        return [
+            each for each in self.own_pages.values() if principal and principal.can(each.permission)
+        ]
+
+    def _template(self, name: str, view: object) -> str:
+        """`books/list.html` where there is one, else `list.html`."""
+        if not isinstance(view, RecordView):
+            return name
+        asked = (view.resource, name)
+        if asked not in self._found:
+            own = f"{view.resource}/{name}"
+            self._found[asked] = own if has_template(self.templates.env, own) else name
+        return self._found[asked]
 
     async def refuse(self, request: Request, exc: HTTPException) -> Response:
         """An error as a page, or as JSON for a script that asks for it."""
@@ -214,7 +275,7 @@ class _Static(StaticFiles):
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
         response = super().file_response(*args, **kwargs)
-        response.headers["Cache-Control"] = f"public, max-age={_STATIC_SECONDS}"
+        response.headers["Cache-Control"] = _KEPT
         return response
 
     async def get_response(self, path: str, scope: Scope) -> Response:
@@ -227,5 +288,9 @@ class _Static(StaticFiles):
 
 def _permissions(view: RecordView) -> Iterator[Known]:
     records = _lower_first(str(view.menu_label))
-    for verb in VERBS:
+    own = [each.verb for each in view.options.actions]
+    for verb in dict.fromkeys([*VERBS, *own]):
         yield Known(f"{view.resource}:{verb}", f"{verb.capitalize()} {records}", "backoffice.admin")
+    for column in computed_columns(view.options).values():
+        if column.permission:
+            yield Known(column.permission, f"See {column.label} of {records}", "backoffice.admin")

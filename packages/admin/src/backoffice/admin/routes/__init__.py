@@ -13,6 +13,7 @@ from backoffice.admin.routes import (
     home,
     listing,
     lookup,
+    own,
     recovery,
     sign_in,
 )
@@ -32,6 +33,7 @@ def pages(site: Site) -> list[Route]:
         site.route(f"{ACCOUNT}/sessions", account.end_sessions, "POST"),
         site.route(f"{ACCOUNT}/password", account.change_password, "POST"),
         site.route("/", home.home),
+        site.route("/pages/{name}", own.own, "GET", "POST"),
         site.route("/{resource}", listing.records),
         site.route("/{resource}/add", form.add, "GET", "POST"),
         site.route("/{resource}/detail", detail.record),
