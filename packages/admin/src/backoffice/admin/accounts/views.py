@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from starlette.requests import Request
 from starlette_admin.actions import ActionSelection
@@ -22,6 +22,7 @@ class AccountView(RecordView):
     """A view whose changes are events and audit entries of `auth`, never writes of its own."""
 
     admin: ClassVar[type[ModelAdmin]]
+    in_transaction = False
     #: Code of a refusal to the field that it is about.
     told_at: ClassVar[dict[str, str]] = {}
 
@@ -33,6 +34,9 @@ class AccountView(RecordView):
         """The services; this request's connection goes back first, for they take their own."""
         await self.session(request).commit()
         return visit_of(request).services
+
+    async def hold(self, request: Request, pks: list[Any]) -> None:
+        """Nothing: the services write by a connection of their own, which would wait for this."""
 
     def arranged(self, fields: list[BaseField], *names: str) -> list[BaseField]:
         """Those of the fields, in this order."""

@@ -1,5 +1,7 @@
 """Adding a record, and changing one."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -11,14 +13,16 @@ from starlette_admin.fields import BaseField
 from starlette_admin.types import RequestAction
 
 from backoffice.admin import forms, notices
+from backoffice.admin.changers import changes_since
+from backoffice.admin.conflicts import Meeting, in_words, meet
 from backoffice.admin.constraints import WHOLE_FORM
 from backoffice.admin.fields import Reference, References, form_value
 from backoffice.admin.labels import column_label
 from backoffice.admin.presentation import choices, shown, url_of
 from backoffice.admin.records import RecordView
-from backoffice.admin.routes.detail import existing
 from backoffice.admin.site import Site
 from backoffice.admin.values import passage
+from backoffice.admin.versions import Version, version_of
 from backoffice.admin.visits import sent_form, visit_of
 
 
@@ -52,24 +56,97 @@ async def edit(site: Site, request: Request) -> Response:
     view = site.view(request)
     if not view.can_edit(request):
         raise HTTPException(403, f"You may not change {view.menu_label.lower()}.")
-    record = await existing(view, request)
+    if request.method == "POST":
+        await view.hold(request, [request.query_params.get("pk", "")])
+    record = await view.find_by_pk(request, request.query_params.get("pk", ""))
+    if record is None:
+        return await _gone(site, request, view)
     if not await view.is_row_action_allowed_for_obj(request, "edit", record):
         raise HTTPException(403, "You may not change this record.")
     await view.prepare(request, record)
-    values = await view.form_values(request, record)
-    values |= (await shown(view, request, view.fixed_fields(request), [record], passage))[0]
-    key, label = view.keys.of(record), view.named(request, record)
+    opened = await Opened.of(view, request, record)
     if request.method != "POST":
-        return await _page(site, request, view, values, key=key, label=label)
+        return await _page(site, request, view, opened.values, **opened.context(request))
     view.check_fresh(request, "change")
     form = await sent_form(request)
     view.check_sent(request, form)
-    sent = forms.sent_values(view.form_fields(request), form)
+    sent = forms.sent_values(opened.fields, form)
+    version = version_of(request, opened.subject, form)
+    meeting = meet(opened.fields, version, opened.values, sent, form)
+    if meeting.differences:
+        return await _conflict(site, request, opened, meeting, version)
     try:
-        record = await view.edit(request, key, sent)
+        record = await view.edit(request, opened.key, meeting.taken)
     except FormValidationError as error:
-        return await _page(site, request, view, values | sent, error.errors, key=key, label=label)
+        values, context = opened.values | meeting.merged, opened.context(request)
+        return await _page(site, request, view, values, error.errors, **context)
     return await _saved(site, request, view, record, "saved")
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A record in its form, as the database has it now."""
+
+    view: RecordView
+    key: str
+    label: str
+    fields: list[BaseField]
+    #: Of the fields that are written, and the rest as it is shown.
+    values: dict[str, Any]
+
+    @classmethod
+    async def of(cls, view: RecordView, request: Request, record: Any) -> "Opened":
+        """The record; `prepare` has come before."""
+        values = await view.form_values(request, record)
+        values |= (await shown(view, request, view.fixed_fields(request), [record], passage))[0]
+        key, label = view.keys.of(record), view.named(request, record)
+        return cls(view, key, label, view.form_fields(request), values)
+
+    @property
+    def subject(self) -> str:
+        """What its version is about."""
+        return f"{self.view.resource}:{self.key}"
+
+    def context(self, request: Request, undecided: Sequence[str] = ()) -> dict[str, Any]:
+        """What its page needs besides."""
+        now = visit_of(request).services.clock.now()
+        version = Version.of(self.fields, self.values, now, undecided)
+        sealed = version.sealed(request, self.subject)
+        return {"key": self.key, "label": self.label, "version": sealed}
+
+
+async def _conflict(
+    site: Site, request: Request, opened: Opened, meeting: Meeting, version: Version | None
+) -> Response:
+    """Nothing is written: the form, with what others have made of the record beside it."""
+    view = opened.view
+    return await _page(
+        site,
+        request,
+        view,
+        opened.values | meeting.merged,
+        status=HTTPStatus.CONFLICT,
+        differences=await in_words(view, request, meeting.differences),
+        changes=await changes_since(view, request, opened.key, version),
+        **opened.context(request, meeting.undecided),
+    )
+
+
+async def _gone(site: Site, request: Request, view: RecordView) -> Response:
+    """Somebody has deleted it: what was typed is kept, and may become a new record."""
+    refusal = HTTPException(404, f"There is no such {str(view.display_name).lower()}.")
+    if request.method != "POST":
+        raise refusal
+    await view.prepare(request)
+    form = await sent_form(request)
+    view.check_sent(request, form)
+    request.state.action = RequestAction.CREATE
+    fields = view.form_fields(request)
+    sent = forms.sent_values(fields, form)
+    if not sent:
+        raise refusal
+    empty = {each.name: form_value(each, None) for each in fields}
+    return await _page(site, request, view, empty | sent, status=HTTPStatus.NOT_FOUND, is_gone=True)
 
 
 async def _page(
@@ -78,6 +155,7 @@ async def _page(
     view: RecordView,
     values: dict[str, Any],
     errors: dict[str | int, Any] | None = None,
+    status: HTTPStatus = HTTPStatus.OK,
     **context: Any,
 ) -> Response:
     """The form as it was typed, with each error at its field."""
@@ -89,7 +167,7 @@ async def _page(
     }
     body: dict[str, Any] = {}
     await site._render_form_body(request, view, values, errors, body)
-    status = HTTPStatus.OK if errors is None else HTTPStatus.UNPROCESSABLE_ENTITY
+    status = status if errors is None else HTTPStatus.UNPROCESSABLE_ENTITY
     general = _elsewhere(view.form_fields(request), errors or {})
     return site.page(
         request, "form.html", status, view=view, body=body["form_body"], general=general, **context
