@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import os
+import secrets
 import select
 import shutil
 import signal
@@ -42,12 +43,17 @@ def unprivileged() -> Identity:
     return {"user": NOBODY, "group": NOBODY, "extra_groups": []}
 
 
+#: Below those that systems give to whoever connects: one of these is not taken meanwhile.
+PORTS = range(12_000, 32_000)
+
+
 def free_port() -> int:
-    """Pick a TCP port on 127.0.0.1 that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """Pick a TCP port on 127.0.0.1 that nobody listens on, and not soon again."""
+    while True:
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            port = secrets.choice(PORTS)
+            listener.bind(("127.0.0.1", port))
+            return port
 
 
 def listens(port: int) -> bool:
