@@ -11,7 +11,7 @@ from sqlalchemy.orm import registry
 from sqlmodel import Field, Relationship, SQLModel
 
 from backoffice.admin import Admin, ModelAdmin
-from backoffice.admin.searching import meets, words_of
+from backoffice.admin.searching import Lookup, meets, words_of
 from backoffice.auth import Auth
 from tests.admin.conftest import House, create_tables
 from tests.auth.conftest import AppWithAccounts
@@ -156,10 +156,12 @@ def test_nothing_is_found_by_what_may_not_be_seen(reading: Reading) -> None:
     assert found_by(reading, "weather") == []
 
 
-def statement(dialect: str, column: Any, *given: Any) -> str:
-    kinds: dict[str, Any] = {"sqlite": sqlite.dialect(), "postgresql": postgresql.dialect()}
-    condition = meets(column, *given, dialect)
-    return str(condition.compile(dialect=kinds[dialect]))
+DIALECTS: dict[str, Any] = {"sqlite": sqlite, "postgresql": postgresql}
+
+
+def statement(dialect: str, column: Any, lookup: Lookup, word: str) -> str:
+    condition = meets(column, lookup, word, dialect)
+    return str(condition.compile(dialect=DIALECTS[dialect].dialect()))
 
 
 def test_the_condition_is_one_that_an_index_serves() -> None:

@@ -1,11 +1,12 @@
 """The keys of records, as they stand in addresses."""
 
 import enum
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import and_, false
+from sqlalchemy import and_, false, or_
 from sqlalchemy import inspect as inspected
 from sqlmodel import SQLModel
 from starlette_admin.tools import iterdecode, iterencode
@@ -53,6 +54,16 @@ class Keys:
             return false()
         pairs = zip(self._columns, values, strict=True)
         return and_(*(column == value for column, value in pairs))
+
+    def among(self, keys: Iterable[str]) -> Any:
+        """The condition of the records with these keys; None if no text of them is a key."""
+        read = [values for each in dict.fromkeys(keys) if (values := self.read(each)) is not None]
+        if not read:
+            return None
+        if len(self.names) == 1:
+            return self.single.in_([value for (value,) in read])
+        same = (zip(self._columns, values, strict=True) for values in read)
+        return or_(*(and_(*(column == value for column, value in each)) for each in same))
 
 
 def _python_type(column: Any) -> Any:

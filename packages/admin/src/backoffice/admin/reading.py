@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 from sqlalchemy.sql import Select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -17,13 +17,18 @@ from starlette_admin.filters import FilterGroup, FilterRegistry
 from starlette_admin.types import ListParams, RequestAction
 
 from backoffice.admin.computed import computed_values
+from backoffice.admin.facets import with_facets
 from backoffice.admin.fields import Reference, References
-from backoffice.admin.filtering import Filters, fitted
+from backoffice.admin.filtering import fitted
 from backoffice.admin.labels import record_label
+from backoffice.admin.list_filters import ListFilters
 from backoffice.admin.paging import Order
 from backoffice.admin.rules import RuledView
 from backoffice.admin.searches import searching
 from backoffice.admin.visits import visit_of
+
+#: One for all: what it finds out about itself takes longer than a page has.
+_FILTERS = ListFilters()
 
 
 class ReadableView(RuledView):
@@ -136,7 +141,7 @@ class ReadableView(RuledView):
 
     def get_filter_registry(self) -> FilterRegistry:
         """The filters of each kind of field."""
-        return Filters()
+        return _FILTERS
 
     def get_search_query(self, request: Request, term: str) -> Any:
         """The clause that finds the term."""
@@ -148,7 +153,8 @@ class ReadableView(RuledView):
         size = params.page_size
         if "page_size" not in (query or request.query_params):
             size = self.options.list_per_page or visit_of(request).settings.page_size
-        filters = fitted(params.filters, self.model) if params.filters else params.filters
+        filters = with_facets(self, request, query or request.query_params, params.filters)
+        filters = fitted(filters, self.model)
         # What is asked for was checked; what the page's own order names was not.
         shown = {each.name for each in self.fields if self.is_readable(request, each)}
         sorts = [each for each in params.sorts if each[0] in shown]
@@ -209,11 +215,10 @@ class ReadableView(RuledView):
 
     async def find_by_pks(self, request: Request, pks: list[Any]) -> Sequence[Any]:
         """The records with these keys; a text that is no key finds none."""
-        clauses = [self.keys.clause(str(each)) for each in pks if self.keys.read(str(each))]
-        if not clauses:
+        among = self.keys.among([str(each) for each in pks])
+        if among is None:
             return []
-        query = self.get_detail_query(request).where(or_(*clauses))
-        return await self._all(request, query)
+        return await self._all(request, self.get_detail_query(request).where(among))
 
     def session(self, request: Request) -> AsyncSession:
         """The session of this request's transaction."""

@@ -4,7 +4,7 @@ import re
 from functools import cache
 from typing import Any, Literal
 
-from sqlalchemy import Column, Index, Table, and_, collate, func
+from sqlalchemy import Column, Index, Table, and_, collate, func, literal
 
 Lookup = Literal["contains", "startswith", "exact"]
 #: By what a column is found: an index over `lower(column)`, one that knows no case, an ordinary
@@ -47,12 +47,18 @@ def meets(column: Any, lookup: Lookup, word: str, dialect: str) -> Any:
     return same(pattern, escape=_ESCAPE)
 
 
+def ending(column: Any, text: str, dialect: str) -> Any:
+    """The condition that the column ends with the text; no index helps."""
+    same = column.like if dialect == "sqlite" else column.ilike
+    return same(f"%{_escaped(text)}", escape=_ESCAPE)
+
+
 def _is(column: Any, word: str, indexed: Indexed, dialect: str) -> Any:
     if indexed == "plain":
         return column.in_(sorted({word, word.lower(), word.upper(), word.capitalize()}))
     if indexed == "lower" or (dialect != "sqlite" and indexed != "caseless"):
         return func.lower(column) == word.lower()
-    return column == (collate(word, "NOCASE") if dialect == "sqlite" else word)
+    return column == (collate(literal(word), "NOCASE") if dialect == "sqlite" else word)
 
 
 @cache

@@ -12,6 +12,7 @@ from starlette_admin.fields import BaseField, DecimalField, FloatField, IntegerF
 from starlette_admin.types import ListParams, RequestAction
 
 from backoffice.admin.counts import Count
+from backoffice.admin.facets import Facet, facets, parameters
 from backoffice.admin.fields import Reference
 from backoffice.admin.lists import page_of, size_of
 from backoffice.admin.paging import Page
@@ -72,7 +73,7 @@ async def records(site: Site, request: Request) -> Response:
         page=page,
         shown=_shown(page, count),
         here=lambda **changes: here(request, **changes),
-        **_tools(view, request, params),
+        **await _tools(view, request, params),
         **await _table(view, request, params, page.records),
     )
 
@@ -89,13 +90,18 @@ def _shown(page: Page, count: Count) -> str:
     return f"{first + 1:,} to {first + len(page.records):,} of {count}"
 
 
-def _tools(view: RecordView, request: Request, params: ListParams) -> dict[str, Any]:
+async def _tools(view: RecordView, request: Request, params: ListParams) -> dict[str, Any]:
     """What stands above the table."""
+    offered = await facets(view, request)
     return {
         "filters": view._filter_builder_fields(request),
-        "chips": _chips(request, view, params),
+        "chips": [*_chips(request, view, params), *_chosen(request, offered)],
+        "facets": offered,
+        "kept": request.query_params.multi_items(),
+        "cleared": here(request, filter=None, **dict.fromkeys(parameters(view))),
+        "unlisted": [*PLACES, *parameters(view)],
         "raw_filter": request.query_params.get("filter", ""),
-        "carried": _carried(request),
+        "carried": _carried(request, view),
     }
 
 
@@ -152,16 +158,26 @@ def _linked(fields: list[BaseField]) -> int:
     return next(plain, -1)
 
 
-def _carried(request: Request) -> str:
+def _carried(request: Request, view: RecordView) -> str:
     """What of this list's query an export of it takes along."""
-    kept = [each for each in request.query_params.multi_items() if each[0] in _EXPORTED]
+    carried = {*_EXPORTED, *parameters(view)}
+    kept = [each for each in request.query_params.multi_items() if each[0] in carried]
     return f"&{urlencode(kept)}" if kept else ""
 
 
 def _chips(request: Request, view: RecordView, params: ListParams) -> list[tuple[str, str]]:
     """What the list is filtered by in words, each with the address of the list without it."""
-    if params.filters is None or params.filters.is_empty():
+    if not request.query_params.get("filter"):
         return []
     _, chips = view._active_filter_chips(request, params)
     path = url_of(request, view.resource)
     return [(each.label, f"{path}?{each.remove_url.partition('?')[2]}") for each in chips]
+
+
+def _chosen(request: Request, offered: Sequence[Facet]) -> list[tuple[str, str]]:
+    """What is chosen of the facets, in the same way."""
+    return [
+        (f"{each.label}: {each.chosen}", here(request, **dict.fromkeys(each.parameters)))
+        for each in offered
+        if each.chosen
+    ]

@@ -37,6 +37,12 @@ function findWhileTyping(select) {
   });
   search.setAttribute("aria-label", `Find ${select.id}`);
   select.before(search);
+  if (select.closest(".facet")) {
+    search.addEventListener("focus", async () => {
+      const found = await lookUp(select.dataset.lookup, "");
+      if (found !== null) offer(select, found);
+    }, { once: true });
+  }
   let waiting = 0;
   let asked = 0;
   search.addEventListener("input", () => {
@@ -174,7 +180,27 @@ function copyable(output) {
   output.after(button);
 }
 
+// Bulk jobs: how far one is, without loading the page again until it is over.
+function followJob(card) {
+  const told = card.querySelector(".told");
+  const bar = card.querySelector("progress");
+  const look = async () => {
+    try {
+      const answer = await fetch(card.dataset.job, { headers: { Accept: "application/json" } });
+      const job = answer.ok ? await answer.json() : null;
+      if (job && (job.over || (job.total && !bar))) return location.reload();
+      if (job && told.textContent !== job.text) told.textContent = job.text;
+      if (job && bar) bar.value = job.handled;
+    } catch {
+      // The next look may be luckier.
+    }
+    setTimeout(look, 1500);
+  };
+  setTimeout(look, 500);
+}
+
 document.querySelectorAll("[data-all]").forEach(chooseAll);
 document.querySelectorAll("select[data-lookup]").forEach(findWhileTyping);
 document.querySelectorAll(".filter").forEach(filterPanel);
 if (navigator.clipboard) document.querySelectorAll("[data-copy]").forEach(copyable);
+document.querySelectorAll("[data-job]").forEach(followJob);
