@@ -99,9 +99,10 @@ def _is_unchanged(each: BaseField, sent: Any, current: SQLModel | None) -> bool:
     if not isinstance(present, str):
         return bool(present == sent)
     # Browsers send line ends as CRLF from a text area, and none at all from a line of input.
-    seen = present.replace("\r\n", "\n")
+    # A CR alone is a line end to them as well.
+    seen = present.replace("\r\n", "\n").replace("\r", "\n")
     if not isinstance(each, TextAreaField | DocumentField):
-        seen = seen.replace("\n", "").replace("\r", "")
+        seen = seen.replace("\n", "")
     return sent in (present, seen)
 
 
