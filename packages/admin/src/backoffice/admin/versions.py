@@ -128,12 +128,12 @@ def settled(field: BaseField, value: Any) -> Any:
         return sorted(map(str, value))
     if not isinstance(value, str):
         return value
-    text = value.replace("\r\n", "\n")
+    text = value.replace("\r\n", "\n").replace("\r", "\n")
     if isinstance(field, DateTimeField | TimeField) and _NO_SECONDS.search(text):
         return f"{text}:00"
     if not isinstance(field, TextAreaField | DocumentField):
         # A line of input takes line ends out of what is shown in it.
-        text = text.replace("\n", "").replace("\r", "")
+        text = text.replace("\n", "")
     return text
 
 
