@@ -1,11 +1,11 @@
 """`Admin`: what an app includes to have an admin site."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from http import HTTPStatus
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from sqlmodel import SQLModel
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
@@ -18,6 +18,8 @@ from backoffice.admin.exports import exports
 from backoffice.admin.guard import ACCOUNT, OPEN, Guard
 from backoffice.admin.headers import SecurityHeaders
 from backoffice.admin.history.recorder import record
+from backoffice.admin.jobs.pages import PATH as JOBS
+from backoffice.admin.jobs.worker import JobWorker
 from backoffice.admin.labels import column_label
 from backoffice.admin.model_admin import ModelAdmin, model_admin
 from backoffice.admin.pages import (
@@ -34,17 +36,18 @@ from backoffice.admin.settings import AdminSettings
 from backoffice.admin.site import Site
 from backoffice.admin.theme import Theme
 from backoffice.admin.transactions import Transactions
-from backoffice.auth import Auth
+from backoffice.auth import Auth, Services
 from backoffice.auth.declarations import KNOWS
 from backoffice.auth.user_records import UserRecords
 from backoffice.core import SetupError, Singleton, reads, singletons
 from backoffice.core.access import Admits, admits
 from backoffice.core.mail import mail_worker
-from backoffice.core.settings import load
+from backoffice.core.settings import Settings, load
 from backoffice.core.settings import settings as core_settings
 
 _RESERVED = {
     "history",
+    JOBS,
     "logout",
     "pages",
     "static",
@@ -87,6 +90,7 @@ class Admin:
             known = {*(each.model for each in options), *_accounts(auth.users)}
             options += map(model_admin, discovered(base, known, exclude))
         self.site = Site(_views(options, auth.users), theme or Theme(), templates)
+        self.site.jobs = Singleton(self._job_worker(), "job_worker")
         #: `app.include_router(admin.router, prefix="/admin")`.
         self.router: APIRouter = self._router()
         auth.opening(lambda services: record(self.site.records(), services))
@@ -140,7 +144,7 @@ class Admin:
 
     def _router(self) -> APIRouter:
         needed = (self._auth.services, self.settings, core_settings, mail_worker, exports)
-        router = APIRouter(lifespan=singletons(*needed))
+        router = APIRouter(lifespan=singletons(*needed, self.site.jobs))
 
         @router.get("", include_in_schema=False)
         @admits(Admits())
@@ -170,6 +174,18 @@ class Admin:
 
     def _opened(self) -> AdminSettings:
         return self._given or load(AdminSettings)
+
+    def _job_worker(self) -> Callable[..., AsyncIterator[JobWorker]]:
+        async def job_worker(
+            services: Annotated[Services, Depends(self._auth.services)],
+            settings: Annotated[AdminSettings, Depends(self.settings)],
+            core: Annotated[Settings, Depends(core_settings)],
+        ) -> AsyncIterator[JobWorker]:
+            worker = JobWorker(self.site, services, settings, core.secret())
+            async with worker.at_work():
+                yield worker
+
+        return job_worker
 
 
 def _accounts(users: UserRecords) -> set[type[SQLModel]]:

@@ -45,6 +45,10 @@ class ConfiguredView(ModelView):
     page_size_options: Sequence[int] = (10, 25, 50, 100)
     #: The permission that an action needs; `change` for those not named.
     action_verbs: ClassVar[Mapping[str, str]] = {"delete": "delete", "export": "export"}
+    #: Actions that are done to one record at a time, and never in the background.
+    singly: ClassVar[frozenset[str]] = frozenset()
+    #: Whether actions are done in the transaction of the request, all of it or nothing.
+    in_transaction: ClassVar[bool] = True
 
     def __init__(self, options: type[ModelAdmin], resources: Resources) -> None:
         check(options)

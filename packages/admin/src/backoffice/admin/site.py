@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 from sqlalchemy.exc import (
@@ -41,6 +41,9 @@ from backoffice.auth.csrf import FIELD
 from backoffice.auth.origin import SAFE_METHODS
 from backoffice.core import SetupError, Singleton
 
+if TYPE_CHECKING:
+    from backoffice.admin.jobs.worker import JobWorker
+
 HERE = Path(__file__).parent
 #: What may be done with the records of a page.
 VERBS = ("view", "add", "change", "delete", "export")
@@ -49,11 +52,19 @@ _SYMBOL = Markup('<svg class="icon" aria-hidden="true"><use href="{}/static/icon
 _DESCRIBED = Markup(' aria-describedby="{}"')
 _INVALID = Markup(' aria-invalid="true"')
 
+_OF_JOBS = (
+    Known("bulk-jobs:view", "See the bulk jobs of others", "backoffice.admin"),
+    Known("bulk-jobs:change", "Cancel the bulk jobs of others", "backoffice.admin"),
+)
+
 Handler = Callable[["Site", Request], Awaitable[Response]]
 
 
 class Site(BaseAdmin):
     """Views, templates and routes; it holds nothing of any running app."""
+
+    #: What does its bulk jobs in the running app.
+    jobs: "Singleton[JobWorker]"
 
     def __init__(
         self,
@@ -107,6 +118,7 @@ class Site(BaseAdmin):
         for view in self._model_views:
             if isinstance(view, RecordView):
                 yield from _permissions(view)
+        yield from _OF_JOBS
 
     def asgi(self, routes: Sequence[Route], settings: Singleton[AdminSettings]) -> Starlette:
         """The site as an app, with these pages."""

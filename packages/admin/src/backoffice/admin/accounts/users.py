@@ -65,6 +65,7 @@ class UserView(AccountView):
     admin = UserAdmin
     options: type[UserAdmin]
     actions = ("new-password", "end-sessions", "delete")
+    singly = frozenset({"new-password"})
     dangerous: ClassVar[frozenset[str]] = frozenset(
         {"add", "change", "delete", "new-password", "end-sessions"}
     )

@@ -3,6 +3,7 @@
 from starlette.routing import Route
 
 from backoffice.admin.guard import ACCOUNT, FORGOT, LOGIN, LOGOUT, REQUEST_VERIFY
+from backoffice.admin.jobs.pages import PATH as JOBS
 from backoffice.admin.link_tokens import RESET, VERIFY
 from backoffice.admin.routes import (
     account,
@@ -11,6 +12,7 @@ from backoffice.admin.routes import (
     export,
     form,
     home,
+    jobs,
     listing,
     lookup,
     own,
@@ -34,6 +36,9 @@ def pages(site: Site) -> list[Route]:
         site.route(f"{ACCOUNT}/password", account.change_password, "POST"),
         site.route("/", home.home),
         site.route("/pages/{name}", own.own, "GET", "POST"),
+        site.route(f"/{JOBS}", jobs.jobs),
+        site.route(f"/{JOBS}/detail", jobs.job),
+        site.route(f"/{JOBS}/cancel", jobs.cancel, "POST"),
         site.route("/{resource}", listing.records),
         site.route("/{resource}/add", form.add, "GET", "POST"),
         site.route("/{resource}/detail", detail.record),

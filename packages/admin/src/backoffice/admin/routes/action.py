@@ -13,6 +13,7 @@ from starlette_admin.types import RequestAction
 from backoffice.admin import notices
 from backoffice.admin.presentation import referrers, url_of
 from backoffice.admin.records import RecordView
+from backoffice.admin.routes import jobs
 from backoffice.admin.site import Site
 from backoffice.admin.visits import sent_form, visit_of
 
@@ -27,6 +28,8 @@ async def action(site: Site, request: Request) -> Response:
     name = str(sent.get("name", ""))
     keys = list(dict.fromkeys(str(each) for each in sent.getlist("pks")))
     await _check_allowed(view, request, name)
+    if sent.get("all"):
+        return await jobs.start(site, request, view, name)
     if not keys or len(keys) > MOST_AT_ONCE:
         text = f"Choose 1 to {MOST_AT_ONCE} records first."
         return _back(request, view, text, "refused")
