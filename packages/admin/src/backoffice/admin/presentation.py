@@ -6,21 +6,25 @@ from typing import Any
 from urllib.parse import urlencode
 
 from markupsafe import Markup
-from sqlalchemy import func, select
 from sqlalchemy import inspect as inspected
+from sqlalchemy import select
 from sqlmodel import SQLModel
 from starlette.requests import Request
 from starlette_admin.fields import BaseField
 
 from backoffice.admin.columns import column_of
+from backoffice.admin.counts import Count, counted
 from backoffice.admin.fields import Reference, References, text_of
-from backoffice.admin.records import MOST_RELATED, RecordView
+from backoffice.admin.records import RecordView
+from backoffice.admin.relations import MOST_RELATED, load_relations
 from backoffice.admin.values import NOTHING, link
-from backoffice.admin.visits import root, visit_of
+from backoffice.admin.visits import root, sent_form, visit_of
 
 Show = Callable[[BaseField, Any, Request], str]
 #: (resource, key) to the name of a record.
 Names = dict[tuple[str, str], str]
+#: Of a form: the button that finds what may be referred to, and what is typed for it.
+FIND = ".find"
 _MOST_CHOICES = 100
 _MOST_SHOWN = 20
 
@@ -30,7 +34,7 @@ class Referrer:
     """Records of another view that refer to the one that is looked at."""
 
     label: str
-    count: int
+    count: Count
     url: str
 
 
@@ -61,6 +65,8 @@ async def shown(
 ) -> list[dict[str, str]]:
     """Field to what is shown of it, for each record."""
     records = list(records)
+    several = [each.name for each in fields if isinstance(each, References)]
+    await load_relations(view.session(request), records, several, _MOST_SHOWN)
     names = await _names(view, request, fields, records)
     extras = await view.extras(request, fields, records)
     return [
@@ -100,7 +106,7 @@ def _several(request: Request, field: References, value: Iterable[SQLModel], nam
     keys = [text_of(inspected(each).identity[0]) for each in value]
     parts = [_referred(request, field, each, names) for each in keys[:_MOST_SHOWN]]
     if len(keys) > _MOST_SHOWN:
-        parts.append(f"and {len(keys) - _MOST_SHOWN} more")
+        parts.append("and more")
     return Markup(", ").join(parts) or NOTHING
 
 
@@ -146,10 +152,19 @@ async def choices(
     keys = [str(each) for each in (value if isinstance(value, list) else [value]) if each]
     chosen = await other.find_by_pks(request, keys[:MOST_RELATED])
     found = [Choice(other.keys.of(each), other.named(request, each), True) for each in chosen]
-    others = await other.find_all(request, limit=_MOST_CHOICES)
+    text = await _looked_for(request, field)
+    others: Sequence[Any] = ()
+    if text or field.name not in view.options.autocomplete_fields:
+        others = await other.find_all(request, limit=_MOST_CHOICES, q=text or None)
     taken = {each.key for each in found}
     found += [Choice(other.keys.of(each), other.named(request, each)) for each in others]
     return [each for each in found if each.chosen or each.key not in taken]
+
+
+async def _looked_for(request: Request, field: Reference | References) -> str:
+    """What is typed to find a record by, where no script does it."""
+    sent = await sent_form(request) if request.method == "POST" else {}
+    return str(sent.get(f"{field.id}{FIND}", "")).strip()
 
 
 async def referrers(view: RecordView, request: Request, record: SQLModel) -> list[Referrer]:
@@ -162,9 +177,9 @@ async def referrers(view: RecordView, request: Request, record: SQLModel) -> lis
         if other.is_accessible(request) and other.is_readable(request, field):
             column = getattr(other.model, field.name)
             same = column == getattr(record, view.keys.names[0])
-            query = other.within(request, select(func.count()).select_from(other.model), "view")
-            query = query.where(same)
-            count = int((await view.executed(request, query)).scalar_one())
+            query = other.within(request, select(other.model), "view").where(same)
+            limit = visit_of(request).settings.count_limit
+            count = await counted(view.session(request), query, limit)
             url = url_of(request, other.resource, filter=f'{field.name}__eq="{key}"')
             found.append(Referrer(f"{other.menu_label} by {field.label}", count, url))
     return found

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import selectinload
 from sqlalchemy.sql import Select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.datastructures import QueryParams
@@ -23,6 +22,7 @@ from backoffice.admin.filtering import fitted
 from backoffice.admin.labels import record_label
 from backoffice.admin.list_filters import ListFilters
 from backoffice.admin.paging import Order
+from backoffice.admin.relations import MOST_RELATED, load_relations, unloaded
 from backoffice.admin.rules import RuledView
 from backoffice.admin.searches import searching
 from backoffice.admin.visits import visit_of
@@ -129,7 +129,7 @@ class ReadableView(RuledView):
 
     def get_list_query(self, request: Request) -> Select[Any]:
         """The records that may be seen; of an export, taken away."""
-        return self.within(request, super().get_list_query(request), *_looking(request))
+        return self.within(request, self._all_records(), *_looking(request))
 
     def get_count_query(self, request: Request) -> Select[Any]:
         """The number of them."""
@@ -137,7 +137,7 @@ class ReadableView(RuledView):
 
     def get_detail_query(self, request: Request) -> Select[Any]:
         """Single ones that may be seen, also where others of them are taken away."""
-        return self.within(request, select(self.model), "view")
+        return self.within(request, self._all_records(), "view")
 
     def get_filter_registry(self) -> FilterRegistry:
         """The filters of each kind of field."""
@@ -209,9 +209,12 @@ class ReadableView(RuledView):
 
     async def find_by_pk(self, request: Request, pk: Any) -> Any:
         """The record with that key; None for a text that is no key."""
-        query = self._with_relations(request, self.get_detail_query(request))
-        found = await self.executed(request, query.where(self.keys.clause(str(pk))))
-        return found.scalars().unique().one_or_none()
+        query = self.get_detail_query(request).where(self.keys.clause(str(pk)))
+        found = (await self.executed(request, query)).scalars().unique().one_or_none()
+        if found is not None:
+            names = [each.name for each in self._relations(request)]
+            await load_relations(self.session(request), [found], names, MOST_RELATED)
+        return found
 
     async def find_by_pks(self, request: Request, pks: list[Any]) -> Sequence[Any]:
         """The records with these keys; a text that is no key finds none."""
@@ -232,9 +235,11 @@ class ReadableView(RuledView):
     async def _all(self, request: Request, query: Select[Any]) -> list[Any]:
         return list((await self.executed(request, query)).scalars().unique().all())
 
-    def _with_relations(self, request: Request, query: Select[Any]) -> Select[Any]:
-        relations = [each for each in self.get_fields_list(request) if isinstance(each, References)]
-        return query.options(*(selectinload(getattr(self.model, each.name)) for each in relations))
+    def _all_records(self) -> Select[Any]:
+        return select(self.model).options(*unloaded(self.model))
+
+    def _relations(self, request: Request) -> list[References]:
+        return [each for each in self.get_fields_list(request) if isinstance(each, References)]
 
 
 def _looking(request: Request) -> tuple[str, ...]:

@@ -22,12 +22,11 @@ from backoffice.admin.events import RecordChanged, RecordCreated, RecordDeleted,
 from backoffice.admin.fields import Reference, References
 from backoffice.admin.labels import words
 from backoffice.admin.reading import ReadableView
+from backoffice.admin.relations import MOST_RELATED, forget_relations
 from backoffice.admin.visits import visit_of
 from backoffice.core import Forbidden, Refusal
 
 _SUBJECT_LENGTH = 128
-#: A relation of more records than this is not edited by a list of all of them.
-MOST_RELATED = 200
 _LOCKED = "backoffice_locked"
 _SECRET = "backoffice_secret"  # noqa: S105
 
@@ -165,6 +164,7 @@ class RecordView(ReadableView):
             async with session.begin_nested():
                 for record in records:
                     await self._emit_before_delete(request, self.keys.of(record), record)
+                    forget_relations(session, record)
                     await session.delete(record)
                 await session.flush()
         except IntegrityError:

@@ -18,11 +18,11 @@ from backoffice.admin.conflicts import Meeting, in_words, meet
 from backoffice.admin.constraints import WHOLE_FORM
 from backoffice.admin.fields import Reference, References, form_value
 from backoffice.admin.labels import column_label
-from backoffice.admin.presentation import choices, shown, url_of
+from backoffice.admin.presentation import FIND, choices, shown, url_of
 from backoffice.admin.records import RecordView
 from backoffice.admin.site import Site
 from backoffice.admin.values import passage
-from backoffice.admin.versions import Version, version_of
+from backoffice.admin.versions import VERSION, Version, version_of
 from backoffice.admin.visits import sent_form, visit_of
 
 
@@ -43,6 +43,8 @@ async def add(site: Site, request: Request) -> Response:
     form = await sent_form(request)
     view.check_sent(request, form)
     sent = forms.sent_values(fields, form)
+    if FIND in form:
+        return await _page(site, request, view, values | sent)
     try:
         record = await view.create(request, sent)
     except FormValidationError as error:
@@ -71,6 +73,10 @@ async def edit(site: Site, request: Request) -> Response:
     form = await sent_form(request)
     view.check_sent(request, form)
     sent = forms.sent_values(opened.fields, form)
+    if FIND in form:
+        # With the version that it came with: of the record nothing new was shown.
+        same = opened.context(request) | {"version": form.get(VERSION)}
+        return await _page(site, request, view, opened.values | sent, **same)
     version = version_of(request, opened.subject, form)
     meeting = meet(opened.fields, version, opened.values, sent, form)
     if meeting.differences:

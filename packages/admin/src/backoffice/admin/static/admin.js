@@ -37,40 +37,42 @@ function findWhileTyping(select) {
   });
   search.setAttribute("aria-label", `Find ${select.id}`);
   select.before(search);
-  if (select.closest(".facet")) {
-    search.addEventListener("focus", async () => {
-      const found = await lookUp(select.dataset.lookup, "");
-      if (found !== null) offer(select, found);
-    }, { once: true });
-  }
+  const more = element("button", { type: "button", className: "quiet", textContent: "Show more", hidden: true });
+  select.after(more);
   let waiting = 0;
   let asked = 0;
+  let next = null;
+  const look = async (further) => {
+    const turn = ++asked;
+    const found = await lookUp(select.dataset.lookup, search.value, further ? next : null);
+    if (found === null || turn !== asked) return;
+    offer(select, found.items, further);
+    next = found.next;
+    more.hidden = !next;
+  };
+  if (select.closest(".facet")) search.addEventListener("focus", () => look(false), { once: true });
+  more.addEventListener("click", () => look(true));
   search.addEventListener("input", () => {
     clearTimeout(waiting);
-    waiting = setTimeout(async () => {
-      const turn = ++asked;
-      const found = await lookUp(select.dataset.lookup, search.value);
-      if (found !== null && turn === asked) offer(select, found);
-    }, 200);
+    waiting = setTimeout(() => look(false), 200);
   });
   search.addEventListener("keydown", (event) => {
     if (event.key === "Enter") event.preventDefault();
   });
 }
 
-async function lookUp(address, text) {
+async function lookUp(address, text, after) {
+  const query = new URLSearchParams(after ? { q: text, after } : { q: text });
   try {
-    const answer = await fetch(`${address}?q=${encodeURIComponent(text)}`, {
-      headers: { Accept: "application/json" },
-    });
-    return answer.ok ? (await answer.json()).items : null;
+    const answer = await fetch(`${address}?${query}`, { headers: { Accept: "application/json" } });
+    return answer.ok ? await answer.json() : null;
   } catch {
     return null;
   }
 }
 
-function offer(select, items) {
-  const kept = [...select.options].filter((each) => each.selected || each.value === "");
+function offer(select, items, further) {
+  const kept = [...select.options].filter((each) => further || each.selected || each.value === "");
   const values = new Set(kept.map((each) => each.value));
   const found = items.filter((each) => !values.has(each.key));
   select.replaceChildren(...kept, ...found.map((each) => new Option(each.label, each.key)));
