@@ -16,6 +16,7 @@ from backoffice.admin.columns import Columns, Resources, column_of, fields_of, i
 from backoffice.admin.computed import ColumnField
 from backoffice.admin.fields import DocumentField, Reference, References
 from backoffice.admin.fieldsets import FieldsetSection
+from backoffice.admin.inlines import Bound
 from backoffice.admin.keys import Keys
 from backoffice.admin.kinds import UNORDERED
 from backoffice.admin.model_admin import ModelAdmin
@@ -50,9 +51,14 @@ class ConfiguredView(ModelView):
     #: Whether actions are done in the transaction of the request, all of it or nothing.
     in_transaction: ClassVar[bool] = True
 
+    #: Whether a record is written column by column, and by nothing else.
+    is_written_plainly: ClassVar[bool] = True
+
     def __init__(self, options: type[ModelAdmin], resources: Resources) -> None:
         check(options)
         self.options = options
+        #: The records that are edited in the form of one of this page; `inlines.bind` sets them.
+        self.inline_pages: list[Bound] = []
         self.resource = _checked_resource(options)
         self.keys = Keys(options.model)
         self.fields = self._arranged(self.made_fields(options.model, resources))

@@ -27,7 +27,8 @@ from backoffice.admin.visits import visit_of
 from backoffice.core import Forbidden, Refusal
 
 _SUBJECT_LENGTH = 128
-_LOCKED = "backoffice_locked"
+#: Where a request keeps the names of fields that its form shows, and does not write.
+LOCKED = "backoffice_locked"
 _SECRET = "backoffice_secret"  # noqa: S105
 
 
@@ -36,7 +37,7 @@ class RecordView(ReadableView):
 
     def form_fields(self, request: Request) -> list[BaseField]:
         """The fields that a form of this request writes."""
-        locked: set[str] = getattr(request.state, _LOCKED, set())
+        locked: set[str] = getattr(request.state, LOCKED, set())
         fields = self.get_fields_list(request)
         return [
             each
@@ -58,7 +59,7 @@ class RecordView(ReadableView):
             if record is not None and len(getattr(record, each.name)) > MOST_RELATED
         }
         unseen = set() if record is None else await self._referring_to_unseen(request, record)
-        setattr(request.state, _LOCKED, large | unseen)
+        setattr(request.state, LOCKED, large | unseen)
 
     async def _referring_to_unseen(self, request: Request, record: Any) -> set[str]:
         """Fields that refer to what may not be seen: a form that cannot name it would lose it."""

@@ -28,6 +28,7 @@ from starlette_admin.fields import BaseField
 from backoffice.admin import notices
 from backoffice.admin.confirmations import changed, held
 from backoffice.admin.constraints import is_unfit
+from backoffice.admin.inlines import bind
 from backoffice.admin.options import computed_columns
 from backoffice.admin.pages import OwnCard, OwnPage
 from backoffice.admin.presentation import url_of
@@ -77,6 +78,7 @@ class Site(BaseAdmin):
         super().__init__(templates_dir=str(HERE / "templates"), timezone_config=None)
         for view in views:
             self.add_view(view)
+        bind(views)
         self.look = theme
         #: What the app has added, by `@admin.page` and `@admin.card`.
         self.own_pages: dict[str, OwnPage] = {}

@@ -22,6 +22,7 @@ class AccountView(RecordView):
     """A view whose changes are events and audit entries of `auth`, never writes of its own."""
 
     admin: ClassVar[type[ModelAdmin]]
+    is_written_plainly: ClassVar[bool] = False
     in_transaction = False
     #: Code of a refusal to the field that it is about.
     told_at: ClassVar[dict[str, str]] = {}

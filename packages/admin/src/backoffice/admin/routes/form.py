@@ -17,6 +17,7 @@ from backoffice.admin.changers import changes_since
 from backoffice.admin.conflicts import Meeting, in_words, meet
 from backoffice.admin.constraints import WHOLE_FORM
 from backoffice.admin.fields import Reference, References, form_value
+from backoffice.admin.inline_forms import InlineForms, shown_blocks
 from backoffice.admin.labels import column_label
 from backoffice.admin.presentation import FIND, choices, shown, url_of
 from backoffice.admin.records import RecordView
@@ -37,6 +38,7 @@ async def add(site: Site, request: Request) -> Response:
     values = {
         each.name: form_value(each, await each.get_create_default(request)) for each in fields
     }
+    inlines = await InlineForms.of(view, request, None)
     if request.method != "POST":
         return await _page(site, request, view, values)
     view.check_fresh(request, "add")
@@ -47,6 +49,7 @@ async def add(site: Site, request: Request) -> Response:
         return await _page(site, request, view, values | sent)
     try:
         record = await view.create(request, sent)
+        await inlines.save(view, record)
     except FormValidationError as error:
         return await _page(site, request, view, values | sent, error.errors)
     return await _saved(site, request, view, record, "added")
@@ -67,6 +70,7 @@ async def edit(site: Site, request: Request) -> Response:
         raise HTTPException(403, "You may not change this record.")
     await view.prepare(request, record)
     opened = await Opened.of(view, request, record)
+    inlines = await InlineForms.of(view, request, record)
     if request.method != "POST":
         return await _page(site, request, view, opened.values, **opened.context(request))
     view.check_fresh(request, "change")
@@ -83,6 +87,7 @@ async def edit(site: Site, request: Request) -> Response:
         return await _conflict(site, request, opened, meeting, version)
     try:
         record = await view.edit(request, opened.key, meeting.taken)
+        await inlines.save(view, record)
     except FormValidationError as error:
         values, context = opened.values | meeting.merged, opened.context(request)
         return await _page(site, request, view, values, error.errors, **context)
@@ -171,6 +176,7 @@ async def _page(
         for each in view.form_fields(request)
         if isinstance(each, Reference | References)
     }
+    context["inlines"] = await shown_blocks(request)
     body: dict[str, Any] = {}
     await site._render_form_body(request, view, values, errors, body)
     status = status if errors is None else HTTPStatus.UNPROCESSABLE_ENTITY
