@@ -1,5 +1,6 @@
 """The history as the database has it, for tests to compare."""
 
+import re
 from typing import Any
 
 from sqlmodel import col, select
@@ -30,3 +31,15 @@ def last(house: House, resource: str) -> Change:
 def told(house: House, resource: str) -> list[tuple[str, str, dict[str, Any]]]:
     """Action, key and fields of each."""
     return [(each.action, each.record_key, each.changes) for each in changes(house, resource)]
+
+
+def titles(page: str) -> list[tuple[str, str]]:
+    """What the changes on the page are of, in their order."""
+    found = re.findall(r"<strong>(\w+)</strong> <a href=[^>]*>([^<]*)<", page)
+    return [(done, label) for done, label in found]
+
+
+def rename(house: House, *names: str, key: int = 1) -> None:
+    """Give a book these names, one after the other."""
+    for name in names:
+        assert house.send(f"/books/edit?pk={key}", {"title": name}).status_code == 303

@@ -199,6 +199,11 @@ def _tracks(views: Iterable[RecordView]) -> Iterator[Track]:
             yield Track(view, always=False, parts=[*parts_of(inspected(view.model))])
 
 
+def track_of(view: RecordView) -> Track | None:
+    """How the history reads the records of a page; None for one that it does not tell of."""
+    return next(_tracks([view]), None)
+
+
 def _batches(keys: Sequence[Key]) -> Iterator[Sequence[Key]]:
     for start in range(0, len(keys), _AT_ONCE):
         yield keys[start : start + _AT_ONCE]

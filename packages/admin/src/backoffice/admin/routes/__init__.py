@@ -11,6 +11,7 @@ from backoffice.admin.routes import (
     detail,
     export,
     form,
+    history,
     home,
     jobs,
     listing,
@@ -39,6 +40,7 @@ def pages(site: Site) -> list[Route]:
         site.route(f"/{JOBS}", jobs.jobs),
         site.route(f"/{JOBS}/detail", jobs.job),
         site.route(f"/{JOBS}/cancel", jobs.cancel, "POST"),
+        site.route("/history", history.everything),
         site.route("/{resource}", listing.records),
         site.route("/{resource}/add", form.add, "GET", "POST"),
         site.route("/{resource}/detail", detail.record),
@@ -46,4 +48,6 @@ def pages(site: Site) -> list[Route]:
         site.route("/{resource}/action", action.action, "GET", "POST"),
         site.route("/{resource}/export", export.export),
         site.route("/{resource}/lookup", lookup.lookup),
+        site.route("/{resource}/history", history.of_records),
+        site.route("/{resource}/undo", history.undo, "GET", "POST"),
     ]

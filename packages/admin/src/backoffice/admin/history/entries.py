@@ -1,0 +1,189 @@
+"""Reading the history: what somebody may see of it, page by page, the newest first."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import or_, select
+from sqlmodel import col
+from sqlmodel.ext.asyncio.session import AsyncSession
+from starlette.requests import Request
+from starlette_admin.fields import BaseField
+from starlette_admin.types import RequestAction
+
+from backoffice.admin.history.asking import Asked
+from backoffice.admin.history.models import Change
+from backoffice.admin.history.tracks import Track, track_of
+from backoffice.admin.history.values import restored
+from backoffice.admin.records import RecordView
+from backoffice.admin.visits import visit_of
+
+#: How often a page asks on for changes that may be seen, before it leaves that to the next page.
+_ROUNDS = 4
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A change, as somebody may see it."""
+
+    change: Change
+    view: RecordView
+    #: The names of the fields that they may read, in the order of the page.
+    fields: Sequence[str]
+
+    @property
+    def number(self) -> int:
+        """Of the change."""
+        return self.change.number or 0
+
+
+@dataclass
+class Page:
+    """Changes, the newest first, and the numbers that the pages beside begin at."""
+
+    entries: list[Entry] = field(default_factory=list)
+    before: int | None = None
+    after: int | None = None
+
+
+class Reader:
+    """The history as the person of a request may see it."""
+
+    def __init__(self, request: Request, views: Iterable[RecordView]) -> None:
+        request.state.action = RequestAction.DETAIL
+        self._request = request
+        self._session: AsyncSession = request.state.session
+        self.tracks = {
+            each.resource: track
+            for each in views
+            if each.is_accessible(request) and (track := track_of(each)) is not None
+        }
+        self.views = {resource: each.view for resource, each in self.tracks.items()}
+        self._readable: dict[str, dict[str, BaseField]] = {}
+
+    async def page(self, asked: Asked, size: int) -> Page:
+        """The changes that are asked for."""
+        backwards = asked.before is not None
+        start = asked.before if backwards else asked.after
+        entries: list[Entry] = []
+        ended = False
+        for _ in range(_ROUNDS):
+            rows = await self._rows(asked, start, backwards, size + 1)
+            entries += await self.visible(rows)
+            ended = len(rows) <= size
+            if ended or len(entries) > size:
+                break
+            start = rows[-1].number
+        more = len(entries) > size or not ended
+        entries = entries[:size]
+        edge = entries[-1].number if entries else start
+        if backwards:
+            entries.reverse()
+            return Page(entries, edge if more else None, entries[-1].number if entries else None)
+        first = entries[0].number if entries else start
+        return Page(entries, first if asked.after is not None else None, edge if more else None)
+
+    async def entry(self, resource: str, number: int | None) -> Entry | None:
+        """One change of a record of this page; None if there is none that may be seen."""
+        if number is None:
+            return None
+        query = self._query(Asked(resource=resource)).where(col(Change.number) == number)
+        return next(iter(await self.visible(await self._found(query))), None)
+
+    async def undone(self, numbers: Sequence[int]) -> set[int]:
+        """Those of the changes that were taken back."""
+        taken = col(Change.undoes)
+        query: Any = select(taken).distinct().where(taken.in_(numbers))
+        return set((await self._session.exec(query)).scalars())
+
+    def readable(self, view: RecordView) -> dict[str, BaseField]:
+        """The fields of a page that may be read, by name."""
+        if view.resource not in self._readable:
+            fields = view.get_fields_list(self._request)
+            self._readable[view.resource] = {each.name: each for each in fields}
+        return self._readable[view.resource]
+
+    async def visible(self, changes: Sequence[Change]) -> list[Entry]:
+        """Those that may be seen, with the fields that may be read."""
+        by_resource: dict[str, list[Change]] = {}
+        for each in changes:
+            by_resource.setdefault(each.resource, []).append(each)
+        seen = {
+            resource: await self._seen(self.views[resource], several)
+            for resource, several in by_resource.items()
+        }
+        entries = (
+            Entry(each, self.views[each.resource], self._fields(each))
+            for each in changes
+            if each.record_key in seen[each.resource]
+        )
+        return [each for each in entries if each.fields or each.change.action != "change"]
+
+    def _fields(self, change: Change) -> list[str]:
+        """In the order of the page; what has a secret's name is told of, and has no value."""
+        view = self.views[change.resource]
+        secret = self.tracks[change.resource].secret - view.hidden(self._request)
+        names = [*self.readable(view), *sorted(secret)]
+        return [each for each in dict.fromkeys(names) if each in change.changes]
+
+    async def _rows(
+        self, asked: Asked, start: int | None, backwards: bool, most: int
+    ) -> Sequence[Change]:
+        number, query = col(Change.number), self._query(asked)
+        if start is not None:
+            query = query.where(number > start if backwards else number < start)
+        ordered = query.order_by(number if backwards else number.desc())
+        return await self._found(ordered.limit(most))
+
+    def _query(self, asked: Asked) -> Any:
+        names = [each for each in self.views if asked.resource in ("", each)]
+        # What is hidden from somebody may stand in what a record is called.
+        named = [each for each in names if not self.views[each].hidden(self._request)]
+        # Any: select() of SQLAlchemy, whose rows SQLModel's session knows otherwise.
+        query: Any = select(Change).where(col(Change.resource).in_(names))
+        return query.where(*asked.clauses(named))
+
+    async def _found(self, query: Any) -> Sequence[Change]:
+        return list((await self._session.exec(query)).scalars())
+
+    async def _seen(self, view: RecordView, changes: Sequence[Change]) -> set[str]:
+        """The keys of the records that policies let them see; of one that is gone, as it was."""
+        keys = {each.record_key for each in changes}
+        if not view.has_policy(self._request, "view"):
+            return keys
+        found = await view.find_by_pks(self._request, list(keys))
+        seen = {view.keys.of(each) for each in found}
+        gone = (keys - seen) - await self._there(view, keys - seen)
+        return seen | await self._seen_of_gone(view, gone)
+
+    async def _there(self, view: RecordView, keys: Collection[str]) -> set[str]:
+        clauses = [view.keys.clause(each) for each in keys]
+        if not clauses:
+            return set()
+        found = await view.executed(self._request, select(view.model).where(or_(*clauses)))
+        return {view.keys.of(each) for each in found.scalars().unique()}
+
+    async def _seen_of_gone(self, view: RecordView, keys: Collection[str]) -> set[str]:
+        track, visit = self.tracks[view.resource], visit_of(self._request)
+        if not keys or view._ruled(self._request) is not view.model:
+            return set()
+        deleted = select(Change).where(
+            col(Change.resource) == view.resource,
+            col(Change.record_key).in_(keys),
+            col(Change.action) == "delete",
+        )
+        rows = await self._found(deleted.order_by(col(Change.number)))
+        newest = {each.record_key: last_state(track, each) for each in rows}
+        answers = await visit.services.policies.among(
+            visit.principal, "view", list(newest.values()), self._session
+        )
+        return {key for key, answer in zip(newest, answers, strict=True) if answer}
+
+
+def last_state(track: Track, deleted: Change) -> Any:
+    """The record that was deleted, as an object of no session."""
+    kinds = {name: each.type for name, each in track.columns.items()}
+    pairs = deleted.changes.items()
+    return track.record(
+        {name: restored(pair[0], kinds[name]) for name, pair in pairs if name in kinds}
+    )
