@@ -8,7 +8,6 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import ClauseElement, Select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-_TABLE = text("SELECT reltuples FROM pg_class WHERE oid = to_regclass(:name)")
 _DIGITS = 2
 
 
@@ -33,37 +32,32 @@ class Count:
 async def counted(session: AsyncSession, query: Select[Any], limit: int) -> Count:
     """The number of rows of a query without order: counted up to `limit`, estimated beyond it.
 
-    An estimate is PostgreSQL's own: of the table for all of it, else of the query's plan.
+    An estimate is that of PostgreSQL's planner, which knows how large a table is.
     """
-    # Any: the kind of a connection's dialect is known by its name alone.
-    dialect: Any = session.get_bind().dialect
-    estimates = dialect.name == "postgresql"
-    if estimates and query.whereclause is None:
-        about = await _of_table(session, query)
-        if about > limit:
-            return Count(about, "about")
-    some = query.with_only_columns(text("1"), maintain_column_froms=True).limit(limit + 1)
-    counting = select(func.count()).select_from(some.subquery())
-    # Any: `exec` knows the queries of SQLModel alone, by type.
-    asked: Any = session
-    number = int((await asked.exec(counting)).scalar_one())
+    estimates = session.get_bind().dialect.name == "postgresql"
+    rows = query.with_only_columns(text("1"), maintain_column_froms=True)
+    # Of a whole table the plan is right, and spares counting; of a condition it is a guess.
+    about = await _planned(session, rows) if estimates and query.whereclause is None else 0
+    if about > limit:
+        return Count(about, "about")
+    number = await _number(session, rows.limit(limit + 1))
     if number <= limit:
         return Count(number)
-    if estimates and (about := await _of_plan(session, query)) > limit:
-        return Count(about, "about")
-    return Count(limit, "more")
+    if estimates and query.whereclause is not None:
+        about = await _planned(session, rows)
+    return Count(about, "about") if about > limit else Count(limit, "more")
 
 
-async def _of_table(session: AsyncSession, query: Select[Any]) -> int:
-    (table,) = query.get_final_froms()
+async def _number(session: AsyncSession, rows: Select[Any]) -> int:
+    # Any: `exec` knows the queries of SQLModel alone, by type.
+    asked: Any = session
+    counting = select(func.count()).select_from(rows.subquery())
+    return int((await asked.exec(counting)).scalar_one())
+
+
+async def _planned(session: AsyncSession, rows: Select[Any]) -> int:
     connection = await session.connection()
-    name = connection.dialect.identifier_preparer.format_table(table)
-    return int((await connection.execute(_TABLE, {"name": name})).scalar() or 0)
-
-
-async def _of_plan(session: AsyncSession, query: Select[Any]) -> int:
-    connection = await session.connection()
-    ((plan,),) = (await connection.execute(_Explained(query))).all()
+    ((plan,),) = (await connection.execute(_Explained(rows))).all()
     return int(plan[0]["Plan"]["Plan Rows"])
 
 
