@@ -188,9 +188,7 @@ class Recorder:
 
     def _look_at_inserted(self, session: Session, table: Any, statement: Any) -> None:
         for track, owner in self._tracks.owned.get(table, ()):
-            # SQLAlchemy has no public way to ask a statement what it sets.
-            values = getattr(statement, "_values", None) or {}
-            value = values.get(owner)
+            value = _set(statement).get(owner.key)
             if value is not None and self._is_followed(session, track):
                 self._look(session, track, [(getattr(value, "value", value),)], hold=False)
 
@@ -283,10 +281,12 @@ def _is_changed(session: Session, track: Track, record: object) -> bool:
 
 
 def _is_told(track: Track, statement: Any) -> bool:
-    """Whether a statement writes any column of which is told; one that deletes does."""
-    # SQLAlchemy has no public way to ask a statement what it sets.
-    written = getattr(statement, "_values", None)
-    if not written:
-        return True
-    names = {name for name, each in track.columns.items() if each in set(written)}
+    """Whether a statement sets any column of which is told; one that deletes does."""
+    names = {name for name, each in track.columns.items() if each.key in _set(statement)}
     return not names or not names.isdisjoint(track.watched)
+
+
+def _set(statement: Any) -> dict[str, Any]:
+    """What a statement sets, by the names of the columns; SQLAlchemy has no public way to ask."""
+    values = getattr(statement, "_values", None) or {}
+    return {getattr(column, "key", column): value for column, value in values.items()}
