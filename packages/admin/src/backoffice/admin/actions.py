@@ -2,14 +2,22 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from sqlalchemy import inspect as inspected
 from sqlmodel.ext.asyncio.session import AsyncSession
+from starlette.requests import Request
+from starlette_admin.actions import ActionSelection
 
+from backoffice.admin.events import RecordChanged, RecordDeleted
 from backoffice.admin.labels import column_label
+from backoffice.admin.visits import visit_of
 from backoffice.auth import Principal
 from backoffice.auth.permissions import parsed
 from backoffice.core import InvalidInput, SetupError
+
+if TYPE_CHECKING:
+    from backoffice.admin.records import RecordView
 
 T = TypeVar("T")
 
@@ -92,3 +100,28 @@ def _check(made: Action[T]) -> None:
                 f"@action: {each!r} cannot be a name or a verb; take letters, digits and hyphens "
                 "in lower case"
             ) from None
+
+
+async def perform(
+    view: "RecordView", action: Action[Any], request: Request, selection: ActionSelection
+) -> None:
+    """Do it to records that were chosen and judged; what it has changed of them is told."""
+    records = await selection.rows()
+    session, before = view.session(request), [_held(each) for each in records]
+    async with session.begin_nested():
+        await action.run(records, ActionContext(session, visit_of(request).principal))
+        gone = {id(each) for each in records if each in session.deleted}
+        await session.flush()
+        held = [_held(each) for each in records]
+    for record, old, new in zip(records, before, held, strict=True):
+        state = inspected(record)
+        if id(record) in gone or state.was_deleted:
+            await view._tell(request, RecordDeleted, record, {})
+        elif changed := {name: new[name] for name in old if name in new and old[name] != new[name]}:
+            await view._tell(request, RecordChanged, record, changed)
+
+
+def _held(record: Any) -> dict[str, Any]:
+    """What is loaded of a record's columns."""
+    names = inspected(type(record)).column_attrs.keys()
+    return {each: record.__dict__[each] for each in names if each in record.__dict__}

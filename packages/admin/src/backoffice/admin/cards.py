@@ -8,6 +8,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 
 from backoffice.admin.fields import text_of
+from backoffice.admin.on_site import is_address
 from backoffice.admin.pages import Card, OwnCard, PageContext
 from backoffice.admin.visits import root
 
@@ -51,6 +52,6 @@ def _text(value: Any) -> str:
 
 def _address(request: Request, url: str) -> str:
     """A path or an address of the web; never one that runs something."""
-    if url.startswith(("https://", "http://")) or (url.startswith("/") and url[1:2] != "/"):
+    if is_address(url):
         return url
-    return f"{root(request)}/{url}" if url else ""
+    return f"{root(request)}/{url.lstrip('/')}" if url else ""

@@ -1,17 +1,19 @@
 """A view of starlette-admin as a ModelAdmin says: its fields, columns, searches and order."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from sqlmodel import SQLModel
 from starlette.requests import Request
+from starlette_admin.actions import action as action_of_engine
 from starlette_admin.contrib.sqlmodel import ModelView
 from starlette_admin.export import BaseExporter
 from starlette_admin.export.csv import CsvExporter
 from starlette_admin.fields import BaseField, TextAreaField
 from starlette_admin.widgets import BaseWidget, FieldRef
 
-from backoffice.admin.actions import Action
+from backoffice.admin.actions import Action, perform
 from backoffice.admin.columns import Columns, Resources, column_of, fields_of, is_generated
 from backoffice.admin.computed import ColumnField
 from backoffice.admin.fields import DocumentField, Reference, References
@@ -32,6 +34,9 @@ from backoffice.admin.options import (
 )
 from backoffice.auth.permissions import parsed
 from backoffice.core import InvalidInput, SetupError
+
+if TYPE_CHECKING:
+    from backoffice.admin.records import RecordView
 
 _MOST_COLUMNS = 8
 
@@ -98,7 +103,8 @@ class ConfiguredView(ModelView):
         excluded = {self._named(each) for each in self.options.exclude}
         self.fields = [each for each in self.fields if each.name not in excluded]
         self._sets = fieldsets(self.options)
-        given = self.options.fields or [name for each in self._sets for name in each.fields]
+        listed = [name for each in self._sets for name in each.fields]
+        given: Sequence[object] = self.options.fields or listed
         if not given:
             return list(self.fields)
         chosen = [self._field(each) for each in given]
@@ -111,12 +117,11 @@ class ConfiguredView(ModelView):
     def _add_actions(self) -> None:
         self.actions = (*(self.actions or ()), *(each.name for each in self.options.actions))
         for each in self.options.actions:
-            self._actions[each.name] = {
-                "name": each.name,
-                "text": each.label,
-                "confirmation": each.confirmation,
-                "submit_btn_text": each.label,
-            }
+            made = action_of_engine(
+                each.name, each.label, each.confirmation, submit_btn_text=each.label
+            )(partial(perform, cast("RecordView", self), each))
+            self._actions[each.name] = made._action
+            self._actions_handlers[each.name] = made
 
     def _apply_options(self) -> None:
         options = self.options
@@ -128,8 +133,8 @@ class ConfiguredView(ModelView):
                 each.exclude_from_edit = True
                 each.exclude_from_create = is_generated(self.model, column)
         for given in options.readonly_fields:
-            self._make_readonly(self._field(name_of(given)))
-        self._list_display = [self._field(name_of(each)).name for each in options.list_display]
+            self._make_readonly(self._field(given))
+        self._list_display = [self._field(each).name for each in options.list_display]
         self._list_display = self._list_display or self._default_columns()
         self.searches = searches(options)
         self.search_fields = [each.name for each in self.searches if not each.hops]
@@ -176,11 +181,12 @@ class ConfiguredView(ModelView):
         ]
         return plain[:_MOST_COLUMNS]
 
-    def _named(self, name: str) -> str:
+    def _named(self, name: object) -> str:
         return self._field(name).name
 
-    def _field(self, name: object) -> BaseField:
+    def _field(self, given: object) -> BaseField:
         """The field of that name, or of the relationship that it is read by; SetupError."""
+        name = name_of(given)
         for each in self.fields:
             if name in (each.name, getattr(each, "relation", None)):
                 return each

@@ -145,12 +145,13 @@ class InlineForms:
         await other.judged(request, "delete", records)
         for index, (each, text) in enumerate(zip(records, texts, strict=True)):
             block.rows.append(await self._present(bound, index, each, text))
-        sent = self._sent(bound)
+        # Of a record that is saved as a new one, all of them are new.
+        sent = {} if record is None else self._sent(bound)
         for row in block.rows:
             self._take(row, sent.pop(row.key, None))
         if sent.keys() - {""}:
             block.error = _GONE
-        await self._add_new(block)
+        await self._add_new(block, is_copy=record is None)
         return block
 
     async def _records(self, bound: Bound, view: RecordView, record: Any) -> list[Any]:
@@ -230,7 +231,7 @@ class InlineForms:
         row.meeting = meet(row.fields, version, row.values, values, FormData())
         row.values = row.values | row.meeting.merged
 
-    async def _add_new(self, block: Block) -> None:
+    async def _add_new(self, block: Block, is_copy: bool) -> None:
         """Places for new ones: those that were sent, and as many as are offered."""
         bound, view, present = block.bound, block.bound.view, len(block.rows)
         with _acting(self._request, RequestAction.CREATE):
@@ -238,7 +239,7 @@ class InlineForms:
             if not view.can_create(self._request) or bound.reference.name not in names:
                 return
         room = bound.inline.max_num - present
-        sent = self._new_prefixes(bound)
+        sent = self._new_prefixes(bound, is_copy)
         if len(sent) > room:
             block.error = f"There may be {bound.inline.max_num} of these at most."
         prefixes = sent[: max(room, 0)]
@@ -248,13 +249,14 @@ class InlineForms:
             prefixes.append(f"{bound.prefix}-{index}")
         block.rows += [await self._added(bound, each) for each in prefixes]
 
-    def _new_prefixes(self, bound: Bound) -> list[str]:
-        """Those of what was sent without a key."""
+    def _new_prefixes(self, bound: Bound, is_copy: bool) -> list[str]:
+        """Those of what was sent without a key, and of what is to be a copy."""
         if self._form is None:
             return []
         pattern = re.compile(rf"({re.escape(bound.prefix)}-\d{{1,4}})[-.]")
         found = dict.fromkeys(match[1] for name in self._form if (match := pattern.match(name)))
-        return [each for each in found if f"{each}.key" not in self._form]
+        left = ".delete" if is_copy else ".key"
+        return [each for each in found if f"{each}{left}" not in self._form]
 
     async def _added(self, bound: Bound, prefix: str) -> Row:
         fields = self._written(bound, prefix, RequestAction.CREATE)

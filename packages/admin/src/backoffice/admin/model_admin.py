@@ -19,7 +19,7 @@ class Fieldset:
 
     #: The heading; none when empty.
     label: str
-    fields: Sequence[str]
+    fields: Sequence[str | ComputedColumn[Any] | Callable[[Any], Any]]
     #: A sentence below the heading.
     description: str = ""
     #: Whether it is opened by a click.
@@ -77,7 +77,7 @@ class ModelAdmin:
     soft_delete: ClassVar[str | None] = None
     #: Where the record is met in the app: `/books/{id}`, of fields of the record, or a function of
     #: the record that gives the address, or None.
-    view_on_site: ClassVar[str | Callable[[Any], str | None]] = ""
+    view_on_site: ClassVar[str | Callable[..., str | None]] = ""
 
     #: The name of the page, in the plural; made from the model's name when empty.
     label: ClassVar[str] = ""

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette_admin.types import RequestAction
 
+from backoffice.admin.on_site import address_on_site
 from backoffice.admin.presentation import referrers, shown
 from backoffice.admin.records import RecordView
 from backoffice.admin.routes.listing import allowed_actions
@@ -27,6 +28,7 @@ async def record(site: Site, request: Request) -> Response:
         view=view,
         key=view.keys.of(found),
         label=view.named(request, found),
+        on_site=address_on_site(view, request, found),
         rows=[(each.label, values[each.name]) for each in fields],
         referrers=await referrers(view, request, found),
         may_edit=await view.is_row_action_allowed_for_obj(request, "edit", found),

@@ -26,6 +26,9 @@ from backoffice.admin.values import passage
 from backoffice.admin.versions import VERSION, Version, version_of
 from backoffice.admin.visits import sent_form, visit_of
 
+#: The button that saves the form of a record as a new one.
+AS_NEW = "_save_as_new"
+
 
 async def add(site: Site, request: Request) -> Response:
     """The empty form, and what is sent by it."""
@@ -69,6 +72,8 @@ async def edit(site: Site, request: Request) -> Response:
     if not await view.is_row_action_allowed_for_obj(request, "edit", record):
         raise HTTPException(403, "You may not change this record.")
     await view.prepare(request, record)
+    if request.method == "POST" and await _is_copy(view, request):
+        return await add(site, request)
     opened = await Opened.of(view, request, record)
     inlines = await InlineForms.of(view, request, record)
     if request.method != "POST":
@@ -92,6 +97,11 @@ async def edit(site: Site, request: Request) -> Response:
         values, context = opened.values | meeting.merged, opened.context(request)
         return await _page(site, request, view, values, error.errors, **context)
     return await _saved(site, request, view, record, "saved")
+
+
+async def _is_copy(view: RecordView, request: Request) -> bool:
+    """Whether what was typed is to be a new record."""
+    return view.options.save_as and AS_NEW in await sent_form(request)
 
 
 @dataclass(frozen=True)
