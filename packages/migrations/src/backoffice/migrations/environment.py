@@ -36,8 +36,12 @@ def upgrade(
     steps: Steps,
     tell: Tell,
     sessions: Sessions | None = None,
+    *,
+    contract: bool = False,
 ) -> None:
     """Bring the app's history to its head, each revision in a transaction of its own.
+
+    `contract` says that no process uses the older name of a column that is renamed in two.
 
     The connection is in `config.attributes["connection"]`, as Alembic's documentation has it; an
     env.py that opens one of its own goes where its own URL leads, which is told when that is not
@@ -45,6 +49,8 @@ def upgrade(
     """
     with steps.explained():
         environment = Environment(app, connection.engine.url)
+        if contract:
+            environment.config.attributes["contract"] = "now"
 
         def work(heads: Any, context: MigrationContext) -> Iterator[RevisionStep]:
             _notice(context, connection, tell)

@@ -4,6 +4,7 @@ SetupError (2)       a history cannot be read, or the app's env.py does not run
 Conflict (5)         the files and the database contradict: several heads, an unknown revision
 Unavailable (6)      the database does not answer, or somebody holds a lock for too long
 RevisionFailed (6)   a revision raised, or the database refused what it asked for
+RevisionWaits (6)    it is too early for a revision, and others stand on it
 """
 
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -19,6 +20,14 @@ class RevisionFailed(BackofficeError):
     """A revision did not go through; `data` names its `history` and `revision`."""
 
     code = "revision_failed"
+    exit_code = 6
+
+
+class RevisionWaits(BackofficeError):
+    """It is too early for a revision, which changed nothing; `data` names its `history` and
+    `revision`, and in `behind` those that stand on it and are needed."""
+
+    code = "revision_waits"
     exit_code = 6
 
 

@@ -13,6 +13,8 @@ Tell = Callable[[str], None]
 
 #: What a module says of itself whose upgrade() may be run again wherever it was broken off.
 REPEATABLE = "repeatable"
+#: And one whose downgrade() may.
+REPEATABLE_BACK = "repeatable_back"
 
 
 class Followed:
@@ -45,7 +47,7 @@ class Followed:
         def run(**options: Any) -> None:
             if self.journal.begin(f"{self._history} {direction} {step.revision.revision}"):
                 self._tell("going on from where it was interrupted ... ")
-            elif step.is_upgrade and self._repeatable(step.revision.module):
+            elif self._repeatable(step.revision.module, back=not step.is_upgrade):
                 self.journal.leave()
             while True:
                 try:
@@ -59,10 +61,10 @@ class Followed:
 
         step.migration_fn = run
 
-    def _repeatable(self, module: object) -> bool:
+    def _repeatable(self, module: object, *, back: bool) -> bool:
         # What it asks of the catalog is asked of PostgreSQL's alone.
         known = self._connection.dialect.name == "postgresql"
-        return known and getattr(module, REPEATABLE, False) is True
+        return known and getattr(module, REPEATABLE_BACK if back else REPEATABLE, False) is True
 
     @property
     def _alone(self) -> bool:

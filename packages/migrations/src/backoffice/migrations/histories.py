@@ -38,6 +38,8 @@ class Revision:
     id: str
     doc: str = ""
     down: str | None = None
+    #: Whether an app may serve before it is applied.
+    may_wait: bool = False
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from backoffice.core.errors import BackofficeError, Unavailable
 from backoffice.core.settings import load
 from backoffice.core.user_tables import UserTable, reflected
 from backoffice.migrations.connections import file_missing, migrating, reading
-from backoffice.migrations.errors import ahead, copies_missing
+from backoffice.migrations.errors import RevisionWaits, ahead, copies_missing
 from backoffice.migrations.histories import APP, Migration, PackageHistory, installed, ordered
 from backoffice.migrations.locations import names_version_table
 from backoffice.migrations.locks import migration_lock
@@ -38,6 +38,7 @@ def upgrade(
     histories: Sequence[PackageHistory] | None = None,
     settings: MigrationSettings | None = None,
     user_table: str | None = None,
+    contract: bool = False,
     tell: Tell = lambda _: None,
 ) -> list[Migration]:
     """Apply what is pending: the packages' revisions, then those of the app's own history.
@@ -45,7 +46,9 @@ def upgrade(
     Each package is one transaction. `histories` are the installed packages' unless given; `tell`
     gets pieces of text about the progress. `user_table` is the app's own table of users, by
     default what the settings or the project name: the app's history goes first then. Any number of
-    processes may call this at once: one works, the others wait and find nothing to do.
+    processes may call this at once: one works, the others wait and find nothing to do. A revision
+    for which it is too early, as it says itself, is told of and left, where no other stands on it;
+    `contract` has it go on.
 
     Blocks: from async code, `await anyio.to_thread.run_sync(upgrade, url)`. Raises Conflict for
     a history that the files and the database disagree about, once the others are done, and what
@@ -62,7 +65,7 @@ def upgrade(
         sessions,
     ):
         sessions.fit(connection)
-        run = _Run(connection, app, found, adopted, sessions, tell)
+        run = _Run(connection, app, found, adopted, sessions, tell, contract)
         if adopted:
             run.app()
         run.packages(found.before)
@@ -171,7 +174,9 @@ class _Run:
         user_table: str,
         sessions: Sessions,
         tell: Tell,
+        contract: bool,
     ) -> None:
+        self._contract = contract
         self.applied: list[Migration] = []
         self.refusals: list[BackofficeError] = []
         self._connection, self._app, self._found = connection, app, found
@@ -201,7 +206,9 @@ class _Run:
         if self._app is None or settled(self._connection, self._app, self._found):
             return
         with told_of(self._found.scripts):
-            self.applied += _app(self._connection, self._app, self._tell, self._sessions)
+            self.applied += _app(
+                self._connection, self._app, self._tell, self._sessions, self._contract
+            )
             # An env.py that takes our connection has read from it, which begins a transaction.
             self._connection.rollback()
 
@@ -244,11 +251,16 @@ def _adopted(connection: Connection, name: str) -> UserTable | None:
 
 
 def _app(
-    connection: Connection, app: AppHistory, tell: Tell, sessions: Sessions
+    connection: Connection, app: AppHistory, tell: Tell, sessions: Sessions, contract: bool
 ) -> list[Migration]:
     from backoffice.migrations import environment
     from backoffice.migrations.steps import Steps
 
     steps = Steps(APP, tell, sessions)
-    environment.upgrade(app, connection, steps, tell, sessions)
+    try:
+        environment.upgrade(app, connection, steps, tell, sessions, contract=contract)
+    except RevisionWaits as waits:
+        if waits.data["behind"]:
+            raise
+        tell(f"{waits.message}\n")
     return steps.applied

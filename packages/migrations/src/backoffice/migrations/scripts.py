@@ -34,6 +34,7 @@ _HEADER = re.compile(
     re.MULTILINE,
 )
 _SQUASHES = re.compile(r"^# Squashes: (.+)$", re.MULTILINE)
+_MAY_WAIT = re.compile(r"^may_wait = True$", re.MULTILINE)
 # A file that Alembic 0.1 wrote, of which the name is the id.
 _LEGACY = re.compile(r"[a-f0-9]+")
 
@@ -60,6 +61,8 @@ class Script:
     copy_of: Header | None = None
     #: The ids of those for which it stands, since `migrate squash`.
     squashes: tuple[str, ...] = ()
+    #: Whether it says that an app may serve before it is applied.
+    may_wait: bool = False
 
 
 def app_scripts(app: AppHistory) -> tuple[Script, ...]:
@@ -117,6 +120,7 @@ def parsed_script(path: Path, text: str) -> Script | None:
         found.get("branch_labels", ()),
         header(text),
         _squashes(text),
+        _MAY_WAIT.search(text) is not None,
     )
 
 

@@ -88,7 +88,9 @@ def app_standing(parts: Modes, current: tuple[str, ...]) -> Standing:
         return Standing(APP, "ahead", current, ends)
     applied = ancestors(scripts, current)
     left = tuple(
-        Revision(each.id, each.doc) for each in oldest_first(scripts) if each.id not in applied
+        Revision(each.id, each.doc, may_wait=each.may_wait)
+        for each in oldest_first(scripts)
+        if each.id not in applied
     )
     if len(ends) > 1:
         return Standing(APP, "split", current, ends, left)
@@ -110,7 +112,7 @@ def settled(connection: Connection, app: AppHistory, parts: Modes) -> bool:
 def refuse(found: Sequence[Standing], *, allow_ahead: bool = False) -> None:
     """Conflict where the code and the database do not fit each other, with what to do."""
     for each in found:
-        if each.state == "pending":
+        if each.state == "pending" and not all(one.may_wait for one in each.pending):
             raise Conflict(
                 f"{each.history}: {len(each.pending)} revisions are not applied "
                 f"({_some(each.pending)}); run `backoffice migrate up` before the app starts",

@@ -1,7 +1,7 @@
 """The way forward through one history: hands Alembic each pending revision, tells of it, and
 says what went wrong."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -13,7 +13,14 @@ from sqlalchemy.exc import DBAPIError
 
 from backoffice.core.errors import BackofficeError, Conflict, SetupError, Unavailable
 from backoffice.migrations.connections import broken_references
-from backoffice.migrations.errors import RevisionFailed, ahead, reason, retryable, unanswered
+from backoffice.migrations.errors import (
+    RevisionFailed,
+    RevisionWaits,
+    ahead,
+    reason,
+    retryable,
+    unanswered,
+)
 from backoffice.migrations.followed import Followed
 from backoffice.migrations.histories import Migration, Revision, first_line
 from backoffice.migrations.sessions import Sessions
@@ -32,6 +39,7 @@ class Steps:
         self.history = history
         self.applied: list[Migration] = []
         self._running: Revision | None = None
+        self._left: list[Revision] = []
         self._tell = tell
         self._sessions = sessions
         self._watching = ExitStack()
@@ -53,8 +61,10 @@ class Steps:
         follow = self._followed(context)
         if guarded:
             _check_references(context)
-        for step in steps:
-            self._running = revision_of(step)
+        planned = list(steps)
+        self._left = [revision_of(step) for step in planned]
+        for step in planned:
+            self._running = self._left.pop(0)
             self._tell(f"{self.history}: {self._running.id} {self._running.doc} ... ")
             follow(step)
             yield step
@@ -82,6 +92,9 @@ class Steps:
             self._fail()
             raise
         except (Exception, SystemExit) as error:
+            if self._running is not None and waits(self._running, error):
+                self._tell("waits\n")
+                raise waiting(self.history, self._running, self._left, error) from error
             running = self._fail()
             if running is not None:
                 raise failed(self.history, running, error) from error
@@ -95,7 +108,30 @@ class Steps:
 
 def revision_of(step: RevisionStep) -> Revision:
     """The revision of a step of Alembic's."""
-    return Revision(step.revision.revision, first_line(step.revision.doc))
+    return Revision(
+        step.revision.revision,
+        first_line(step.revision.doc),
+        may_wait=getattr(step.revision.module, "may_wait", False) is True,
+    )
+
+
+def waits(revision: Revision, error: BaseException) -> bool:
+    """Whether a revision that may wait says that it is too early."""
+    return revision.may_wait and type(error).__name__ == "Waiting"
+
+
+def waiting(
+    history: str, revision: Revision, left: Sequence[Revision], error: BaseException
+) -> RevisionWaits:
+    """What to say of it, and of those that stand on it."""
+    needed = [each.id for each in left if not each.may_wait]
+    behind = f" What comes after it waits as well: {', '.join(needed)}" if needed else ""
+    return RevisionWaits(
+        f"{history}: {revision.id} waits: {error}.{behind}",
+        history=history,
+        revision=revision.id,
+        behind=needed,
+    )
 
 
 def failed(history: str, revision: Revision, error: BaseException) -> BackofficeError:

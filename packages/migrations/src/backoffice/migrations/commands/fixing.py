@@ -8,11 +8,14 @@ from backoffice.migrations.fixes.files import Mended, mended
 from backoffice.migrations.histories import installed
 from backoffice.migrations.lint.linting import Linted
 from backoffice.migrations.lint.reports import shown
+from backoffice.migrations.project import app_history
+from backoffice.migrations.scripts import app_scripts
 
 
 def fix(command: Command, found: Sequence[Linted], folder: Path) -> bool:
     """Rewrite what can be made safe, or show how under --dry-run; whether anything changed."""
-    mends = mended(found, installed())
+    app = app_history()
+    mends = mended(found, installed(), app_scripts(app) if app is not None else ())
     changed = [each for each in mends if each.changed]
     if command.dry_run:
         _show(command, mends, folder)
@@ -20,7 +23,8 @@ def fix(command: Command, found: Sequence[Linted], folder: Path) -> bool:
         for each in changed:
             each.write()
             lines = ", ".join(map(str, each.done))
-            command.say(f"fixed {shown(each.path, folder)}: line {lines}")
+            told = f"fixed {shown(each.path, folder)}: line {lines}"
+            command.say(told if each.before else f"wrote {shown(each.path, folder)}")
     for each in mends:
         for left in each.left:
             command.say(f"not fixed {shown(each.path, folder)}:{left.line}: {left.words}")

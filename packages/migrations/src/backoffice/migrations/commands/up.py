@@ -20,6 +20,10 @@ from backoffice.migrations.standings import Standing
 def up(
     context: typer.Context,
     sql: Annotated[bool, typer.Option("--sql", help="Only print the SQL.")] = False,
+    contract: Annotated[
+        bool,
+        typer.Option("--contract", help="No process uses the older name of a renamed column."),
+    ] = False,
 ) -> None:
     """Apply what is pending: the packages' tables first, then the app's own history."""
     command = Command.of(context)
@@ -32,7 +36,7 @@ def up(
         _give_pending(command, found_standings(command, url))
     else:
         with redirect_stdout(sys.stderr):  # an env.py may print; stdout holds the answer only
-            applied = upgrade(url, app_history(), tell=teller(command))
+            applied = upgrade(url, app_history(), contract=contract, tell=teller(command))
         told = f"applied {len(applied)}" if applied else PRESENT
         command.give({"applied": [asdict(each) for each in applied]}, told)
 

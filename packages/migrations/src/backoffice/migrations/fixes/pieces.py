@@ -5,7 +5,16 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from backoffice.migrations.fixes import columns, constraints, enums, indexes, raw, types, updates
+from backoffice.migrations.fixes import (
+    columns,
+    constraints,
+    enums,
+    indexes,
+    raw,
+    renames,
+    types,
+    updates,
+)
 from backoffice.migrations.fixes.calls import Call
 from backoffice.migrations.fixes.source import Source
 from backoffice.migrations.fixes.steps import ByHand, Step
@@ -129,6 +138,9 @@ class Parting:
             found = ByHand(
                 "its batch names constraints or makes the table anew in a way of its own"
             )
+        elif isinstance(found, Step) and found.rename is not None:
+            back = renames.taken_back(self.source.text, [found.rename])
+            found = found if back is not None else ByHand(renames.WAY_BACK)
         if isinstance(found, ByHand):
             self.left.append(Left(statement.lineno, found.words))
             return None
@@ -164,6 +176,8 @@ def safer(call: Call, *, everything: bool) -> Step | ByHand | None:
             return _altered(call, everything=everything)
         case "execute" if enums.adds_value(call):
             return enums.add_value(call)
+        case "execute" if raw.renamed(call) is not None:
+            return None if everything else renames.rename(call)
         case "execute" if updates.updated_table(call) is not None:
             return updates.update(call)
         case "execute":
@@ -174,9 +188,11 @@ def safer(call: Call, *, everything: bool) -> Step | ByHand | None:
 
 
 def _altered(call: Call, *, everything: bool) -> Step | ByHand | None:
+    if "new_column_name" in call:
+        return None if everything else renames.rename(call)
     if "type_" in call and not everything:
         return types.change_type(call)
-    if call.value("nullable") is False and "type_" not in call and "new_column_name" not in call:
+    if call.value("nullable") is False and "type_" not in call:
         return columns.set_not_null(call)
     return None
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from backoffice.migrations.fixes.calls import Call, identifier
 from backoffice.migrations.fixes.columns import not_null
-from backoffice.migrations.fixes.steps import ByHand, Step, execute, indented, quoted
+from backoffice.migrations.fixes.steps import ByHand, Rename, Step, execute, indented, quoted
 
 _NAME = r"(?:\"[^\"]+\"|\w+)"
 _TABLE = rf"(?:(?P<schema>{_NAME})\.)?(?P<table>{_NAME})"
@@ -28,6 +28,9 @@ _CHECKED = (
 _UNIQUE = rf"{_ALTER}ADD\s+CONSTRAINT\s+(?P<name>{_NAME})\s+UNIQUE\s*(?P<columns>\([^()]*\))"
 _VALIDATED = rf"{_ALTER}VALIDATE\s+CONSTRAINT\s+(?P<name>{_NAME})"
 _REQUIRED = rf"{_ALTER}ALTER\s+(?:COLUMN\s+)?(?P<column>{_NAME})\s+SET\s+NOT\s+NULL"
+_RENAMED = (
+    rf"{_ALTER}RENAME\s+(?:COLUMN\s+)?(?P<old>(?!CONSTRAINT\s|TO\s){_NAME})\s+TO\s+(?P<new>{_NAME})"
+)
 _ALONE = r"(?:VACUUM|REINDEX)\b.*"
 
 #: What a statement makes or takes away, by kind, with whether it is there afterwards.
@@ -132,6 +135,16 @@ def _required(call: Call, found: Found) -> Step:
     altered = execute(call.op, f"ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL")
     lines = not_null(about, _bare(column), altered)
     return Step(tuple(lines), ("_has_constraint", "_validate"))
+
+
+def renamed(call: Call) -> Rename | None:
+    """The column that such a statement gives another name."""
+    sql = _on_one_line((call.string("sqltext") or "").strip().rstrip(";").rstrip())
+    found = re.fullmatch(_RENAMED, sql, re.IGNORECASE)
+    if found is None:
+        return None
+    schema = _bare(found["schema"]) if found["schema"] else None
+    return Rename(_bare(found["table"]), schema, _bare(found["old"]), _bare(found["new"]))
 
 
 def _alone(call: Call, _: Found) -> Step:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from backoffice.migrations.fixes.pieces import MARK, Left, Parting, Piece
+from backoffice.migrations.fixes.renames import taken_back
 from backoffice.migrations.fixes.repeats import (
     Guard,
     commits,
@@ -21,6 +22,7 @@ from backoffice.migrations.fixes.repeats import (
 )
 from backoffice.migrations.fixes.routines import needed, written
 from backoffice.migrations.fixes.source import INDENT, Source
+from backoffice.migrations.fixes.steps import Rename
 
 #: Stands above what a fix brings along. `migrate up` keeps no journal of such a revision.
 TITLE = f"""
@@ -45,6 +47,8 @@ class Fix:
     text: str
     done: tuple[int, ...] = ()
     left: tuple[Left, ...] = ()
+    #: The columns that have two names after it, of which a second revision takes one away.
+    renames: tuple[Rename, ...] = ()
 
 
 def fixed(text: str, lines: Collection[int] | None = None) -> Fix:
@@ -64,7 +68,12 @@ def fixed(text: str, lines: Collection[int] | None = None) -> Fix:
     done = tuple(each.statement.lineno for each in pieces if each.step is not None)
     if not done:
         return Fix(text, left=left)
-    return Fix(Rewritten(source, function, pieces).text(), done, left)
+    steps = [each.step for each in pieces if each.step is not None]
+    found = tuple(each.rename for each in steps if each.rename is not None)
+    after = taken_back(Rewritten(source, function, pieces).text(), found)
+    if after is None:
+        raise AssertionError(found)
+    return Fix(after, done, left, found)
 
 
 def _repeatable(pieces: list[Piece]) -> tuple[list[Piece], list[Left]]:

@@ -6,16 +6,11 @@ done as written.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
-
-@dataclass(frozen=True)
-class Routine:
-    """A function as it is written into the file, the modules it needs, and whom it calls."""
-
-    text: str
-    imports: tuple[str, ...] = ()
-    calls: tuple[str, ...] = ()
+from backoffice.migrations.fixes.contraction import CONTRACTION
+from backoffice.migrations.fixes.doubles import DOUBLES
+from backoffice.migrations.fixes.routine import Routine
+from backoffice.migrations.fixes.twins import TWINS
 
 
 def _question(name: str, arguments: str, told: str, *query: str) -> Routine:
@@ -154,6 +149,9 @@ def _or_undone(table: str, column: str, function: str) -> Iterator[None]:
 _CONTEXTS = ("import contextlib", "from collections.abc import Iterator")
 
 ROUTINES = {
+    **TWINS,
+    **CONTRACTION,
+    **DOUBLES,
     "_has_table": _question(
         "_has_table",
         "table: str",
@@ -218,10 +216,13 @@ ROUTINES = {
 
 def needed(names: Iterable[str]) -> dict[str, Routine]:
     """These routines and all that they call, each after those who call it."""
-    wanted = set(names)
-    for name, each in ROUTINES.items():
-        if name in wanted:
-            wanted |= set(each.calls)
+    wanted: set[str] = set()
+    left = list(names)
+    while left:
+        name = left.pop()
+        if name not in wanted:
+            wanted.add(name)
+            left += ROUTINES[name].calls
     return {name: each for name, each in ROUTINES.items() if name in wanted}
 
 

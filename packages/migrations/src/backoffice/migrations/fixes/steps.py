@@ -22,6 +22,17 @@ class Step:
     routines: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
     portable: bool = True
+    rename: "Rename | None" = None
+
+
+@dataclass(frozen=True)
+class Rename:
+    """A column that has both names until a second revision: names as the catalog has them."""
+
+    table: str
+    schema: str | None
+    old: str
+    new: str
 
 
 @dataclass(frozen=True)

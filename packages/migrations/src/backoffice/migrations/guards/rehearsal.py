@@ -37,6 +37,8 @@ class Rehearsal:
         self._environment = Environment(app, engine.url)
         # Also where alembic.ini names one: an env.py that opens its own comes here as well.
         self._environment._connect_to(engine.url)
+        # Nobody else knows this database, so no process uses the older name of a column.
+        self._environment.config.attributes["contract"] = "now"
         self._version_table = ""
         self.look(self._know)
 

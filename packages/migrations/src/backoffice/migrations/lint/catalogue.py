@@ -178,8 +178,9 @@ RULES: dict[str, Rule] = {
         Rule(
             *("BM403", "error", "A column is renamed"),
             why="There is no moment at which the code before and the code after both run.",
-            safe="Add a column of the new name, write both, fill it in batches, read the new one, "
-            "then drop the old one in a later release.",
+            safe="Add a column of the new name, keep both the same by a trigger, fill it in "
+            "batches, then drop the old one in a second revision, once no code names it.",
+            fixable=True,
         ),
         Rule(
             *("BM404", "error", "A table is renamed or moved"),
