@@ -1,5 +1,6 @@
 """The admin behind a real server, for tests in a real browser."""
 
+import contextvars
 import os
 import threading
 import time
@@ -31,7 +32,9 @@ class Site:
         self._server = uvicorn.Server(
             uvicorn.Config(self.house.app, port=port, log_level="warning", **options)
         )
-        self._thread = threading.Thread(target=self._server.run)
+        # In the test's own context: what it has overridden is so for the app as well.
+        run = contextvars.copy_context().run
+        self._thread = threading.Thread(target=run, args=(self._server.run,))
 
     def __enter__(self) -> Self:
         self._thread.start()

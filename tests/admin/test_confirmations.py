@@ -1,7 +1,7 @@
 """What is dangerous asks for the password again, and loses nothing that was typed."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from html import unescape
 from typing import Any
@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 from httpx2 import Response
 
-from backoffice.admin import Admin, ModelAdmin
+from backoffice.admin import ActionContext, Admin, ModelAdmin, action
 from backoffice.auth import ApiKey, Auth, Role, User, UserSession
 from backoffice.auth.sessions import Client
 from backoffice.core import clock
@@ -22,9 +22,16 @@ from tests.auth.conftest import PASSWORD, AppWithAccounts
 LATER = timedelta(minutes=15, seconds=1)
 
 
+@action("Retire", dangerous=True)
+async def retire(tags: Sequence[Tag], context: ActionContext) -> None:
+    for each in tags:
+        await context.session.delete(each)
+
+
 class TagAdmin(ModelAdmin):
     model = Tag
     dangerous = ("delete",)
+    actions = (retire,)
 
 
 class GuardedHouse(House):
@@ -99,6 +106,8 @@ def deeds(site: House) -> dict[str, tuple[str, dict[str, Any]]]:
         "revoke a key": ("/api-keys/action", {"name": "revoke", "pks": str(key.id)}),
         "end a session": ("/sessions/action", {"name": "end", "pks": str(session.id)}),
         "delete a tag": ("/tags/action", {"name": "delete", "pks": "new"}),
+        "delete all tags": ("/tags/action", {"name": "delete", "all": "1", "query": ""}),
+        "an action of the app": ("/tags/action", {"name": "retire", "pks": "new"}),
     }
 
 
@@ -130,6 +139,7 @@ def test_nothing_dangerous_is_done_without_the_password(site: House) -> None:
         "change a role",
         "make a key",
         "delete a tag",
+        "an action of the app",
     ],
 )
 def test_the_deed_is_done_in_the_step_that_confirms(site: House, name: str) -> None:

@@ -38,7 +38,9 @@ class RuledView(ConfiguredView):
 
     def is_dangerous(self, name: str) -> bool:
         """Whether a verb or an action wants a password that was given lately."""
-        return name in self.dangerous or name in self.options.dangerous
+        own = self.own_action(name)
+        said = own is not None and own.dangerous
+        return said or name in self.dangerous or name in self.options.dangerous
 
     def check_fresh(self, request: Request, name: str) -> None:
         """Have the password asked for, if this is dangerous and it was not given lately."""
