@@ -17,6 +17,7 @@ from backoffice.admin.columns import column_of
 from backoffice.admin.fields import Reference, References
 from backoffice.admin.list_filters import PERIODS
 from backoffice.admin.rules import RuledView
+from backoffice.admin.stretches import WITHIN
 from backoffice.admin.visits import visit_of
 
 IS, SINCE, UNTIL, FIND = "is.", "since.", "until.", "find."
@@ -76,11 +77,18 @@ def with_facets(
     view: RuledView, request: Request, query: Mapping[str, str], filters: FilterGroup | None
 ) -> FilterGroup:
     """The conditions of the builder and of the facets, all of which have to hold."""
-    rules = facet_rules(view, request, query)
+    rules = [*facet_rules(view, request, query), *_within(view, request, query)]
     present = filters or FilterGroup()
     if not rules:
         return present
     return FilterGroup("and", [*rules, *([] if present.is_empty() else [present])])
+
+
+def _within(view: RuledView, request: Request, query: Mapping[str, str]) -> list[FilterRule]:
+    """The condition of the calendar."""
+    text, name = query.get(WITHIN, ""), view.options.date_hierarchy
+    found = [each for each in view.fields if each.name == name and view.is_readable(request, each)]
+    return [_rule(view, each, f"{WITHIN}.", text) for each in found if text]
 
 
 async def facets(view: RuledView, request: Request) -> list[Facet]:
@@ -91,7 +99,7 @@ async def facets(view: RuledView, request: Request) -> list[Facet]:
 def parameters(view: RuledView) -> list[str]:
     """The parameters of all facets of a page."""
     kinds = (IS, SINCE, UNTIL, FIND)
-    return [kind + name for name in view.list_filter for kind in kinds]
+    return [WITHIN, *(kind + name for name in view.list_filter for kind in kinds)]
 
 
 def _fields(view: RuledView, request: Request) -> list[BaseField]:

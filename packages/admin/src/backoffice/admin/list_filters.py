@@ -22,6 +22,7 @@ from starlette_admin.filters.base import BaseFilter
 from backoffice.admin.fields import References
 from backoffice.admin.filtering import Filters, fit
 from backoffice.admin.searching import ending, meets
+from backoffice.admin.stretches import days_of
 from backoffice.admin.visits import visit_of
 
 Period = tuple[date, date]
@@ -84,6 +85,23 @@ class Until(Since):
     def apply(self, ctx: FilterApplyContext) -> Any:
         """The condition."""
         return _column(ctx) < _begin(ctx, ctx.value + timedelta(days=1))
+
+
+class Within(Since):
+    """In a year, a month, or on a day."""
+
+    name = "within"
+    label = "is within"
+
+    def parse_value(self, raw: str) -> Any:
+        """The first and the last day; ValueError."""
+        return days_of(raw)
+
+    def apply(self, ctx: FilterApplyContext) -> Any:
+        """The condition."""
+        first, last = ctx.value
+        column = _column(ctx)
+        return and_(column >= _begin(ctx, first), column < _begin(ctx, last + timedelta(days=1)))
 
 
 class InPeriod(BaseFilter):
@@ -180,12 +198,12 @@ class ListFilters(Filters):
     @filters(DateField)
     def date_filters(self, _: BaseField) -> list[type[BaseFilter]]:
         """And by periods."""
-        return [*super().date_filters(_), Since, Until, *PERIODS]
+        return [*super().date_filters(_), Since, Until, Within, *PERIODS]
 
     @filters(DateTimeField)
     def datetime_filters(self, _: BaseField) -> list[type[BaseFilter]]:
         """And by periods."""
-        return [*super().datetime_filters(_), Since, Until, *PERIODS]
+        return [*super().datetime_filters(_), Since, Until, Within, *PERIODS]
 
     @filters(References)
     def references_filters(self, _: BaseField) -> list[type[BaseFilter]]:

@@ -1,8 +1,9 @@
 """Paging by key: a place in a sorted list, and the records that come after or before it.
 
 A page is found from the values of its neighbour, never by skipping rows: the thousandth page costs
-what the first does. An order is total, for it ends with the key; each page is one index range where
-an index holds the columns of the order (and two or three, where some of them may be NULL).
+what the first does. An order is total, for it ends with the key, or with a column that is unique;
+what comes after a place is one range of an index for each column of the order, and one more where
+it may be NULL.
 """
 
 import base64
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from sqlalchemy import Column, Text, and_, bindparam, select, tuple_, type_coerce
+from sqlalchemy import Column, Table, Text, UniqueConstraint, and_, bindparam, select, type_coerce
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.orm import aliased
 from sqlalchemy.types import NULLTYPE
@@ -34,6 +35,7 @@ class Part:
     column: Any
     descending: bool
     nullable: bool
+    unique: bool
 
 
 @dataclass(frozen=True)
@@ -83,9 +85,11 @@ class Order:
         # In the direction of what is sorted by last: one range of one index, in either direction.
         last = sorts[-1][1] if sorts else "asc"
         names = dict.fromkeys([*(name for name, _ in sorts), *keys])
-        self.parts = [
-            _part(model, each, directions.get(each, last) == "desc", keys) for each in names
-        ]
+        self.parts = []
+        for name in names:
+            self.parts.append(_part(model, name, directions.get(name, last) == "desc", keys))
+            if self.parts[-1].unique:
+                break
 
     def clauses(self, backwards: bool = False) -> list[Any]:
         """What to order a query by."""
@@ -108,10 +112,7 @@ class Order:
     def ranges(self, place: Place, backwards: bool = False) -> list[Any]:
         """Conditions of what comes after the place, or before it: one after the other, disjoint."""
         bounds = [self._bound(part, place) for part in self.parts]
-        falling = {each.descending != backwards for each in self.parts}
-        if len(falling) == 1 and not any(each.nullable for each in self.parts):
-            columns = tuple_(*(self._compared(each.column) for each in self.parts))
-            return [columns < tuple_(*bounds) if falling.pop() else columns > tuple_(*bounds)]
+        # Not (a, b) > (x, y): an index of `a` alone would be read from the first x on.
         found: list[Any] = []
         for index in range(len(self.parts) - 1, -1, -1):
             equal = [self._equal(*pair) for pair in zip(self.parts[:index], bounds, strict=False)]
@@ -150,7 +151,7 @@ class Order:
 
     def _is_asked(self, part: Part) -> bool:
         """Whether the record may be asked for it: not for what it is found by."""
-        return part.name not in self._keys
+        return part.name not in self._keys and not self.parts[-1].unique
 
     def _is_carried(self, part: Part, value: Any) -> bool:
         return self._is_asked(part) if value == _ASKED else self._is_stored(value)
@@ -211,9 +212,20 @@ class Order:
 
 def _part(model: type[SQLModel], name: str, descending: bool, keys: Sequence[str]) -> Part:
     attribute: Any = getattr(model, name)
-    expression = getattr(attribute, "expression", attribute)
-    known = isinstance(expression, Column) and not expression.nullable
-    return Part(name, attribute, descending, not known and name not in keys)
+    column = getattr(attribute, "expression", attribute)
+    if not isinstance(column, Column):
+        return Part(name, attribute, descending, nullable=True, unique=False)
+    nullable = bool(column.nullable) and name not in keys
+    alone = list(keys) == [name] or _is_unique(column)
+    return Part(name, attribute, descending, nullable, unique=alone and not nullable)
+
+
+def _is_unique(column: Column[Any]) -> bool:
+    """Whether no two records have the same value, by a constraint of this column alone."""
+    if column.unique or not isinstance(column.table, Table):
+        return bool(column.unique)
+    kept = [each for each in column.table.constraints if isinstance(each, UniqueConstraint)]
+    return any([part.name for part in each.columns] == [column.name] for each in kept)
 
 
 def _is_long(value: Any) -> bool:

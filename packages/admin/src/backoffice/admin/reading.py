@@ -15,7 +15,7 @@ from starlette_admin.fields import BaseField
 from starlette_admin.filters import FilterGroup, FilterRegistry
 from starlette_admin.types import ListParams, RequestAction
 
-from backoffice.admin.computed import computed_values
+from backoffice.admin.computed import ColumnField, computed_values
 from backoffice.admin.facets import with_facets
 from backoffice.admin.fields import Reference, References
 from backoffice.admin.filtering import fitted
@@ -29,6 +29,7 @@ from backoffice.admin.visits import visit_of
 
 #: One for all: what it finds out about itself takes longer than a page has.
 _FILTERS = ListFilters()
+_MOST_SORTS = 4
 
 
 class ReadableView(RuledView):
@@ -77,7 +78,8 @@ class ReadableView(RuledView):
 
     def verb_of(self, name: str) -> str:
         """The permission that an action on a record needs."""
-        return self.action_verbs.get(name, "change")
+        own = self.own_action(name)
+        return self.action_verbs.get(name, "change") if own is None else own.verb
 
     async def editable(self, request: Request, records: Sequence[Any]) -> set[str]:
         """The keys of those records that they may change."""
@@ -156,9 +158,18 @@ class ReadableView(RuledView):
         filters = with_facets(self, request, query or request.query_params, params.filters)
         filters = fitted(filters, self.model)
         # What is asked for was checked; what the page's own order names was not.
-        shown = {each.name for each in self.fields if self.is_readable(request, each)}
-        sorts = [each for each in params.sorts if each[0] in shown]
+        shown = {
+            each.name for each in self.fields if each.orderable and self.is_readable(request, each)
+        }
+        named = [(self.sorted_by(name), direction) for name, direction in params.sorts]
+        sorts = [each for each in named[:_MOST_SORTS] if each[0] in shown]
         return replace(params, page_size=size, filters=filters, sorts=sorts)
+
+    def sorted_by(self, name: str) -> str:
+        """The column that the list is sorted by for a field: for a computed one, what it says."""
+        found = next((each for each in self.fields if each.name == name), None)
+        column = found.column if isinstance(found, ColumnField) else None
+        return column.ordering or name if column is not None else name
 
     async def find_all(
         self,

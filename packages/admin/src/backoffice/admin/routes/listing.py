@@ -12,6 +12,7 @@ from starlette_admin.fields import BaseField, DecimalField, FloatField, IntegerF
 from starlette_admin.types import ListParams, RequestAction
 
 from backoffice.admin.counts import Count
+from backoffice.admin.date_hierarchy import calendar_of
 from backoffice.admin.facets import Facet, facets, parameters
 from backoffice.admin.fields import Reference
 from backoffice.admin.lists import page_of, size_of
@@ -97,6 +98,7 @@ async def _tools(view: RecordView, request: Request, params: ListParams) -> dict
         "filters": view._filter_builder_fields(request),
         "chips": [*_chips(request, view, params), *_chosen(request, offered)],
         "facets": offered,
+        "calendar": await calendar_of(view, request),
         "kept": request.query_params.multi_items(),
         "cleared": here(request, filter=None, **dict.fromkeys(parameters(view))),
         "unlisted": [*PLACES, *parameters(view)],
@@ -144,10 +146,11 @@ def here(request: Request, **changes: Any) -> str:
 
 
 def _column(request: Request, view: RecordView, params: ListParams, field: Any) -> Column:
-    direction = dict(params.sorts).get(field.name)
+    name = view.sorted_by(field.name)
+    direction = dict(params.sorts).get(name)
     turned = "desc" if direction == "asc" else "asc"
-    sortable = field.orderable and field.name in (view.sortable_fields or ())
-    url = here(request, sort=f"{field.name}__{turned}") if sortable else None
+    sortable = name in {each.name for each in view.get_fields_list(request) if each.orderable}
+    url = here(request, sort=f"{name}__{turned}") if sortable else None
     numeric = isinstance(field, IntegerField | DecimalField | FloatField)
     return Column(field.label, url, direction, numeric and field.name not in view.keys.names)
 
