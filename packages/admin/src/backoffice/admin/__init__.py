@@ -3,7 +3,13 @@
 from backoffice.admin.actions import Action, ActionContext, action
 from backoffice.admin.admin import Admin
 from backoffice.admin.computed import ComputedColumn, column
-from backoffice.admin.events import RecordChanged, RecordCreated, RecordDeleted, RecordEvent
+from backoffice.admin.events import (
+    RecordChanged,
+    RecordCreated,
+    RecordDeleted,
+    RecordEvent,
+    RecordRestored,
+)
 from backoffice.admin.inlines import Inline, StackedInline, TabularInline
 from backoffice.admin.model_admin import Fieldset, ModelAdmin
 from backoffice.admin.pages import Card, PageContext, Table
@@ -26,6 +32,7 @@ __all__ = [
     "RecordCreated",
     "RecordDeleted",
     "RecordEvent",
+    "RecordRestored",
     "StackedInline",
     "Table",
     "TabularInline",

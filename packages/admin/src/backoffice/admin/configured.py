@@ -32,6 +32,7 @@ from backoffice.admin.options import (
     refused,
     searches,
 )
+from backoffice.admin.soft_deletion import PURGE, RESTORE, SoftDeletion
 from backoffice.auth.permissions import parsed
 from backoffice.core import InvalidInput, SetupError
 
@@ -76,6 +77,10 @@ class ConfiguredView(ModelView):
             converter=Columns(),
         )
         self._add_actions()
+        #: How its records are deleted and kept; None where they are deleted for good.
+        self.soft_deletion = SoftDeletion.of(options)
+        if self.soft_deletion is not None:
+            self.actions = (*(self.actions or ()), RESTORE, PURGE)
         self._apply_options()
 
     def made_fields(self, model: type[SQLModel], resources: Resources) -> list[BaseField]:
@@ -132,6 +137,11 @@ class ConfiguredView(ModelView):
             if column is not None and column.primary_key:
                 each.exclude_from_edit = True
                 each.exclude_from_create = is_generated(self.model, column)
+            if self.soft_deletion is not None and each.name == self.soft_deletion.name:
+                # Deleting and restoring have permissions of their own, and are no edit.
+                each.read_only = each.exclude_from_create = True
+                each.exclude_from_edit = True
+                each.exclude_from_list = each.name not in options.list_display
         for given in options.readonly_fields:
             self._make_readonly(self._field(given))
         self._list_display = [self._field(each).name for each in options.list_display]

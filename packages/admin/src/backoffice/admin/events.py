@@ -33,3 +33,10 @@ class RecordDeleted(RecordEvent):
     """A record was deleted."""
 
     name: ClassVar[str] = "admin.record_deleted"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordRestored(RecordEvent):
+    """A record that was deleted and kept is back."""
+
+    name: ClassVar[str] = "admin.record_restored"

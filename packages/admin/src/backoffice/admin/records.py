@@ -1,38 +1,34 @@
 """The view of a model: reading, and making changes that are events in one transaction."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any
 
-from sqlalchemy import false, or_, select
 from sqlalchemy.exc import DataError, IntegrityError, StatementError
 from sqlmodel import SQLModel
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette_admin.actions import ActionSelection, action
+from starlette_admin.actions import ActionSelection
 from starlette_admin.exceptions import ActionFailed, FormValidationError
 from starlette_admin.fields import BaseField
 from starlette_admin.views import BaseModelView
 
 from backoffice.admin import forms
 from backoffice.admin.constraints import WHOLE_FORM, explained, is_unfit
-from backoffice.admin.events import RecordChanged, RecordCreated, RecordDeleted, RecordEvent
+from backoffice.admin.deleting import DeletingView
+from backoffice.admin.events import RecordChanged, RecordCreated
 from backoffice.admin.fields import Reference, References
-from backoffice.admin.labels import words
-from backoffice.admin.reading import ReadableView
-from backoffice.admin.relations import MOST_RELATED, forget_relations
-from backoffice.admin.visits import visit_of
+from backoffice.admin.relations import MOST_RELATED
 from backoffice.core import Forbidden, Refusal
 
-_SUBJECT_LENGTH = 128
 #: Where a request keeps the names of fields that its form shows, and does not write.
 LOCKED = "backoffice_locked"
 _SECRET = "backoffice_secret"  # noqa: S105
 
 
-class RecordView(ReadableView):
+class RecordView(DeletingView):
     """A page for one model, behind `{resource}:view`, `:add`, `:change`, `:delete`, `:export`."""
 
     def form_fields(self, request: Request) -> list[BaseField]:
@@ -110,15 +106,6 @@ class RecordView(ReadableView):
             await self._tell(request, RecordCreated, record, {**values, **related})
             return record
 
-    async def hold(self, request: Request, pks: list[Any]) -> None:
-        """Let nobody else change these records until this request has ended."""
-        clauses = [self.keys.clause(str(each)) for each in pks]
-        columns = [getattr(self.model, each) for each in self.keys.names]
-        query = select(*columns).where(or_(false(), *clauses)).order_by(*columns)
-        # SQLite knows no lock of a row; a savepoint makes it begin to write.
-        async with self.session(request).begin_nested():
-            await self.executed(request, query.with_for_update())
-
     async def present(self, request: Request, pk: Any) -> Any:
         """The record with that key; 404 for one that is gone, perhaps since a moment ago."""
         record = await self.find_by_pk(request, pk)
@@ -156,31 +143,6 @@ class RecordView(ReadableView):
             raise Forbidden(
                 f"You may not {verb} a record such as this would be.", code="not_permitted"
             )
-
-    async def delete(self, request: Request, pks: list[Any]) -> int | None:
-        """Delete these records, all or none; ActionFailed where something refers to one."""
-        session = self.session(request)
-        records = await self.find_by_pks(request, pks)
-        try:
-            async with session.begin_nested():
-                for record in records:
-                    await self._emit_before_delete(request, self.keys.of(record), record)
-                    forget_relations(session, record)
-                    await session.delete(record)
-                await session.flush()
-        except IntegrityError:
-            raise ActionFailed(
-                "Nothing was deleted: other records refer to what was to go."
-            ) from None
-        for record in records:
-            await self._emit_after_delete(request, self.keys.of(record), record)
-            await self._tell(request, RecordDeleted, record, {})
-        return len(records)
-
-    @action(name="delete", text="Delete")
-    async def delete_action(self, request: Request, selection: ActionSelection) -> None:
-        """Delete what was chosen; starlette-admin's own tells of it in a cookie of no session."""
-        await self.delete(request, await selection.pks())
 
     async def handle_action(
         self, request: Request, selection: ActionSelection, name: str
@@ -223,6 +185,8 @@ class RecordView(ReadableView):
         found = await other.find_by_pks(request, list(keys))
         if len(found) != len(keys):
             errors[field.name] = f"There is no such {str(other.display_name).lower()} (any more)."
+        elif isinstance(field, Reference) and any(map(_deleted_in(other), found)):
+            errors[field.name] = f"This {str(other.display_name).lower()} is deleted."
         elif isinstance(field, References):
             values[field.name] = list(found)
 
@@ -245,20 +209,6 @@ class RecordView(ReadableView):
         names = [each.name for each in self.fields if isinstance(each, References)]
         return {each: values.pop(each) for each in names if each in values}
 
-    async def _tell(
-        self, request: Request, kind: type[RecordEvent], record: SQLModel, fields: Mapping[str, Any]
-    ) -> None:
-        """Emit the event, in the transaction of the change."""
-        visit = visit_of(request)
-        name = words(self.model.__name__).lower().replace(" ", "-")
-        event = kind(
-            actor=visit.principal.name,
-            subject=f"{name}:{self.keys.of(record)}"[:_SUBJECT_LENGTH],
-            address=visit.client.address,
-            fields=tuple(sorted(fields)),
-        )
-        await visit.services.events.emit(event, self.session(request))
-
     @asynccontextmanager
     async def _told_in_words(self) -> AsyncIterator[None]:
         """Whatever a database or a listener refuses, as an error of the form."""
@@ -272,3 +222,8 @@ class RecordView(ReadableView):
             if not is_unfit(error):
                 raise
             raise FormValidationError({WHOLE_FORM: forms.UNFIT}) from None
+
+
+def _deleted_in(other: BaseModelView) -> Callable[[Any], bool]:
+    assert isinstance(other, DeletingView)  # noqa: S101 - all views of the site are
+    return other.is_deleted

@@ -34,6 +34,7 @@ from backoffice.admin.pages import OwnCard, OwnPage
 from backoffice.admin.presentation import url_of
 from backoffice.admin.records import RecordView
 from backoffice.admin.settings import AdminSettings
+from backoffice.admin.soft_deletion import PURGE, RESTORE
 from backoffice.admin.templating import has_template, overridable, require_template
 from backoffice.admin.theme import Theme, revision, style
 from backoffice.admin.visits import ENTER, Visit, check_origin, known_visit, root, visit_of
@@ -303,6 +304,7 @@ class _Static(StaticFiles):
 def _permissions(view: RecordView) -> Iterator[Known]:
     records = _lower_first(str(view.menu_label))
     own = [each.verb for each in view.options.actions]
+    own += [RESTORE, PURGE] if view.soft_deletion is not None else []
     for verb in dict.fromkeys([*VERBS, *own]):
         yield Known(f"{view.resource}:{verb}", f"{verb.capitalize()} {records}", "backoffice.admin")
     for column in computed_columns(view.options).values():

@@ -24,6 +24,7 @@ class AccountView(RecordView):
     admin: ClassVar[type[ModelAdmin]]
     is_written_plainly: ClassVar[bool] = False
     in_transaction = False
+    judges_cascades = False
     #: Code of a refusal to the field that it is about.
     told_at: ClassVar[dict[str, str]] = {}
 

@@ -11,10 +11,12 @@ from starlette_admin.exceptions import ActionFailed
 from starlette_admin.types import RequestAction
 
 from backoffice.admin import notices
-from backoffice.admin.presentation import referrers, url_of
+from backoffice.admin.deletions import TOLD
+from backoffice.admin.presentation import url_of
 from backoffice.admin.records import RecordView
 from backoffice.admin.routes import jobs
 from backoffice.admin.site import Site
+from backoffice.admin.soft_deletion import PURGE
 from backoffice.admin.visits import sent_form, visit_of
 
 MOST_AT_ONCE = 500
@@ -43,6 +45,8 @@ async def action(site: Site, request: Request) -> Response:
     if request.method != "POST":
         return await _question(site, request, view, name, found)
     view.check_fresh(request, name)
+    if await _is_news(view, request, name, found, sent.get(TOLD)):
+        return await _question(site, request, view, name, found, HTTPStatus.CONFLICT)
     return await _done(site, request, view, name, found)
 
 
@@ -54,17 +58,34 @@ async def _check_allowed(view: RecordView, request: Request, name: str) -> None:
 
 
 async def _question(
-    site: Site, request: Request, view: RecordView, name: str, found: Any
+    site: Site,
+    request: Request,
+    view: RecordView,
+    name: str,
+    found: Any,
+    status: HTTPStatus = HTTPStatus.OK,
 ) -> Response:
-    referring = [await referrers(view, request, each) for each in found] if name == "delete" else []
     return site.page(
         request,
         "action.html",
+        status,
         view=view,
         action=view._actions[name],
         records=[(view.keys.of(each), view.named(request, each)) for each in found],
-        referrers=[each for several in referring for each in several if each.count],
+        deletion=await view.deletion(request, found) if _is_for_good(view, name) else None,
     )
+
+
+def _is_for_good(view: RecordView, name: str) -> bool:
+    return name == PURGE or (name == "delete" and view.soft_deletion is None)
+
+
+async def _is_news(view: RecordView, request: Request, name: str, found: Any, told: object) -> bool:
+    """Whether more or something else would go than whoever says so was told of."""
+    if told is None or not _is_for_good(view, name):
+        return False
+    deletion = await view.deletion(request, found)
+    return not deletion.refusals and deletion.digest != told
 
 
 async def _done(site: Site, request: Request, view: RecordView, name: str, found: Any) -> Response:

@@ -26,6 +26,7 @@ async def record(site: Site, request: Request) -> Response:
         request,
         "detail.html",
         view=view,
+        record=found,
         key=view.keys.of(found),
         label=view.named(request, found),
         on_site=address_on_site(view, request, found),

@@ -27,7 +27,7 @@ PLACES = ("after", "before", "page")
 _CELL = Markup('<td data-label="{}"{}>')
 _NUMBER = Markup(' class="number"')
 _RECORD = Markup('<a class="record" href="{}{}">{}</a>')
-_EXPORTED = ("q", "filter", "sort")
+_EXPORTED = ("q", "filter", "sort", "deleted")
 
 
 @dataclass(frozen=True)
