@@ -8,6 +8,9 @@ MANIFESTS := pyproject.toml uv.lock $(wildcard packages/*/pyproject.toml)
 SOURCES := $(wildcard packages example_app example_adopted tests benchmarks docs)
 TYPED := $(wildcard packages/*/src example_app example_adopted tests benchmarks)
 
+# One more than there are processors: now and then each test waits, for a lock or another process.
+TESTERS := $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
+
 export UV_PYTHON_DOWNLOADS := never
 # The certificates that this machine trusts, where it keeps any: a proxy's stands nowhere else.
 ifneq ($(wildcard /etc/ssl/certs/* /etc/pki/tls/certs/* /System/Library/Keychains),)
@@ -20,7 +23,7 @@ demo: .venv/.demo # serve the example bookshop on PORT
 	$(BIN)/python -m example_app.demo --port $(PORT)
 
 test: lint types browser # everything that must hold before a commit
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+	$(BIN)/pytest --numprocesses $(TESTERS) --maxprocesses 4 --dist worksteal
 
 lint: venv # style, and nothing else
 	$(BIN)/ruff check $(SOURCES)

@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import itertools
 import logging
 import os
 import re
@@ -26,6 +27,7 @@ from tests.services.redis import redis_server as running_redis
 pytest_plugins = ["tests.leaks"]
 
 CHEAP = password_hashes._context.copy(argon2__memory_cost=8)
+_finished = itertools.count(1)
 ARTEFACTS = Path(__file__).parent.parent / "artefacts"
 
 
@@ -33,7 +35,13 @@ def pytest_collection_finish() -> None:
     """Let the collector of garbage run seldom: it took a quarter of the suite's time."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(10_000, 10, 10)
+    gc.set_threshold(10_000, 10, 1_000_000)
+
+
+def pytest_runtest_logfinish() -> None:
+    """All of it is collected between tests: it takes seconds, which a test would wait for."""
+    if next(_finished) % 200 == 0:
+        gc.collect()
 
 
 @pytest.fixture(scope="session")
