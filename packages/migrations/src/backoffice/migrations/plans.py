@@ -53,6 +53,8 @@ class Plan:
     file: Path
     statements: tuple[Planned, ...]
     unread: tuple[Unread, ...] = ()
+    #: Whether it is left for later as long as it is too early.
+    may_wait: bool = False
 
 
 def plans(
@@ -71,7 +73,11 @@ def plans(
         # Each is told by what those before it would have made.
         steps = list(map(_Noted.of, walk(reading, schema, database, direction)))
         planned = tuple(_planned(list(some)) for _, some in groupby(steps, key=_statement))
-        found.append(Plan(each.history, each.revision, each.doc, path, planned, reading.unread))
+        script = read_script(path)
+        waits = script is not None and script.may_wait
+        found.append(
+            Plan(each.history, each.revision, each.doc, path, planned, reading.unread, waits)
+        )
     return found
 
 

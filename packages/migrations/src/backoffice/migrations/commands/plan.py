@@ -83,6 +83,8 @@ def _pending(found: Sequence[Standing], parts: Modes) -> list[Migration]:
 def _told(planned: Any) -> Iterator[str]:
     """A revision with its statements, each with what it does to tables."""
     yield f"{planned.history}: {planned.revision} {planned.doc}".rstrip()
+    if planned.may_wait:
+        yield "  -- may wait: refuses as long as the release before may use what it takes away"
     transaction: object = 0
     for each in planned.statements:
         if each.transaction != transaction:

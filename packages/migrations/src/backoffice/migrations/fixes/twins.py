@@ -186,8 +186,10 @@ def _begin_twin(table: str, column: str, twin: str, function: str, back: bool) -
                     NEW.{here["o"]} := NEW.{here["n"]};
                 ELSIF ROW(NEW.{here["o"]})::record *<> ROW(OLD.{here["o"]})::record THEN
                     NEW.{here["n"]} := NEW.{here["o"]};
+                ELSIF NEW.{here["n"]} IS NULL THEN -- this row was not filled yet
+                    NEW.{here["n"]} := NEW.{here["o"]};
                 ELSE
-                    NEW.{_quoted(twin)} := NEW.{_quoted(column)};
+                    NEW.{here["o"]} := NEW.{here["n"]};
                 END IF;
                 RETURN NEW;
             END
