@@ -10,6 +10,7 @@ import pytest
 from sqlmodel import select
 from starlette.routing import Route
 
+from backoffice.admin.history.models import Change
 from backoffice.admin.records import RecordView
 from tests.admin.conftest import ORIGIN, House
 from tests.admin.library import Author, Book, Copy, Tag
@@ -23,6 +24,14 @@ NEEDS: dict[str, str | None] = {
     "/{resource}/action": None,
     "/{resource}/export": "export",
     "/{resource}/lookup": "view",
+    "/{resource}/history": "view",
+    "/{resource}/undo": "change",
+}
+#: What somebody has changed before: each can be undone.
+CHANGES = {
+    "/books/edit?pk=1": {"title": "Alpha2"},
+    "/authors/edit?pk=1": {"name": "Ada2"},
+    "/copies/edit?pk=1,1": {"shelf": "a"},
 }
 VERBS = ("view", "add", "change", "delete", "export")
 ROLE = "all but one thing"
@@ -36,7 +45,9 @@ def views(house: House) -> list[RecordView]:
 def editor(stocked: House) -> House:
     """Ann, whose one role each test changes; and a record for every view."""
     stocked.add(Copy(book_id=1, number=1))
-    stocked.user("root@example.com", superuser=True)
+    stocked.signed_in(superuser=True, email="root@example.com")
+    for page, form in CHANGES.items():
+        assert stocked.send(page, form).status_code == 303, page
     bob = stocked.user("bob@example.com", "books:view")
     stocked.call(stocked.services.keys.create(bob, "nightly", actor="test"))
     ann = stocked.user("ann@example.com")
@@ -66,6 +77,12 @@ def key_of(house: House, view: RecordView) -> str:
     return house.call(found())
 
 
+def change_of(house: House, view: RecordView) -> int | None:
+    """A change of one of the view's records that may be undone."""
+    found = [each for each in house.all(Change) if each.resource == view.resource]
+    return next((each.number for each in found if each.action == "change"), None)
+
+
 def library(house: House) -> list[dict[str, Any]]:
     return [each.model_dump() for model in (Author, Book, Tag, Copy) for each in house.all(model)]
 
@@ -78,16 +95,19 @@ def pages(house: House) -> list[Route]:
 
 def ways(house: House, view: RecordView) -> Iterator[tuple[str, str, dict[str, Any], str]]:
     """Method, path, what is sent, and the verb that it needs: all that reach records of a view."""
-    key = key_of(house, view)
+    key, change = key_of(house, view), change_of(house, view)
     for route in pages(house):
         address = route.path.replace("{resource}", view.resource)
         for method in sorted((route.methods or set()) - {"HEAD"}):
             if (verb := NEEDS[route.path]) is not None:
-                yield method, address, {"pk": key, "q": "a"}, verb
+                if change is not None or not route.path.endswith("/undo"):
+                    yield method, address, {"pk": key, "q": "a", "change": change}, verb
                 continue
             for action in view.actions or ():
                 if action != "export":
-                    yield method, address, {"name": action, "pks": key}, view.verb_of(action)
+                    verb = view.verb_of(action)
+                    yield method, address, {"name": action, "pks": key}, verb
+                    yield method, address, {"name": action, "all": "1", "query": ""}, verb
 
 
 def asked(house: House, method: str, path: str, sent: dict[str, Any], token: str) -> int:
@@ -95,7 +115,7 @@ def asked(house: House, method: str, path: str, sent: dict[str, Any], token: str
     if method == "GET":
         return client.get(f"/admin{path}", params=sent).status_code
     form = {"csrf_token": token, **sent}
-    query = {"pk": sent["pk"]} if "pk" in sent else None
+    query: dict[str, Any] = {name: sent[name] for name in ("pk", "change") if name in sent}
     return client.request(
         method, f"/admin{path}", params=query, data=form, headers=ORIGIN
     ).status_code

@@ -117,7 +117,7 @@ def addresses(house: House) -> Iterator[str]:
     """Every route of the site, with what it takes filled in."""
     for route in house.admin.site.app.routes:
         path: str = getattr(route, "path", "")
-        if path == "/static" or path in OPEN:
+        if path.startswith("/static") or path in OPEN:
             continue
         if "{" not in path:
             yield path
