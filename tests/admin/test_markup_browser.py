@@ -169,7 +169,7 @@ def test_nor_in_what_scripts_make_of_it(
 ) -> None:
     """The look-up that is typed into, and the panel of filters."""
     sign_in(page, site, "/books/edit?pk=1")
-    page.get_by_role("searchbox", name="Find author_id").fill("alert")
+    page.get_by_role("searchbox", name="Find author").fill("alert")
     page.wait_for_function("document.querySelectorAll('#author_id option').length > 2")
     page.goto(f'{site.url}/books?filter=title__contains="{quote(BROKEN[1])}"')
     page.get_by_text("Filter", exact=True).first.click()

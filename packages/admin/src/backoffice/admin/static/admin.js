@@ -35,7 +35,8 @@ function findWhileTyping(select) {
     placeholder: "Type to find…",
     autocomplete: "off",
   });
-  search.setAttribute("aria-label", `Find ${select.id}`);
+  const named = select.labels && select.labels[0];
+  search.setAttribute("aria-label", `Find ${named ? named.textContent.trim().toLowerCase() : select.id}`);
   select.before(search);
   const more = element("button", { type: "button", className: "quiet", textContent: "Show more", hidden: true });
   select.after(more);
