@@ -55,7 +55,7 @@ def _statements(dialect: str) -> Iterator[str]:
     yield (
         "INSERT INTO book (id, title, isbn, price, stock, in_print, published, country, summary)"
         " SELECT n, 'A book by the number ' || n, '978' || (1000000000 + n),"
-        " 5 + (n * 7919 % 8500) / 100.0, n * 31 % 90, n % 5 > 0,"
+        " 5 + n % 8500 / 100.0, n * 31 % 90, n % 5 > 0,"
         f" {_PUBLISHED[dialect]}, CASE n % 4 WHEN 0 THEN 'DE' WHEN 1 THEN 'FR' WHEN 2 THEN 'GB'"
         " ELSE 'PL' END, 'Some words about it, as there are in any catalogue of books.'"
         f" FROM ({_NUMBERS[dialect]}) AS numbers"
