@@ -48,9 +48,20 @@ BATCH = """with op.batch_alter_table("book") as batch_op:
     batch_op.alter_column({!r}, new_column_name={!r})"""
 RAW = 'op.execute("ALTER TABLE public.book RENAME COLUMN {} TO {}")'
 
+#: As `migrate make` writes it, where names of what hangs on the column are made of its own.
+MADE = """op.alter_column("book", {!r}, new_column_name={!r})
+op.execute("ALTER INDEX ix_title RENAME TO ix_name")
+op.execute("ALTER TABLE book RENAME CONSTRAINT uq_title TO uq_name")
+op.drop_index("ix Upper", "book")"""
+MADE_BACK = """op.execute('CREATE UNIQUE INDEX "ix Upper" ON book USING btree (upper(name), id)')
+op.execute("ALTER TABLE book RENAME CONSTRAINT uq_name TO uq_title")
+op.execute("ALTER INDEX ix_name RENAME TO ix_title")
+op.alter_column("book", {!r}, new_column_name={!r})"""
+
 #: How a rename is written, there and back, and what is renamed.
 RENAMES = {
     "title": (OP, "title", "name"),
+    "made": (MADE, "title", "name"),
     "author": (OP, "author_id", "writer_id"),
     "number": (BATCH, "number", "Number"),
     "pages": (RAW, "pages", "leaves"),
@@ -60,7 +71,8 @@ RENAMES = {
 
 def plain(way: str, old: str, new: str) -> str:
     """The revision as it is mostly written."""
-    return revision(way.format(old, new), way.format(new, old))
+    back = MADE_BACK if way == MADE else way
+    return revision(way.format(old, new), back.format(new, old))
 
 
 class App:

@@ -207,6 +207,6 @@ def test_it_goes_on_wherever_it_was_broken_off(
             found = app.held()
             wanted = wanted or found
             assert found == wanted, f"after statement {after}"
-        after += 9
-    assert after > 60
+        after += 29
+    assert after > 90
     postgres_server.drop(template)

@@ -162,14 +162,20 @@ def test_a_later_revision_of_the_table_needs_its_one_name(tmp_path: Path) -> Non
 
 
 def test_two_renames_of_a_revision_go_together(app: App) -> None:
-    there = "\n".join([OP.format("title", "name"), OP.format("pages", "leaves")])
-    back = "\n".join([OP.format("leaves", "pages"), OP.format("name", "title")])
+    there = "\n".join([OP.format("title", "name"), OP.format("author_id", "writer_id")])
+    back = "\n".join([OP.format("writer_id", "author_id"), OP.format("name", "title")])
     app.write(revision(there, back))
     assert len(app.files()) == 3
     app.up(contract=True)
     columns = app.held()[0].keys()
-    assert {"column book.name", "column book.leaves"} <= columns
-    assert not {"column book.title", "column book.pages"} & columns
+    assert {"column book.name", "column book.writer_id"} <= columns
+    assert not {"column book.title", "column book.author_id"} & columns
+
+
+def test_two_columns_of_one_index_are_not_renamed_at_once(app: App) -> None:
+    app.write(revision("\n".join([OP.format("title", "name"), OP.format("pages", "leaves")])))
+    with pytest.raises(RevisionFailed, match="until another column of it has its one name"):
+        app.up()
 
 
 def test_on_sqlite_the_first_renames_and_the_second_does_nothing(tmp_path: Path) -> None:

@@ -21,27 +21,33 @@ def _contract(table: str, column: str, twin: str, function: str) -> None:
     if _asked("SELECT to_regprocedure(:function) IS NULL", function=function):
         return  # it was renamed at once
     _wait_for_the_release_before(table, column, twin, function)
-    names = _told_by(function).get("names", {})
-    there = {str(each["name"]) for each in _hanging(table, column, twin)}
-    if since := sorted(there - names.keys()):
+    there = _as_renamed(table, column, twin)
+    names = {
+        double: str(each["name"])
+        for double, each in zip(_doubles(table, twin, there), there, strict=True)
+    }
+    doubles = {
+        str(each["name"]): each["kind"]
+        for each in _hanging(table, twin, column)
+        if each["name"] in names or re.search("_[0-9a-f]{12}_[0-9]+_next$", each["name"])
+    }
+    if since := sorted(name for double, name in names.items() if double not in doubles):
         raise RuntimeError(
             f"{', '.join(since)} on {table}.{column} came later, and would go with it: make the"
             f" like of it on {twin}, and drop it. Nothing was changed"
         )
-    doubles = {str(each["name"]): each["kind"] for each in _hanging(table, twin, column)}
     renamed = ""
-    for name, double in names.items():
-        if double in doubles and doubles[double] == "i":
-            index = _beside(table, double)
-            renamed += f"ALTER INDEX {index} RENAME TO {_quoted(name)};" if name in there else (
-                f"DROP INDEX {index};"
-            )
-        elif double in doubles:
-            renamed += f"ALTER TABLE {table} " + (
-                f"RENAME CONSTRAINT {_quoted(double)} TO {_quoted(name)};"
-                if name in there
-                else f"DROP CONSTRAINT {_quoted(double)};"
-            )
+    for double, kind in doubles.items():
+        index = _beside(table, double)
+        if kind == "i" and double in names:
+            renamed += f"ALTER INDEX {index} RENAME TO {_quoted(names[double])};"
+        elif kind == "i":  # what it is the double of is gone by now
+            renamed += f"DROP INDEX {index};"
+        elif double in names:
+            renamed += f"ALTER TABLE {table} RENAME CONSTRAINT {_quoted(double)}"
+            renamed += f" TO {_quoted(names[double])};"
+        else:
+            renamed += f"ALTER TABLE {table} DROP CONSTRAINT {_quoted(double)};"
     standard, steady = _standard(table, column)
     if standard and not steady:
         renamed += f"ALTER TABLE {table} ALTER COLUMN {_quoted(twin)} SET DEFAULT {standard};"
@@ -159,9 +165,16 @@ def _without_twin(table: str, twin: str, function: str) -> bool:
 CONTRACTION = {
     "_contract": Routine(
         _CONTRACT,
-        ("import json", "from typing import Any"),
+        ("import re",),
         calls=(
-            *("_asked", "_execute", "_wait_for_the_release_before", "_told_by", "_hanging"),
+            *(
+                "_asked",
+                "_execute",
+                "_wait_for_the_release_before",
+                "_as_renamed",
+                "_doubles",
+                "_hanging",
+            ),
             *("_beside", "_quoted", "_standard", "_owned"),
         ),
     ),

@@ -6,17 +6,19 @@ _DOUBLE = '''
 def _double(table: str, column: str, twin: str, function: str, back: bool) -> None:
     """Indexes and constraints of the twin, as those of the column, made while others write."""
     names = _told_by(function).get("names", {})
-    official = {double: name for name, double in names.items()}
-    for each in _as_renamed(table, column, twin):
-        there = str(each["name"])
-        name = official[there] if back else names[there]
+    found = _as_renamed(table, column, twin)
+    doubles = _doubles(table, twin, found)
+    for each, double in zip(found, doubles, strict=True):
+        name = names[str(each["name"])] if back else double
         if each["kind"] in "iu":
             index = _beside(table, name)
             kind = "UNIQUE INDEX" if each["is_unique"] else "INDEX"
+            told, where, rest = each["told"].partition(" WHERE ")
+            told += f" TABLESPACE {_quoted(each['place'])}" if each["place"] else ""
             with _concurrently(index):
                 _execute(
                     f"CREATE {kind} CONCURRENTLY IF NOT EXISTS {_quoted(name)}"
-                    f" ON {table} {each['told']}"
+                    f" ON {table} {told}{where}{rest}"
                 )
         if each["kind"] == "u" and not _has_constraint(table, name):
             later = " DEFERRABLE" if each["condeferrable"] else ""
@@ -48,20 +50,21 @@ def _as_renamed(table: str, column: str, twin: str) -> list[dict[str, Any]]:
         return []
     _execute("DROP TABLE IF EXISTS pg_temp._renamed")
     _execute(f"CREATE TEMPORARY TABLE _renamed (LIKE {table})")
-    _execute(f"ALTER TABLE pg_temp._renamed DROP COLUMN {_quoted(twin)}")
+    if column != twin:
+        _execute(f"ALTER TABLE pg_temp._renamed DROP COLUMN {_quoted(twin)}")
     for place, each in enumerate(found):
         if each["kind"] in "iu":
             _execute(f"CREATE INDEX _renamed_{place} ON pg_temp._renamed {each['told']}")
         elif each["kind"] == "c":
             _execute(f"ALTER TABLE pg_temp._renamed ADD CONSTRAINT _{place} {each['told']}")
-    _execute(
-        f"ALTER TABLE pg_temp._renamed RENAME COLUMN {_quoted(column)} TO {_quoted(twin)}"
-    )
+    if column != twin:
+        _execute(
+            f"ALTER TABLE pg_temp._renamed RENAME COLUMN {_quoted(column)} TO {_quoted(twin)}"
+        )
     for place, each in enumerate(found):
         if each["kind"] in "iu":
             asked = f"pg_get_indexdef('pg_temp._renamed_{place}'::regclass)"
             asked = f"regexp_replace({asked}, '^.*? USING ', 'USING ')"
-            each["place"] = f" TABLESPACE {_quoted(each['place'])}" if each["place"] else ""
         elif each["kind"] == "c":
             asked = (
                 "(SELECT pg_get_constraintdef(oid) FROM pg_constraint"
@@ -71,9 +74,6 @@ def _as_renamed(table: str, column: str, twin: str) -> list[dict[str, Any]]:
             continue
         (told,) = _rows(f"SELECT {asked} AS told")
         each["told"] = told["told"]
-        if each["place"]:
-            before, where, after = each["told"].partition(" WHERE ")
-            each["told"] = f"{before}{each['place']}{where}{after}"
     _execute("DROP TABLE pg_temp._renamed")
     return found
 '''
@@ -133,13 +133,15 @@ def _beside(table: str, index: str) -> str:
     return f"{found[0]['schema']}.{_quoted(index)}" if found else _quoted(index)
 '''
 
-_NEXT = '''
-def _next(name: str) -> str:
-    """What a double is called until it takes the name itself."""
-    if len(name.encode()) <= 58:
-        return f"{name}_next"
-    begun = name.encode()[:44].decode(errors="ignore")
-    return f"{begun}_{hashlib.sha256(name.encode()).hexdigest()[:12]}_next"
+_DOUBLES = '''
+def _doubles(table: str, name: str, found: list[dict[str, Any]]) -> list[str]:
+    """What doubles are called until they take a name: after the newer one, and what they are."""
+    told = [f"{table} {each['kind']} {each['is_unique']} {each['told']}" for each in found]
+    begun = name.encode()[:30].decode(errors="ignore")
+    return [
+        f"{begun}_{hashlib.sha256(each.encode()).hexdigest()[:12]}_{told[:place].count(each)}_next"
+        for place, each in enumerate(told)
+    ]
 '''
 
 _TRIGGER = '''
@@ -178,7 +180,8 @@ DOUBLES = {
     "_double": Routine(
         _DOUBLE,
         calls=(
-            *("_told_by", "_as_renamed", "_beside", "_concurrently", "_has_constraint"),
+            *("_told_by", "_as_renamed", "_doubles", "_beside", "_concurrently"),
+            "_has_constraint",
             *("_validate", "_execute", "_literal", "_quoted"),
         ),
     ),
@@ -188,7 +191,7 @@ DOUBLES = {
     "_told_by": Routine(_TOLD_BY, ("import json", _ANY), calls=("_rows",)),
     "_hanging": Routine(_HANGING, (_ANY,), calls=("_rows",)),
     "_beside": Routine(_BESIDE, calls=("_rows", "_quoted")),
-    "_next": Routine(_NEXT, ("import hashlib",)),
+    "_doubles": Routine(_DOUBLES, ("import hashlib", _ANY)),
     "_trigger": Routine(_TRIGGER),
     "_literal": Routine(_LITERAL),
     "_quoted": Routine(_QUOTED),

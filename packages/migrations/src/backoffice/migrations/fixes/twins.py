@@ -100,6 +100,12 @@ def _refuse_unless_movable(table: str, column: str, twin: str, function: str) ->
     told = [str(each["told"]) for each in found]
     if standard and not steady and not _is_required(table, column):
         told.append("a default that differs each time, while it may be NULL")
+    if _asked("SELECT to_regprocedure(:function) IS NULL", function=function):
+        told += [
+            f"{each['name']}, which is there until another column of it has its one name"
+            for each in _hanging(table, column, twin)
+            if re.search("_[0-9a-f]{12}_[0-9]+_next$", each["name"])
+        ]
     if told:
         raise RuntimeError(
             f"{table}.{column} cannot be had under two names: {'; '.join(told)}."
@@ -119,16 +125,15 @@ def _begin_twin(table: str, column: str, twin: str, function: str, back: bool) -
     if standard and back and not steady:
         # It would give a new row two values: the older name has it, as long as there are both.
         given += f"{standing} {_quoted(column)} DROP DEFAULT;{_owned(table, column, twin)[0]}"
-    names = {str(each["name"]): _next(str(each["name"])) for each in _hanging(table, column, twin)}
+    there = _as_renamed(table, column, column) if back else []
+    names = dict(zip(_doubles(table, new, there), there, strict=True))
     aside = "".join(
-        f"ALTER INDEX {_beside(table, each['name'])} RENAME TO {_quoted(names[each['name']])};"
+        f"ALTER INDEX {_beside(table, each['name'])} RENAME TO {_quoted(double)};"
         if each["kind"] == "i"
-        else f"ALTER TABLE {table} RENAME CONSTRAINT {_quoted(each['name'])}"
-        f" TO {_quoted(names[each['name']])};"
-        for each in _hanging(table, column, twin)
-        if back
+        else f"ALTER TABLE {table} RENAME CONSTRAINT {_quoted(each['name'])} TO {_quoted(double)};"
+        for double, each in names.items()
     )
-    told = json.dumps({"names": names}).replace("'", "''")
+    told = _literal(json.dumps({"names": {one: each["name"] for one, each in names.items()}}))
     here = {"n": _quoted(new), "o": _quoted(old)}
     _execute(
         f"""
@@ -194,7 +199,7 @@ def _begin_twin(table: str, column: str, twin: str, function: str, back: bool) -
                 RETURN NEW;
             END
             $both$;
-            COMMENT ON FUNCTION {function} IS '{told}';
+            COMMENT ON FUNCTION {function} IS {told};
         END
         $do$
         """
@@ -215,7 +220,8 @@ FILL
 _REQUIRE = '''
 def _require_twin(table: str, twin: str) -> None:
     """NOT NULL, which believes a check that was validated before and so reads nothing."""
-    check = _next(f"{_trigger(table)}_{twin}_filled".replace('"', ""))
+    digest = hashlib.sha256(f"{table} {twin}".encode()).hexdigest()[:12]
+    check = f"filled_{digest}_next"
     if not _has_constraint(table, check):
         _execute(
             f"ALTER TABLE {table} ADD CONSTRAINT {_quoted(check)}"
@@ -282,7 +288,9 @@ TWINS = {
             ),
         ),
     ),
-    "_refuse_unless_movable": Routine(_REFUSE, calls=("_rows", "_standard", "_is_required")),
+    "_refuse_unless_movable": Routine(
+        _REFUSE, ("import re",), calls=("_asked", "_hanging", "_rows", "_standard", "_is_required")
+    ),
     "_begin_twin": Routine(
         _BEGIN_TWIN,
         ("import json",),
@@ -290,7 +298,6 @@ TWINS = {
             "_standard",
             "_hanging",
             "_owned",
-            "_next",
             "_beside",
             "_quoted",
             "_execute",
@@ -302,7 +309,7 @@ TWINS = {
         calls=("_patiently", "_execute"),
     ),
     "_require_twin": Routine(
-        _REQUIRE, calls=("_has_constraint", "_validate", "_execute", "_quoted", "_next", "_trigger")
+        _REQUIRE, ("import hashlib",), calls=("_has_constraint", "_validate", "_execute", "_quoted")
     ),
     "_standard": Routine(_STANDARD, ("import re",), calls=("_rows",)),
     "_is_required": Routine(_REQUIRED, calls=("_asked",)),
