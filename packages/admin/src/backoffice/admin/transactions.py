@@ -29,6 +29,10 @@ class Transactions:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
+        with through("admin"):
+            await self._within(scope, receive, send)
+
+    async def _within(self, scope: Scope, receive: Receive, send: Send) -> None:
         visit = known_visit(HTTPConnection(scope))
         if visit is None or visit.known is None:
             await self._app(scope, receive, send)
@@ -36,8 +40,7 @@ class Transactions:
         async with visit.services.database.session() as session:
             scope["state"]["session"] = session
             follow(session)
-            with through("admin"):
-                await self._app(scope, receive, _Answer(scope, receive, send, session))
+            await self._app(scope, receive, _Answer(scope, receive, send, session))
 
 
 class _Answer:
