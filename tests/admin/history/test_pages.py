@@ -4,9 +4,10 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from sqlalchemy import event
 
-from backoffice.admin.history import Change
+from backoffice.admin.history import Change, entries
 from tests.admin.conftest import House
 from tests.admin.history.changes import changes, rename, titles
 from tests.admin.library import Book
@@ -124,6 +125,26 @@ def test_pages_follow_each_other_in_both_directions(editor: House) -> None:
         page = editor.open(f"/books/history{link(page, 'prev')}").text
         back.append(page)
     assert [titles(each) for each in back] == [titles(each) for each in forth[-2::-1]]
+
+
+def test_a_search_goes_on_where_it_has_looked_for_long(
+    editor: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No page looks through all of a long history, and none is left out."""
+    monkeypatch.setattr(entries, "_SEARCHED", 3)
+    editor.add(*(renamed(f"Needle {each}" if each % 20 == 7 else "Hay") for each in range(60)))
+    page = editor.open("/history?q=needle").text
+    seen = [each[1] for each in titles(page)]
+    assert len(seen) < 3
+    while "next" in page:
+        page = editor.open(f"/history{link(page, 'next')}").text
+        seen += [each[1] for each in titles(page)]
+    assert seen == ["Needle 47", "Needle 27", "Needle 7"]
+    back: list[str] = []
+    while 'rel="prev"' in page:
+        page = editor.open(f"/history{link(page, 'prev')}").text
+        back = [each[1] for each in titles(page)] + back
+    assert back == seen
 
 
 def test_the_number_of_statements_does_not_grow_with_the_changes(editor: House) -> None:

@@ -56,6 +56,14 @@ class Asked:
         """What is searched for: each of these."""
         return [each[:_LONGEST_WORD] for each in self.q.split()[:_MOST_WORDS]]
 
+    @property
+    def is_sifted(self) -> bool:
+        """Whether many changes may have to be looked at for each that fits: no index finds it."""
+        if self.key:
+            return False
+        sifted = self.action or self.way or self.since or self.until
+        return bool(self.words) or bool(sifted and not (self.resource or self.actor))
+
     def clauses(self, named: list[str]) -> list[ColumnElement[bool]]:
         """What a change has to fulfil; the pages `named` may be searched by what records are
         called."""

@@ -1,10 +1,10 @@
 """Reading the history: what somebody may see of it, page by page, the newest first."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, func, or_, select, union_all
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import Request
@@ -20,6 +20,8 @@ from backoffice.admin.visits import visit_of
 
 #: How often a page asks on for changes that may be seen, before it leaves that to the next page.
 _ROUNDS = 4
+#: Changes that one statement looks through for what no index finds.
+_SEARCHED = 50_000
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,31 @@ class Page:
     after: int | None = None
 
 
+@dataclass(frozen=True)
+class _Stretch:
+    """A stretch of the history: from a number on, up to another one."""
+
+    start: int | None
+    reach: int | None
+    backwards: bool
+    most: int
+
+    def of(self, clauses: Sequence[ColumnElement[bool]], query: Any) -> Any:
+        """The query of what fulfils this in the stretch."""
+        number = col(Change.number)
+        bounds = list(clauses)
+        if self.start is not None:
+            bounds.append(number > self.start if self.backwards else number < self.start)
+        if self.reach is not None:
+            bounds.append(number <= self.reach if self.backwards else number >= self.reach)
+        return self.sorted(query.where(*bounds))
+
+    def sorted(self, query: Any) -> Any:
+        """As many as are wanted, in the direction of the stretch."""
+        number = col(Change.number)
+        return query.order_by(number if self.backwards else number.desc()).limit(self.most)
+
+
 class Reader:
     """The history as the person of a request may see it."""
 
@@ -62,32 +89,41 @@ class Reader:
         self._readable: dict[str, dict[str, BaseField]] = {}
 
     async def page(self, asked: Asked, size: int) -> Page:
-        """The changes that are asked for."""
+        """The changes that are asked for; fewer than a page where many may not be seen, or a
+        search has found nothing for long: it goes on where this one ends."""
         backwards = asked.before is not None
         start = asked.before if backwards else asked.after
         entries: list[Entry] = []
-        ended = False
+        more = True
         for _ in range(_ROUNDS):
-            rows = await self._rows(asked, start, backwards, size + 1)
+            reach = await self._reach(asked, start, backwards)
+            rows = await self._rows(asked, _Stretch(start, reach, backwards, size + 1))
             entries += await self.visible(rows)
-            ended = len(rows) <= size
-            if ended or len(entries) > size:
+            start = rows[-1].number if len(rows) > size else reach
+            more = len(entries) > size or start is not None
+            if len(entries) > size or not more:
                 break
-            start = rows[-1].number
-        more = len(entries) > size or not ended
-        entries = entries[:size]
-        edge = entries[-1].number if entries else start
+        edge = entries[size - 1].number if len(entries) > size else start
+        return _page(entries[:size], asked, edge if more else None)
+
+    async def _reach(self, asked: Asked, start: int | None, backwards: bool) -> int | None:
+        """How far one statement looks for what no index finds; None for to the end."""
+        if not asked.is_sifted:
+            return None
+        number = func.max(col(Change.number))
+        newest = (await self._session.exec(select(number))).scalar_one() or 0  # type: ignore[call-overload]
         if backwards:
-            entries.reverse()
-            return Page(entries, edge if more else None, entries[-1].number if entries else None)
-        first = entries[0].number if entries else start
-        return Page(entries, first if asked.after is not None else None, edge if more else None)
+            upper = (start or 0) + _SEARCHED
+            return upper if upper < newest else None
+        lower = min(start or newest + 1, newest + 1) - _SEARCHED
+        return lower if lower > 1 else None
 
     async def entry(self, resource: str, number: int | None) -> Entry | None:
         """One change of a record of this page; None if there is none that may be seen."""
         if number is None:
             return None
-        query = self._query(Asked(resource=resource)).where(col(Change.number) == number)
+        clauses = self._query(Asked(resource=resource))
+        query = select(Change).where(*clauses, col(Change.number) == number)
         return next(iter(await self.visible(await self._found(query))), None)
 
     async def undone(self, numbers: Sequence[int]) -> set[int]:
@@ -126,22 +162,25 @@ class Reader:
         names = [*self.readable(view), *sorted(secret)]
         return [each for each in dict.fromkeys(names) if each in change.changes]
 
-    async def _rows(
-        self, asked: Asked, start: int | None, backwards: bool, most: int
-    ) -> Sequence[Change]:
-        number, query = col(Change.number), self._query(asked)
-        if start is not None:
-            query = query.where(number > start if backwards else number < start)
-        ordered = query.order_by(number if backwards else number.desc())
-        return await self._found(ordered.limit(most))
+    async def _rows(self, asked: Asked, stretch: "_Stretch") -> Sequence[Change]:
+        names = [each for each in self.views if asked.resource in ("", each)]
+        if len(names) < 2 or asked.actor or asked.is_sifted:
+            return await self._found(stretch.of(self._query(asked), select(Change)))
+        # Of each page its own newest: however rare the changes of those are that may be seen,
+        # none of the others is read.
+        number = col(Change.number)
+        parts = (
+            stretch.of(self._query(replace(asked, resource=each)), select(number)).subquery()
+            for each in names
+        )
+        newest = union_all(*(select(each.c.number) for each in parts))
+        return await self._found(stretch.sorted(select(Change).where(number.in_(newest))))
 
-    def _query(self, asked: Asked) -> Any:
+    def _query(self, asked: Asked) -> list[ColumnElement[bool]]:
         names = [each for each in self.views if asked.resource in ("", each)]
         # What is hidden from somebody may stand in what a record is called.
         named = [each for each in names if not self.views[each].hidden(self._request)]
-        # Any: select() of SQLAlchemy, whose rows SQLModel's session knows otherwise.
-        query: Any = select(Change).where(col(Change.resource).in_(names))
-        return query.where(*asked.clauses(named))
+        return [col(Change.resource).in_(names), *asked.clauses(named)]
 
     async def _found(self, query: Any) -> Sequence[Change]:
         return list((await self._session.exec(query)).scalars())
@@ -178,6 +217,16 @@ class Reader:
             visit.principal, "view", list(newest.values()), self._session
         )
         return {key for key, answer in zip(newest, answers, strict=True) if answer}
+
+
+def _page(entries: list[Entry], asked: Asked, edge: int | None) -> Page:
+    """With the ways to the pages beside; `edge` is where the one further on begins, if any does."""
+    if asked.before is not None:
+        newest_first = entries[::-1]
+        older = newest_first[-1].number if entries else asked.before + 1
+        return Page(newest_first, before=edge, after=older)
+    newer = entries[0].number if entries else (asked.after or 1) - 1
+    return Page(entries, before=newer if asked.after is not None else None, after=edge)
 
 
 def last_state(track: Track, deleted: Change) -> Any:
