@@ -1,15 +1,11 @@
 """`backoffice migrate`, as it is typed: answers on stdout, talk on stderr, exit codes."""
 
-import json
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from backoffice.core.command import main
+from tests.migrations.answers import Type, typing
 from tests.migrations.projects import (
     BINARIES,
     SAMPLE,
@@ -19,22 +15,6 @@ from tests.migrations.projects import (
     install,
     run,
 )
-
-
-@dataclass
-class Answer:
-    """What the command said, and its exit code."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def data(self) -> Any:
-        return json.loads(self.out)
-
-
-Backoffice = Callable[..., Answer]
 
 
 @pytest.fixture
@@ -52,19 +32,9 @@ def backoffice(
     database_url: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> Backoffice:
+) -> Type:
     """Types `backoffice ...` in this process, on the test's database."""
-    monkeypatch.setenv("BACKOFFICE_DATABASE_URL", database_url)
-
-    def type_in(*arguments: str) -> Answer:
-        capsys.readouterr()
-        monkeypatch.setattr(sys, "argv", ["backoffice", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return Answer(int(ended.value.code or 0), said.out, said.err)
-
-    return type_in
+    return typing(database_url, monkeypatch, capsys)
 
 
 def test_a_database_is_brought_to_the_present_with_no_app_at_all(
@@ -76,7 +46,7 @@ def test_a_database_is_brought_to_the_present_with_no_app_at_all(
     assert {"backoffice_user", "backoffice_loan"} <= look.tables()
 
 
-def test_up_says_what_it_applied(backoffice: Backoffice) -> None:
+def test_up_says_what_it_applied(backoffice: Type) -> None:
     answer = backoffice("migrate", "up", "--json")
     assert answer.code == 0
     applied = [each for each in answer.data["applied"] if each["history"] == "lending"]
@@ -87,9 +57,7 @@ def test_up_says_what_it_applied(backoffice: Backoffice) -> None:
     assert backoffice("migrate", "up", "--json").data == {"applied": []}
 
 
-def test_a_dry_run_lists_what_is_pending_and_does_nothing(
-    backoffice: Backoffice, look: Look
-) -> None:
+def test_a_dry_run_lists_what_is_pending_and_does_nothing(backoffice: Type, look: Look) -> None:
     answer = backoffice("migrate", "up", "--dry-run")
     assert answer.code == 0
     assert "lending: lending_0001 Loans of volumes\n" in answer.out
@@ -98,14 +66,14 @@ def test_a_dry_run_lists_what_is_pending_and_does_nothing(
     assert backoffice("migrate", "up", "--dry-run").out == "already at the present\n"
 
 
-def test_quietly_only_the_answer_is_told(backoffice: Backoffice) -> None:
+def test_quietly_only_the_answer_is_told(backoffice: Type) -> None:
     answer = backoffice("migrate", "up", "--quiet", "--json")
     assert (answer.code, answer.err) == (0, "")
     assert answer.data["applied"]
 
 
 def test_the_sql_is_what_up_would_run(
-    backoffice: Backoffice, look: Look, database_url: str, shop: Shop, monkeypatch: Any
+    backoffice: Type, look: Look, database_url: str, shop: Shop, monkeypatch: Any
 ) -> None:
     monkeypatch.chdir(shop.folder)
     backoffice("migrate", "up")
@@ -128,7 +96,7 @@ def statements(script: str) -> list[str]:
     return [each for each in "\n".join(lines).split(";") if each.strip()]
 
 
-def test_sql_that_needs_a_database_is_refused(backoffice: Backoffice, database_url: str) -> None:
+def test_sql_that_needs_a_database_is_refused(backoffice: Type, database_url: str) -> None:
     answer = backoffice("migrate", "up", "--sql")
     if database_url.startswith("postgresql"):
         assert (answer.code, "ALTER COLUMN name SET NOT NULL" in answer.out) == (0, True)
@@ -138,7 +106,7 @@ def test_sql_that_needs_a_database_is_refused(backoffice: Backoffice, database_u
 
 
 def test_status_shows_each_history_and_exits_with_3_when_something_is_pending(
-    backoffice: Backoffice, shop: Shop, monkeypatch: pytest.MonkeyPatch
+    backoffice: Type, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(shop.folder)
     answer = backoffice("migrate", "status", "--json")
@@ -160,9 +128,7 @@ def test_status_shows_each_history_and_exits_with_3_when_something_is_pending(
     }
 
 
-def test_check_is_silent_on_stdout_and_tells_by_its_exit_code(
-    backoffice: Backoffice, look: Look
-) -> None:
+def test_check_is_silent_on_stdout_and_tells_by_its_exit_code(backoffice: Type, look: Look) -> None:
     answer = backoffice("migrate", "check")
     assert (answer.code, answer.out) == (3, "")
     assert "library: pending, at -, head library_0003" in answer.err
@@ -172,7 +138,7 @@ def test_check_is_silent_on_stdout_and_tells_by_its_exit_code(
     assert backoffice("migrate", "check").code == 5
 
 
-def test_a_refusal_is_one_line_and_the_rest_is_done(backoffice: Backoffice, look: Look) -> None:
+def test_a_refusal_is_one_line_and_the_rest_is_done(backoffice: Type, look: Look) -> None:
     backoffice("migrate", "up")
     look.execute(
         "UPDATE alembic_version_backoffice_library SET version_num = 'library_0099'",
@@ -186,7 +152,7 @@ def test_a_refusal_is_one_line_and_the_rest_is_done(backoffice: Backoffice, look
 
 
 def test_what_an_env_prints_is_no_answer(
-    backoffice: Backoffice, shop: Shop, monkeypatch: pytest.MonkeyPatch
+    backoffice: Type, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(shop.folder)
     shop.edit("alembic/env.py", "target_metadata = None", "print('hello')\ntarget_metadata = None")
@@ -205,7 +171,7 @@ def test_what_an_env_prints_is_no_answer(
     ],
 )
 def test_an_address_that_is_of_no_use_is_told_in_one_line(
-    backoffice: Backoffice, monkeypatch: pytest.MonkeyPatch, url: str, code: int, told: str
+    backoffice: Type, monkeypatch: pytest.MonkeyPatch, url: str, code: int, told: str
 ) -> None:
     monkeypatch.setenv("BACKOFFICE_DATABASE_URL", url)
     answer = backoffice("migrate", "up")
