@@ -155,7 +155,7 @@ ERRORS: list[tuple[dict[str, Any], str, str]] = [
     ({"price": "free"}, "price", "valid decimal"),
     ({"price": "1.234"}, "price", "no more than 2 decimal places"),
     ({"price": "NaN"}, "price", "finite number"),
-    ({"price": "-1"}, "price", "ck_library_book_price"),
+    ({"price": "-1"}, "price", "This has to be at least 0."),
     ({"weight": "heavy"}, "weight", "valid number"),
     ({"weight": "inf"}, "weight", "does not fit"),
     ({"weight": ""}, "weight", "This field is required."),

@@ -3,6 +3,14 @@
 import math
 from collections.abc import Iterable
 from datetime import datetime
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+)
 from typing import Any
 
 from pydantic import ValidationError
@@ -13,12 +21,15 @@ from starlette.datastructures import FormData
 from starlette_admin.exceptions import FormValidationError
 from starlette_admin.fields import BaseField, TextAreaField
 
+from backoffice.admin.column_sizes import too_long
 from backoffice.admin.columns import column_of
 from backoffice.admin.constraints import WHOLE_FORM
 from backoffice.admin.fields import DocumentField, References, form_value, is_sent, read, sent_value
 from backoffice.admin.filtering import LARGEST, fit
 from backoffice.admin.labels import column_label
+from backoffice.admin.versions import settled
 
+_ADDRESSES = (IPv4Address, IPv6Address, IPv4Interface, IPv6Interface, IPv4Network, IPv6Network)
 REQUIRED = "This field is required."
 UNFIT = "A value does not fit its column."
 
@@ -78,7 +89,7 @@ def changes(record: SQLModel, values: dict[str, Any]) -> dict[str, Any]:
         if value is None and column is not None and not column.nullable:
             raise FormValidationError({name: REQUIRED})
     names = [each.key for each in inspected(model).column_attrs if each.key in model.model_fields]
-    validated = _validated(model, {each: getattr(record, each) for each in names} | given)
+    validated = _validated(model, {each: _held(record, each) for each in names} | given)
     return _storable(model, {name: getattr(validated, name) for name in given})
 
 
@@ -103,7 +114,13 @@ def _is_unchanged(each: BaseField, sent: Any, current: SQLModel | None) -> bool:
     seen = present.replace("\r\n", "\n").replace("\r", "\n")
     if not isinstance(each, TextAreaField | DocumentField):
         seen = seen.replace("\n", "")
-    return sent in (present, seen)
+    return sent in (present, seen) or settled(each, sent) == settled(each, present)
+
+
+def _held(record: SQLModel, name: str) -> Any:
+    """What a record has, for the model to read: a driver may give addresses, where it has texts."""
+    value = getattr(record, name)
+    return str(value) if isinstance(value, _ADDRESSES) else value
 
 
 def _filled(model: type[SQLModel], name: str, value: Any) -> Any:
@@ -145,6 +162,8 @@ def _storable(model: type[SQLModel], values: dict[str, Any]) -> dict[str, Any]:
         column = column_of(model, name)
         if not _fits(value):
             raise FormValidationError({name: UNFIT})
+        if column is not None and (told := too_long(column, value)):
+            raise FormValidationError({name: told})
         moment = isinstance(value, datetime) and column is not None
         found[name] = fit(column.type, value) if moment and column is not None else value
     return found

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any
 
+from sqlalchemy import Integer, String, Uuid, select
 from sqlalchemy.exc import DataError, IntegrityError, StatementError
 from sqlmodel import SQLModel
 from starlette.exceptions import HTTPException
@@ -16,10 +17,14 @@ from starlette_admin.fields import BaseField
 from starlette_admin.views import BaseModelView
 
 from backoffice.admin import forms
+from backoffice.admin.column_sizes import misfits
+from backoffice.admin.columns import column_of
 from backoffice.admin.constraints import WHOLE_FORM, explained, is_unfit
 from backoffice.admin.deleting import DeletingView
 from backoffice.admin.events import RecordChanged, RecordCreated
 from backoffice.admin.fields import Reference, References
+from backoffice.admin.filtering import fit
+from backoffice.admin.labels import column_label
 from backoffice.admin.relations import MOST_RELATED
 from backoffice.core import Forbidden, Refusal
 
@@ -153,7 +158,7 @@ class RecordView(DeletingView):
         except Refusal as refusal:
             raise ActionFailed(refusal.message) from None
         except IntegrityError as error:
-            raise ActionFailed(" ".join(explained(error, self.model).values())) from None
+            raise ActionFailed(" ".join(set(explained(error, self.model).values()))) from None
 
     async def _read(
         self, request: Request, sent: dict[str, Any], current: SQLModel | None
@@ -164,12 +169,33 @@ class RecordView(DeletingView):
         for each in fields:
             if isinstance(each, Reference | References) and values.get(each.name):
                 await self._resolve(request, each, values, errors)
+            elif (value := values.get(each.name)) is not None:
+                await self._check_key(request, each.name, value, errors)
         if errors:
             raise FormValidationError(errors)
         for each in fields:
             if isinstance(each, References) and each.name in values and current is not None:
                 await self._keep_unseen(request, each, values, current)
         return values
+
+    async def _check_key(
+        self, request: Request, name: str, value: Any, errors: dict[str | int, Any]
+    ) -> None:
+        """The same of what has no page, and is referred to by the key as it is typed."""
+        column = column_of(self.model, name)
+        keys = [] if column is None else list(column.foreign_keys)
+        if len(keys) != 1 or len(keys[0].constraint.elements if keys[0].constraint else ()) != 1:
+            return
+        target = keys[0].column
+        if not isinstance(target.type, Integer | String | Uuid):
+            return
+        try:
+            fitting = fit(target.type, value)
+        except (ValueError, ArithmeticError):
+            return  # which the model will tell
+        query = select(select(target).where(target == fitting).exists())
+        if not (await self.executed(request, query)).scalar_one():
+            errors[name] = f"There is no such {column_label(target.table.name).lower()} (any more)."
 
     async def _resolve(
         self,
@@ -221,7 +247,8 @@ class RecordView(DeletingView):
         except (DataError, StatementError, OverflowError) as error:
             if not is_unfit(error):
                 raise
-            raise FormValidationError({WHOLE_FORM: forms.UNFIT}) from None
+            told = misfits(self.model, getattr(error, "params", None))
+            raise FormValidationError(told or {WHOLE_FORM: forms.UNFIT}) from None
 
 
 def _deleted_in(other: BaseModelView) -> Callable[[Any], bool]:
