@@ -1,7 +1,10 @@
 """What the history keeps of the app's own records: what the database had, and has."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
+from sqlalchemy import event
+from sqlmodel import col, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backoffice.admin import RecordEvent
@@ -90,6 +93,38 @@ def test_the_history_is_of_the_transaction(editor: House) -> None:
     assert told(editor, "tags") == [("add", "once", {"name": [None, "once"]})]
 
 
+def test_what_is_written_together_costs_one_look(stocked: House) -> None:
+    """However many it are: one before the first is written, and one before the commit."""
+
+    async def renamed(names: list[str]) -> list[str]:
+        found: list[str] = []
+        engine = stocked.services.database.engine.sync_engine
+        async with stocked.services.database.session() as session:
+            tags = [Tag(name=each) for each in names]
+            session.add_all(tags)
+            await session.commit()
+            follow(session, actor="user:7", through="app")
+            for each in tags:
+                await session.delete(each)
+            event.listen(engine, "before_cursor_execute", note := _note(found))
+            await session.commit()
+            event.remove(engine, "before_cursor_execute", note)
+        return found
+
+    few = stocked.call(renamed(["a", "b"]))
+    many = stocked.call(renamed([f"tag {each}" for each in range(30)]))
+    assert len(few) == len(many) > 1
+    assert len(changes(stocked, "tags", "delete")) == 32
+
+
+def _note(found: list[str]) -> Callable[..., None]:
+    def note(*given: object) -> None:
+        if str(given[2]).startswith("SELECT") and "library_" in str(given[2]):
+            found.append(str(given[2]))
+
+    return note
+
+
 def test_several_are_told_of_one_by_one(editor: House) -> None:
     """Those that an action deletes at once."""
     editor.send("/books/action", {"name": "delete", "pks": ["1", "3"]})
@@ -118,6 +153,29 @@ class TestSessionsOfTheApp:
         found = last(stocked, "books")
         assert (found.actor, found.through) == ("user:7", "app")
         assert found.changes == {"title": ["Alpha", "Changed"]}
+
+    def test_a_statement_is_told_of_row_by_row(self, stocked: House) -> None:
+        """And a key that is changed as one record less, and another one more."""
+
+        async def written() -> None:
+            async with stocked.services.database.session() as session:
+                follow(session, actor="user:7", through="app")
+                cheaper = update(Book).where(col(Book.author_id) == 1).values(pages=Book.pages + 1)
+                await session.exec(cheaper)
+                tag = await session.get_one(Tag, "new")
+                tag.name = "newer"
+                session.add(tag)
+                await session.commit()
+
+        stocked.call(written())
+        assert told(stocked, "books") == [
+            ("change", "1", {"pages": [0, 1]}),
+            ("change", "3", {"pages": [0, 1]}),
+        ]
+        assert sorted(told(stocked, "tags"), key=repr) == [
+            ("add", "newer", {"name": [None, "newer"]}),
+            ("delete", "new", {"name": ["new", None]}),
+        ]
 
     def test_what_one_takes_back_by_itself_is_not_told(self, stocked: House) -> None:
         """Within its own transaction, by a savepoint or by writing it again."""

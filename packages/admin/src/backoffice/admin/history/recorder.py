@@ -5,7 +5,8 @@ is written down is what the database had and what it will have, by whichever way
 What is taken back by then has made no difference, and is not told.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -85,15 +86,21 @@ class Recorder:
     # SQLAlchemy's events
 
     def _before_flush(self, session: Session, *_: object) -> None:
+        changed: dict[Track, list[Key]] = defaultdict(list)
+        deleted: dict[Track, list[Key]] = defaultdict(list)
         for each in session.dirty:
             if (track := self._followed(session, each)) and _is_changed(session, track, each):
-                self._look(session, track, [_key(each)])
+                # A key that is changed is one record less, and another one more.
+                changed[track] += {_identity(each), _key(each)}
         for each in session.deleted:
             if track := self._followed(session, each):
-                self._look(session, track, [_key(each)])
-                self._look_behind(session, track, [_key(each)])
-        for each in (*session.new, *session.dirty, *session.deleted):
-            self._look_at_owner(session, each)
+                deleted[track].append(_identity(each))
+        # All of a table at once: what is written together costs one look.
+        for track, keys in (*changed.items(), *deleted.items()):
+            self._look(session, track, keys)
+        for track, keys in deleted.items():
+            self._look_behind(session, track, keys)
+        self._look_at_owners(session, (*session.new, *session.dirty, *session.deleted))
 
     def _after_flush(self, session: Session, *_: object) -> None:
         for each in session.new:
@@ -178,13 +185,17 @@ class Recorder:
             owners = [tuple(row) for row in connection.execute(query.limit(MOST_ROWS))]
             self._look(session, other, owners, hold=False)
 
-    def _look_at_owner(self, session: Session, record: object) -> None:
-        """The record that a row of one of its parts belongs to."""
-        mapper = inspected(record).mapper
-        for track, owner in self._tracks.owned.get(mapper.local_table, ()):
-            value = getattr(record, mapper.get_property_by_column(owner).key, None)
-            if value is not None and self._is_followed(session, track):
-                self._look(session, track, [(value,)], hold=False)
+    def _look_at_owners(self, session: Session, records: Iterable[object]) -> None:
+        """The records that rows of their parts belong to."""
+        owners: dict[Track, list[Key]] = defaultdict(list)
+        for record in records:
+            mapper = inspected(record).mapper
+            for track, owner in self._tracks.owned.get(mapper.local_table, ()):
+                value = getattr(record, mapper.get_property_by_column(owner).key, None)
+                if value is not None and self._is_followed(session, track):
+                    owners[track].append((value,))
+        for track, keys in owners.items():
+            self._look(session, track, keys, hold=False)
 
     def _look_at_inserted(self, session: Session, table: Any, statement: Any) -> None:
         for track, owner in self._tracks.owned.get(table, ()):
@@ -251,8 +262,10 @@ def _differences(track: Track, before: Row | None, after: Row | None) -> dict[st
     names = track.watched if before and after else {**(before or {}), **(after or {})}
     found: dict[str, list[Any]] = {}
     for name in sorted(names):
-        pair = [stored((row or {}).get(name)) for row in (before, after)]
-        if pair[0] != pair[1]:
+        old, new = ((row or {}).get(name) for row in (before, after))
+        pair = [stored(old), stored(new)]
+        # What is kept as text may be written differently each time that it is read.
+        if pair[0] != pair[1] and not (type(old) is type(new) and old == new):
             found[name] = [*map(_veiled, pair)] if name in track.secret else pair
     return found
 
@@ -263,6 +276,11 @@ def _veiled(value: Any) -> Any:
 
 def _key(record: object) -> Key:
     return tuple(inspected(record).mapper.primary_key_from_instance(record))
+
+
+def _identity(record: object) -> Key:
+    """The key by which the database has it still."""
+    return tuple(inspected(record).identity)
 
 
 def _values(track: Track, column: Any, rows: list[Row]) -> list[Any]:

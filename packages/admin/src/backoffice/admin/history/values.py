@@ -65,6 +65,8 @@ def _stored(value: Any) -> Any:
         return value
     if isinstance(value, Enum):
         return {_TYPE: "enum", _VALUE: value.name}
+    if isinstance(value, str):
+        return str(value)
     if isinstance(value, Mapping):
         return {_TYPE: "map", _VALUE: {str(key): _stored(each) for key, each in value.items()}}
     if isinstance(value, list | tuple):
