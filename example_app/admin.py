@@ -8,7 +8,8 @@ from example_app.models import Author, Book, Order, OrderLine, Review
 class BookAdmin(ModelAdmin):
     model = Book
     list_display = ("title", "author", "isbn", "published", "price", "stock")
-    search_fields = ("title", "isbn")
+    search_fields = ("title", "isbn", "author__name")
+    list_filter = ("author", "published")
     ordering = ("title",)
     icon = "book"
 
@@ -17,6 +18,7 @@ class OrderAdmin(ModelAdmin):
     model = Order
     list_display = ("id", "customer", "country", "status", "shipping", "placed_at")
     search_fields = ("customer", "email")
+    list_filter = ("status", "country", "placed_at")
     ordering = ("-placed_at",)
     # The API moves an order from status to status: a cancelled one goes back to the stock there.
     readonly_fields = ("status", "placed_at")
