@@ -99,7 +99,7 @@ def test_a_lookup_needs_the_permission_of_what_is_looked_up(stocked: House) -> N
     assert stocked.open("/authors/lookup?q=a").status_code == 403
     stocked.signed_in("authors:view", email="bob@example.com")
     answer = stocked.open("/authors/lookup?q=ad").json()
-    assert answer == {"items": [{"key": "1", "label": "Ada"}], "more": False}
+    assert answer == {"items": [{"key": "1", "label": "Ada"}], "more": False, "next": None}
 
 
 def test_a_reference_cannot_be_set_to_what_may_not_be_seen(stocked: House) -> None:

@@ -52,7 +52,7 @@ async def changed(site: "Site", request: Request, handler: "Handler") -> Respons
         return held(site, request, form, refusal)
 
 
-class WrongPassword(Forbidden):
+class WrongPassword(InvalidInput):
     """The password that should confirm a deed is not right, or too many were tried."""
 
     code = "invalid_credentials"
