@@ -188,6 +188,8 @@ def _refused(constant: str) -> None:
 
 def _chosen(each: EnumField, text: str) -> Any:
     members = {str(member.value): member for member in each.enum or ()}
+    if isinstance(each.choices, list) and text not in {str(choice) for choice, _ in each.choices}:
+        raise ValueError("Choose one of these.")
     return members.get(text, text)
 
 

@@ -15,7 +15,11 @@ from sqlalchemy import (
     Integer,
     Interval,
     Numeric,
+    Text,
     Uuid,
+    and_,
+    cast,
+    or_,
 )
 from sqlalchemy.dialects.postgresql import CIDR, INET, INTERVAL
 from sqlalchemy.types import TypeEngine
@@ -41,7 +45,7 @@ from starlette_admin.filters import FilterApplyContext, FilterGroup, FilterRule,
 from starlette_admin.filters.base import BaseFilter
 
 from backoffice.admin.columns import column_of
-from backoffice.admin.fields import Reference
+from backoffice.admin.fields import DocumentField, Reference
 from backoffice.admin.kinds import (
     ArrayField,
     DurationField,
@@ -75,6 +79,24 @@ class FutureFilter(DateInFutureFilter):
         """The condition."""
         column, now = _moment(ctx)
         return column > now
+
+
+class NoDocumentFilter(IsNullFilter):
+    """Neither there, nor the null of JSON, as which SQLAlchemy stores None."""
+
+    def apply(self, ctx: FilterApplyContext) -> Any:
+        """The condition."""
+        column = _filtered(ctx)
+        return or_(column.is_(None), cast(column, Text) == "null")
+
+
+class SomeDocumentFilter(IsNotNullFilter):
+    """There, and not the null of JSON."""
+
+    def apply(self, ctx: FilterApplyContext) -> Any:
+        """The condition."""
+        column = _filtered(ctx)
+        return and_(column.is_not(None), cast(column, Text) != "null")
 
 
 class LongerFilter(EqualFilter):
@@ -157,6 +179,11 @@ class Filters(SqlaFilterRegistry):
         """Whole ones."""
         return [EqualFilter, NotEqualFilter, IsNullFilter, IsNotNullFilter]
 
+    @filters(DocumentField)
+    def document_filters(self, _: BaseField) -> list[type[BaseFilter]]:
+        """Whether there is any."""
+        return [NoDocumentFilter, SomeDocumentFilter]
+
     @filters(ArrayField, RangeField, OpaqueField)
     def opaque_filters(self, _: BaseField) -> list[type[BaseFilter]]:
         """Whether there is any."""
@@ -184,6 +211,9 @@ def fit(kind: TypeEngine[Any], value: Any) -> Any:
         # starlette-admin leaves the quotes of each of several values where they are.
         return [fit(kind, _unquoted(each)) for each in value]
     bare: Any = getattr(kind, "impl_instance", kind)
+    # SQLAlchemy makes a moment of it where a database knows no such type.
+    if isinstance(kind, Interval | INTERVAL):
+        return duration(str(value))
     if isinstance(value, datetime):
         aware = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
         return aware if getattr(bare, "timezone", False) else aware.replace(tzinfo=None)
@@ -195,8 +225,6 @@ def fit(kind: TypeEngine[Any], value: Any) -> Any:
         return uuid.UUID(str(value))
     if isinstance(bare, Integer | Numeric | Float):
         return _number(bare, value)
-    if isinstance(bare, Interval | INTERVAL):
-        return duration(str(value))
     if isinstance(bare, INET | CIDR):
         return network(str(value), isinstance(bare, CIDR))
     if isinstance(bare, DateTime) or (isinstance(value, str) and "\0" in value):
