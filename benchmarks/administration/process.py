@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks.administration.asking import Asking, shown_form
 from benchmarks.administration.contestants import Contestant, contestants
 
-PATIENCE = 120.0
+PATIENCE = 600.0
 PAGES = ("first", "deep", "search", "edit")
 CASES = (*PAGES, "save", "export", "whole")
 

@@ -90,6 +90,22 @@ def test_an_export_has_its_limit_where_one_is_set(
         assert other.open("/books/export?q=alpha").status_code == 200
 
 
+def test_what_is_no_column_is_looked_up_batch_by_batch(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the rows are still being read: the roles of users, their addresses in the log."""
+    monkeypatch.setattr(exports, "BATCH", 1)
+    for name in ("bob", "cat"):
+        house.user(f"{name}@example.com", "books:view")
+    house.signed_in(superuser=True)
+    users = list(csv.DictReader(io.StringIO(house.open("/users/export?sort=email__asc").text)))
+    assert [row["Email"] for row in users] == [
+        f"{name}@example.com" for name in ("ann", "bob", "cat")
+    ]
+    assert [row["Roles"] for row in users] == ["", '["role of bob"]', '["role of cat"]']
+    assert "bob@example.com" in house.open("/audit/export").text
+
+
 def test_what_no_export_can_be_made_of_is_refused(editor: House) -> None:
     """Before the file begins."""
     assert editor.open("/books/export?format=xlsx").status_code == 400

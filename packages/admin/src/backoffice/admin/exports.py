@@ -24,6 +24,7 @@ from starlette_admin.export.helpers import escape_formula
 from starlette_admin.fields import BaseField
 
 from backoffice.admin.columns import column_of
+from backoffice.admin.reading import ReadableView
 from backoffice.admin.records import RecordView
 from backoffice.admin.values import exported
 from backoffice.admin.visits import visit_of
@@ -215,7 +216,8 @@ class Download(Response):
             for each in self._fields
             if column_of(self._view.model, each.name) is not None
         ]
-        plain = len(columns) == len(self._fields)
+        tells_more = type(self._view).extras is not ReadableView.extras
+        plain = len(columns) == len(self._fields) and not tells_more
         # Of columns alone: a record costs twice as much to make as all of its values.
         query = self._query.with_only_columns(*columns) if plain else self._query
         found = await session.stream(query, execution_options={"yield_per": BATCH})
