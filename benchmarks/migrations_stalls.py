@@ -25,6 +25,7 @@ from textwrap import dedent, indent
 import psycopg
 
 from backoffice.migrations.fixes import fixed
+from backoffice.migrations.fixes.renames import contract
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -73,6 +74,7 @@ OPERATIONS = {
         'op.sync_enum_values(enum_schema="public", enum_name="state",\n'
         '    new_values=["new", "open", "done"], affected_columns=[])'
     ),
+    "rename": 'op.alter_column("book", "title", new_column_name="name")',
 }
 #: What a revision goes back to, where the fix has to know it.
 BACK = {
@@ -119,16 +121,18 @@ def revision(upgrade: str, downgrade: str) -> str:
     )
 
 
-def variants(operation: str) -> dict[str, str]:
-    """The revision plain and fixed."""
+def variants(operation: str) -> dict[str, tuple[str, str | None]]:
+    """The revision plain and fixed, and the second one that a rename has."""
     upgrade, downgrade = OPERATIONS[operation], BACK.get(operation, "pass")
     written = revision(upgrade, downgrade)
     fix = fixed(written, range(1, written.count("\n") + 1))
     if operation == "nothing":
-        return {"at all": written}
+        return {"at all": (written, None)}
     if not fix.done:
         raise SystemExit(f"{operation} is not fixed: {fix.left}")
-    return {"plain": revision(SENT.get(operation, upgrade), "pass"), "fixed": fix.text}
+    second = contract("changed", fix.renames, "changed")[1] if fix.renames else None
+    plain = revision(SENT.get(operation, upgrade), "pass")
+    return {"plain": (plain, None), "fixed": (fix.text, second)}
 
 
 def project(folder: Path, text: str) -> Path:
@@ -142,12 +146,12 @@ def project(folder: Path, text: str) -> Path:
     return folder
 
 
-def up(folder: Path, url: str) -> float:
+def up(folder: Path, url: str, *options: str) -> float:
     """Run the command; milliseconds."""
     environment = {**os.environ, "BACKOFFICE_DATABASE_URL": url}
     begun = time.perf_counter()
     done = subprocess.run(
-        [str(BINARIES / "backoffice"), "migrate", "up", "--yes"],
+        [str(BINARIES / "backoffice"), "migrate", "up", "--yes", *options],
         cwd=folder,
         env=environment,
         check=False,
@@ -203,14 +207,24 @@ def users(url: str, rows: int) -> Iterator[dict[str, object]]:
             process.join(60)
 
 
-def measured(server: PostgresServer, template: str, folder: Path, text: str, rows: int) -> Result:
-    """One revision on a database of its own, with users at work."""
+def measured(
+    server: PostgresServer,
+    template: str,
+    folder: Path,
+    revisions: tuple[str, str | None],
+    rows: int,
+) -> Result:
+    """A revision on a database of its own, with users at work."""
+    text, second = revisions
     with server.database(template) as url:
         app = project(folder, text)
         with users(url, rows) as longest:
             for each in longest.values():
                 each.value = 0.0  # type: ignore[attr-defined]
             taken = up(app, url)
+            if second is not None:
+                (app / "alembic" / "versions" / "contract.py").write_text(second)
+                taken += up(app, url, "--contract")
         return Result(taken, *(each.value for each in longest.values()))  # type: ignore[attr-defined]
 
 
@@ -234,9 +248,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch, postgres_server() as server:
         template = prepared(server, Path(scratch, "bare"), rows)
         for number, operation in enumerate(chosen):
-            for name, text in variants(operation).items():
+            for name, revisions in variants(operation).items():
                 folder = Path(scratch, f"{number}_{name}")
-                got = measured(server, template, folder, text, rows)
+                got = measured(server, template, folder, revisions, rows)
                 told = (got.taken / 1000, got.reader, got.writer)
                 print(f"{operation + ', ' + name:34}" + "".join(f"{each:11.1f}" for each in told))
 
