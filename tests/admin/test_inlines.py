@@ -246,7 +246,13 @@ def test_the_page_asks_as_often_however_many_there_are(editor: House) -> None:
     """No question for each row."""
     counted: list[str] = []
     engine = editor.services.database.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", lambda *args: counted.append(args[2]))
+
+    def note(*given: object) -> None:
+        # What runs beside requests asks when it likes.
+        if not any(each in str(given[2]) for each in ("_mail", "_jobs", "_revocation")):
+            counted.append(str(given[2]))
+
+    event.listen(engine, "before_cursor_execute", note)
     editor.open("/books/edit?pk=1")
     few = len(counted)
     editor.add(*(Copy(book_id=1, number=each) for each in range(3, 15)))

@@ -79,8 +79,7 @@ class ReadableView(RuledView):
     def verb_of(self, name: str) -> str:
         """The permission that an action on a record needs."""
         own = self.own_action(name)
-        own = self.own_action(name)
-        return self.action_verbs.get(name, "change") if own is None else own.verb if own is None else own.verb
+        return self.action_verbs.get(name, "change") if own is None else own.verb
 
     async def editable(self, request: Request, records: Sequence[Any]) -> set[str]:
         """The keys of those records that they may change."""
