@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
+from backoffice.admin.history import Change
 from backoffice.admin.jobs.models import BulkJob
 from backoffice.auth import AuditEntry
 from tests.admin.conftest import House, query_of
@@ -74,6 +75,11 @@ def test_all_that_match_are_done_and_no_others(tagged: House) -> None:
     deleted = [each for each in tagged.events() if each.event == "admin.record_deleted"]
     assert len({each.subject for each in deleted}) == len(deleted) == 150
     assert {each.actor for each in deleted} == {job.actor}
+    told = [each for each in tagged.all(Change) if each.resource == "tags"]
+    assert len({each.record_key for each in told}) == len(told) == 150
+    assert {(each.actor, each.through, each.action) for each in told} == {
+        (job.actor, "admin", "delete")
+    }
 
 
 def test_the_page_of_a_job_tells_how_far_it_is(tagged: House) -> None:
