@@ -6,8 +6,9 @@ from backoffice.core import Conflict
 from backoffice.migrations.histories import installed, ordered
 from backoffice.migrations.reverting import Destination, downgrade, undoing
 from backoffice.migrations.vendored import modes
+from tests.migrations.answers import Type
 from tests.migrations.projects import Look, Shop, create_table
-from tests.migrations.test_commands import Backoffice, backoffice, site
+from tests.migrations.test_commands import backoffice, site
 
 __all__ = ["backoffice", "site"]
 
@@ -15,7 +16,7 @@ UNDONE = '    op.drop_table("author")'
 
 
 @pytest.fixture
-def shop(shop: Shop, backoffice: Backoffice, monkeypatch: pytest.MonkeyPatch) -> Shop:
+def shop(shop: Shop, backoffice: Type, monkeypatch: pytest.MonkeyPatch) -> Shop:
     """At its head, with three revisions of which the second can be undone."""
     monkeypatch.chdir(shop.folder)
     shop.revision("shop_2", "shop_1", create_table("author"))
@@ -26,9 +27,7 @@ def shop(shop: Shop, backoffice: Backoffice, monkeypatch: pytest.MonkeyPatch) ->
     return shop
 
 
-def test_the_last_revision_is_taken_back_with_yes(
-    shop: Shop, backoffice: Backoffice, look: Look
-) -> None:
+def test_the_last_revision_is_taken_back_with_yes(shop: Shop, backoffice: Type, look: Look) -> None:
     answer = backoffice("migrate", "down", "--yes", "--json")
     assert answer.code == 0
     assert [each["revision"] for each in answer.data["undone"]] == ["shop_3"]
@@ -38,18 +37,14 @@ def test_the_last_revision_is_taken_back_with_yes(
 
 
 @pytest.mark.parametrize("target", ["-2", "shop_1"])
-def test_as_far_back_as_was_said(
-    shop: Shop, backoffice: Backoffice, look: Look, target: str
-) -> None:
+def test_as_far_back_as_was_said(shop: Shop, backoffice: Type, look: Look, target: str) -> None:
     assert backoffice("migrate", "down", target, "--yes").out == "undone 2\n"
     assert "author" not in look.tables()
     assert look.rows("SELECT version_num FROM alembic_version") == [("shop_1",)]
     assert backoffice("migrate", "up").out == "applied 2\n"
 
 
-def test_nobody_there_to_answer_changes_nothing(
-    shop: Shop, backoffice: Backoffice, look: Look
-) -> None:
+def test_nobody_there_to_answer_changes_nothing(shop: Shop, backoffice: Type, look: Look) -> None:
     answer = backoffice("migrate", "down", "-2")
     assert answer.code == 2
     assert "Undo shop_3, shop_2?" in answer.err
@@ -57,18 +52,14 @@ def test_nobody_there_to_answer_changes_nothing(
     assert "author" in look.tables()
 
 
-def test_a_dry_run_shows_the_sql_and_does_nothing(
-    shop: Shop, backoffice: Backoffice, look: Look
-) -> None:
+def test_a_dry_run_shows_the_sql_and_does_nothing(shop: Shop, backoffice: Type, look: Look) -> None:
     answer = backoffice("migrate", "down", "-2", "--dry-run")
     assert answer.code == 3
     assert "DROP TABLE author;" in answer.out
     assert "author" in look.tables()
 
 
-def test_a_package_is_taken_back_by_its_name(
-    shop: Shop, backoffice: Backoffice, look: Look
-) -> None:
+def test_a_package_is_taken_back_by_its_name(shop: Shop, backoffice: Type, look: Look) -> None:
     refused = backoffice("migrate", "down", "library@base", "--yes")
     assert (refused.code, "lending@base" in refused.err) == (5, True)
     assert backoffice("migrate", "down", "lending@base", "--yes").code == 0
@@ -81,7 +72,7 @@ def test_a_package_is_taken_back_by_its_name(
 
 @pytest.mark.parametrize("typed", ["-1", "library@-1"])
 def test_what_somebody_else_has_taken_back_is_not_followed_by_another(
-    shop: Shop, backoffice: Backoffice, database_url: str, typed: str
+    shop: Shop, backoffice: Type, database_url: str, typed: str
 ) -> None:
     parts = modes(shop.history, ordered(installed()))
     destination = Destination.of(typed, parts, app=True)
@@ -106,15 +97,13 @@ def test_what_somebody_else_has_taken_back_is_not_followed_by_another(
     ],
 )
 def test_where_nothing_is_that_is_told(
-    shop: Shop, backoffice: Backoffice, target: str, code: int, told: str
+    shop: Shop, backoffice: Type, target: str, code: int, told: str
 ) -> None:
     answer = backoffice("migrate", "down", target, "--yes")
     assert (answer.code, told in answer.err) == (code, True), answer
 
 
-def test_at_the_base_nothing_is_left_to_undo(
-    shop: Shop, backoffice: Backoffice, look: Look
-) -> None:
+def test_at_the_base_nothing_is_left_to_undo(shop: Shop, backoffice: Type, look: Look) -> None:
     shop.edit("alembic/versions/shop_1.py", "    op.drop_table('shop_1')", "    pass")
     assert backoffice("migrate", "down", "base", "--yes").out == "undone 3\n"
     assert backoffice("migrate", "down", "base", "--yes").out == "nothing to undo\n"

@@ -2,8 +2,9 @@
 
 import pytest
 
+from tests.migrations.answers import Type
 from tests.migrations.projects import Look, Shop, create_table
-from tests.migrations.test_commands import Backoffice, backoffice, site
+from tests.migrations.test_commands import backoffice, site
 
 __all__ = ["backoffice", "site"]
 
@@ -17,9 +18,7 @@ with op.get_context().autocommit_block():
 
 
 @pytest.fixture
-def planned(
-    backoffice: Backoffice, shop: Shop, look: Look, monkeypatch: pytest.MonkeyPatch
-) -> Shop:
+def planned(backoffice: Type, shop: Shop, look: Look, monkeypatch: pytest.MonkeyPatch) -> Shop:
     monkeypatch.chdir(shop.folder)
     backoffice("migrate", "up")
     look.execute("INSERT INTO book VALUES (1)", "INSERT INTO book VALUES (2)")
@@ -28,7 +27,7 @@ def planned(
 
 
 def test_each_statement_is_told_with_what_it_locks_and_touches(
-    planned: Shop, backoffice: Backoffice, look: Look
+    planned: Shop, backoffice: Type, look: Look
 ) -> None:
     answer = backoffice("migrate", "plan", "--json")
     assert answer.code == 3
@@ -48,7 +47,7 @@ def test_each_statement_is_told_with_what_it_locks_and_touches(
     assert "author" not in look.tables()
 
 
-def test_a_person_reads_it_line_by_line(planned: Shop, backoffice: Backoffice) -> None:
+def test_a_person_reads_it_line_by_line(planned: Shop, backoffice: Type) -> None:
     said = backoffice("migrate", "plan").out
     assert "app: shop_2 shop_2\n  ALTER TABLE book ADD COLUMN name VARCHAR(20);\n" in said
     assert ", 2 rows changed\n" in said
@@ -57,7 +56,7 @@ def test_a_person_reads_it_line_by_line(planned: Shop, backoffice: Backoffice) -
 
 
 def test_an_empty_database_gets_a_plan_and_no_file(
-    backoffice: Backoffice, look: Look, shop: Shop, monkeypatch: pytest.MonkeyPatch
+    backoffice: Type, look: Look, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(shop.folder)
     plans = backoffice("migrate", "plan", "--json").data
@@ -67,14 +66,14 @@ def test_an_empty_database_gets_a_plan_and_no_file(
     assert look.tables() == set()
 
 
-def test_what_cannot_be_told_beforehand_is_named(planned: Shop, backoffice: Backoffice) -> None:
+def test_what_cannot_be_told_beforehand_is_named(planned: Shop, backoffice: Type) -> None:
     planned.revision("shop_3", "shop_2", "import nowhere_at_all\nnowhere_at_all.change(op)")
     said = backoffice("migrate", "plan").out
     assert "could not be told beforehand" in said
 
 
 def test_nothing_pending_is_nothing_to_plan(
-    backoffice: Backoffice, look: Look, monkeypatch: pytest.MonkeyPatch
+    backoffice: Type, look: Look, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     backoffice("migrate", "up")
     answer = backoffice("migrate", "plan")

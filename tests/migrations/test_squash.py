@@ -9,8 +9,9 @@ from backoffice.core import Conflict
 from backoffice.migrations import upgrade
 from backoffice.migrations.scripts import Script, app_scripts, read_script
 from backoffice.migrations.squashing import render, stretches, write
+from tests.migrations.answers import Type
 from tests.migrations.projects import Look, Shop, create_table
-from tests.migrations.test_commands import Backoffice, backoffice, site
+from tests.migrations.test_commands import backoffice, site
 
 __all__ = ["backoffice", "site"]
 
@@ -45,7 +46,7 @@ def whole(look: Look) -> list[object]:
 
 
 def test_an_empty_database_gets_the_same_by_one_file(
-    shop: Shop, backoffice: Backoffice, look: Look, database_url: str
+    shop: Shop, backoffice: Type, look: Look, database_url: str
 ) -> None:
     answer = backoffice("migrate", "squash", "--yes", "--json")
     assert answer.data["squashed"] == [
@@ -62,9 +63,7 @@ def test_an_empty_database_gets_the_same_by_one_file(
     ]
 
 
-def test_a_database_at_the_head_needs_nothing(
-    shop: Shop, backoffice: Backoffice, look: Look
-) -> None:
+def test_a_database_at_the_head_needs_nothing(shop: Shop, backoffice: Type, look: Look) -> None:
     backoffice("migrate", "up")
     backoffice("migrate", "squash", "--yes")
     assert backoffice("migrate", "up").out == "already at the present\n"
@@ -74,7 +73,7 @@ def test_a_database_at_the_head_needs_nothing(
 
 
 def test_a_database_in_the_midst_is_told_the_way(
-    shop: Shop, backoffice: Backoffice, look: Look, database_url: str
+    shop: Shop, backoffice: Type, look: Look, database_url: str
 ) -> None:
     upgrade(database_url, shop.history, histories=[])
     look.execute("UPDATE alembic_version SET version_num = 'shop_2'")
@@ -89,7 +88,7 @@ def test_a_database_in_the_midst_is_told_the_way(
         assert "shop_2, which was squashed into shop_4" in refused.err
 
 
-def test_it_is_asked_and_a_dry_run_changes_nothing(shop: Shop, backoffice: Backoffice) -> None:
+def test_it_is_asked_and_a_dry_run_changes_nothing(shop: Shop, backoffice: Type) -> None:
     before = {each.name: each.read_text() for each in shop.versions.glob("*.py")}
     assert backoffice("migrate", "squash").code == 2
     answer = backoffice("migrate", "squash", "--dry-run")
@@ -97,14 +96,14 @@ def test_it_is_asked_and_a_dry_run_changes_nothing(shop: Shop, backoffice: Backo
     assert {each.name: each.read_text() for each in shop.versions.glob("*.py")} == before
 
 
-def test_up_to_a_revision_the_later_stay(shop: Shop, backoffice: Backoffice) -> None:
+def test_up_to_a_revision_the_later_stay(shop: Shop, backoffice: Type) -> None:
     backoffice("migrate", "squash", "shop_3", "--yes")
     assert sorted(each.name for each in shop.versions.glob("*.py")) == ["shop_3.py", "shop_4.py"]
     assert backoffice("migrate", "up").code == 0
     assert backoffice("migrate", "squash", "nowhere", "--yes").code == 4
 
 
-def test_what_was_squashed_can_be_undone(shop: Shop, backoffice: Backoffice, look: Look) -> None:
+def test_what_was_squashed_can_be_undone(shop: Shop, backoffice: Type, look: Look) -> None:
     for name, undone in (
         ("shop_1", 'op.drop_table("book")'),
         ("shop_2", 'op.drop_table("author")'),
@@ -118,7 +117,7 @@ def test_what_was_squashed_can_be_undone(shop: Shop, backoffice: Backoffice, loo
     assert not look.tables() & {"author", "book"}
 
 
-def test_one_that_was_killed_is_brought_to_its_end(shop: Shop, backoffice: Backoffice) -> None:
+def test_one_that_was_killed_is_brought_to_its_end(shop: Shop, backoffice: Type) -> None:
     kept = (shop.versions / "shop_2.py").read_text()
     backoffice("migrate", "squash", "--yes")
     (shop.versions / "shop_2.py").write_text(kept)
@@ -166,7 +165,7 @@ def test_a_page_break_moves_no_line(shop: Shop) -> None:
     ast.parse(text)
 
 
-def test_a_file_that_is_no_python_is_refused(shop: Shop, backoffice: Backoffice) -> None:
+def test_a_file_that_is_no_python_is_refused(shop: Shop, backoffice: Type) -> None:
     shop.edit("alembic/versions/shop_2.py", "def downgrade():", "def downgrade(")
     refused = backoffice("migrate", "squash", "--yes")
     assert (refused.code, "shop_2.py cannot be read" in refused.err) == (2, True)
