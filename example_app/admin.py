@@ -1,8 +1,10 @@
 """The admin site of the shop: a page for each table, and where one differs from the default."""
 
-from backoffice.admin import Admin, ModelAdmin
+from sqlmodel import func, select
+
+from backoffice.admin import Admin, Card, ModelAdmin, PageContext, TabularInline
 from example_app.accounts import auth
-from example_app.models import Author, Book, Order, OrderLine, Review
+from example_app.models import Author, Book, Order, OrderLine, OrderStatus, Review
 
 
 class BookAdmin(ModelAdmin):
@@ -14,8 +16,14 @@ class BookAdmin(ModelAdmin):
     icon = "book"
 
 
+class Lines(TabularInline):
+    model = OrderLine
+    extra = 0
+
+
 class OrderAdmin(ModelAdmin):
     model = Order
+    inlines = (Lines,)
     list_display = ("id", "customer", "country", "status", "shipping", "placed_at")
     search_fields = ("customer", "email")
     list_filter = ("status", "country", "placed_at")
@@ -34,3 +42,9 @@ class ReviewAdmin(ModelAdmin):
 
 
 admin = Admin(auth, models=[Author, BookAdmin, OrderAdmin, OrderLine, ReviewAdmin])
+
+
+@admin.card("Orders to be sent", permission="orders:view", icon="cart")
+async def to_be_sent(context: PageContext) -> Card:
+    paid = select(func.count()).select_from(Order).where(Order.status == OrderStatus.paid)
+    return Card((await context.session.exec(paid)).one(), url='orders?filter=status__eq="paid"')

@@ -188,8 +188,11 @@ def _refused(constant: str) -> None:
 
 def _chosen(each: EnumField, text: str) -> Any:
     members = {str(member.value): member for member in each.enum or ()}
-    if isinstance(each.choices, list) and text not in {str(choice) for choice, _ in each.choices}:
-        raise ValueError("Choose one of these.")
+    if each.enum is None and isinstance(each.choices, list):
+        # Of plain names: the model knows a text, and not which.
+        names = [str(choice) for choice, _ in each.choices]
+        if text not in names:
+            raise ValueError(f"Choose one of {', '.join(names)}.")
     return members.get(text, text)
 
 
