@@ -1,47 +1,18 @@
 """What is dangerous asks for the password again, and loses nothing that was typed."""
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import timedelta
-from html import unescape
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
-from httpx2 import Response
 
-from backoffice.admin import ActionContext, Admin, ModelAdmin, action
-from backoffice.auth import ApiKey, Auth, Role, User, UserSession
-from backoffice.auth.sessions import Client
+from backoffice.auth import ApiKey, Role, User, UserSession
 from backoffice.core import clock
 from backoffice.core.testing import ManualClock
-from tests.admin.conftest import ORIGIN, House, fields_of
+from tests.admin.confirming import LATER, GuardedHouse, confirmed, held
+from tests.admin.conftest import House, fields_of
 from tests.admin.library import Author, Tag
-from tests.auth.conftest import PASSWORD, AppWithAccounts
-
-LATER = timedelta(minutes=15, seconds=1)
-
-
-@action("Retire", dangerous=True)
-async def retire(tags: Sequence[Tag], context: ActionContext) -> None:
-    for each in tags:
-        await context.session.delete(each)
-
-
-class TagAdmin(ModelAdmin):
-    model = Tag
-    dangerous = ("delete",)
-    actions = (retire,)
-
-
-class GuardedHouse(House):
-    """One page of its own is dangerous too."""
-
-    def __init__(self) -> None:
-        AppWithAccounts.__init__(self, Auth(), FastAPI(), follow_redirects=False)
-        self.admin = Admin(self.auth, models=[Author, TagAdmin])
-        self.app.include_router(self.auth.router, prefix="/auth")
-        self.app.include_router(self.admin.router, prefix="/admin")
+from tests.auth.conftest import PASSWORD
 
 
 @pytest.fixture
@@ -60,25 +31,6 @@ def site(time: ManualClock, settings: None) -> Iterator[GuardedHouse]:
         found.signed_in(superuser=True)
         time.advance(LATER)
         yield found
-
-
-def held(page: Response) -> list[tuple[str, str]]:
-    """The hidden fields of the page that asks, as a browser would send them."""
-    form = page.text[page.text.index('<form class="card sheet"') :]
-    pattern = r'<input type="hidden" name="([^"]*)" value="([^"]*)">'
-    return [(unescape(name), unescape(value)) for name, value in re.findall(pattern, form)]
-
-
-def confirmed(site: House, page: Response, password: str = PASSWORD) -> Response:
-    """The page that asks, sent with the password."""
-    form: dict[str, Any] = {}
-    for name, value in held(page):
-        form.setdefault(name, []).append(value)
-    token = form.pop("csrf_token")[0]
-    address = re.search(r'<form class="card sheet" method="post" action="([^"]+)"', page.text)
-    assert address is not None
-    path = unescape(address[1]).removeprefix("/admin")
-    return site.send(path, {**form, "confirm_password": password}, token=token)
 
 
 def id_of(site: House, email: str = "bob@example.com") -> str:
@@ -262,29 +214,6 @@ def test_a_script_is_told_by_a_code(site: House) -> None:
     assert answer.json()["detail"]["code"] == "not_fresh"
 
 
-def test_a_form_of_before_the_renewal_is_kept_and_asked_about(site: House) -> None:
-    """Another tab has confirmed the password: what is typed here is not lost, nor done unseen."""
-    old = site.token()
-    confirmed(site, site.send("/tags/action", {"name": "delete", "pks": "new"}))
-    page = site.send("/authors/add", {"name": "Grace"}, token=old)
-    assert page.status_code == 409
-    assert "Send it again?" in page.text
-    assert [each.name for each in site.all(Author)] == ["Ada"]
-    token = dict(held(page))["csrf_token"]
-    assert site.send("/authors/add", {"name": dict(held(page))["name"]}, token=token)
-    assert [each.name for each in site.all(Author)] == ["Ada", "Grace"]
-
-
-def test_a_form_of_somebody_else_is_refused_as_ever(site: House) -> None:
-    """Signed in as another in this browser: the form is not theirs."""
-    old = site.token()
-    site.signed_in(superuser=True, email="eve@example.com")
-    answer = site.send("/authors/add", {"name": "Grace"}, token=old)
-    assert answer.status_code == 403
-    assert "Send it again?" not in answer.text
-    assert len(site.all(Author)) == 1
-
-
 def test_the_span_is_a_setting(
     time: ManualClock, settings: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -297,36 +226,3 @@ def test_the_span_is_a_setting(
         time.advance(timedelta(hours=1))
         page = site.send("/tags/action", {"name": "delete", "pks": "new"})
         assert "a sign-in of the last 1 hour" in page.text
-
-
-def test_what_was_typed_when_the_session_ended_is_kept(site: House) -> None:
-    """On a page that can be sent again, once whoever typed it is signed in again."""
-    old = site.token()
-    user = next(each for each in site.all(User) if each.email == "ann@example.com")
-    site.call(site.services.sessions.end_all_of(user.id, actor="test", client=Client()))
-    form = {"name": "Grace"}
-    page = site.send("/authors/add?x=1", form, token=old)
-    assert page.status_code == 401
-    assert "You are signed out" in page.text
-    assert dict(held(page)) == {"csrf_token": old, "name": "Grace"}
-    site.sign_in()
-    again = site.send("/authors/add?x=1", form, token=old)
-    assert again.status_code == 409
-    token = dict(held(again))["csrf_token"]
-    assert site.send("/authors/add?x=1", form, token=token).status_code == 303
-    assert [each.name for each in site.all(Author)] == ["Ada", "Grace"]
-
-
-def test_no_form_of_a_stranger_is_kept(site: House) -> None:
-    """One without a token of ours, from elsewhere, or larger than a stranger's may be."""
-    old = site.token()
-    site.client.cookies.clear()
-    for data, headers in (
-        ({"name": "x"}, ORIGIN),
-        ({"name": "x", "csrf_token": "forged"}, ORIGIN),
-        ({"name": "x", "csrf_token": old}, {"Origin": "https://evil.example"}),
-        ({"name": "x" * 20_000, "csrf_token": old}, ORIGIN),
-    ):
-        answer = site.client.post("/admin/authors/add", data=data, headers=headers)
-        assert answer.status_code == 401
-        assert answer.json()["detail"]["code"] == "unauthenticated"
