@@ -160,6 +160,19 @@ def test_a_moment_that_the_database_wrote_is_a_place_as_well(shelf: House) -> No
         assert sum(map(len, pages)) == BOOKS
 
 
+def test_a_text_too_long_for_an_address_is_a_place_too(shelf: House) -> None:
+    """The record is asked for it; all of them differ after that many letters alone."""
+    books = shelf.all(Book)
+    shelf.add(*(Book(**each.model_dump(exclude={"id"}) | long(each)) for each in books[:25]))
+    for direction in ("asc", "desc"):
+        pages = walked(shelf, f"/books?page_size={SIZE}&sort=summary__{direction}")
+        assert len({each for page in pages for each in page}) == BOOKS + 25
+
+
+def long(book: Book) -> dict[str, str]:
+    return {"isbn": f"long{book.id}", "summary": "ü" * 20_000 + f"{book.id}"}
+
+
 def token(*content: object) -> str:
     text = json.dumps(content)
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")

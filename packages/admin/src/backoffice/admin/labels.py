@@ -1,9 +1,11 @@
 """What a record, a model and a column are called for people."""
 
 from collections.abc import Collection
+from inspect import getattr_static
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlmodel import SQLModel
 
 from backoffice.auth.resources import plural, resource_of, words
@@ -51,6 +53,11 @@ class Veiled:
         # What reads all fields at once would read the hidden ones too.
         if name in self._hidden or name.startswith(("_", "model_")):
             raise Hidden
+        own = getattr_static(type(self._record), name, None)
+        if isinstance(own, property | hybrid_property):
+            # It reads through the veil, too.
+            read: Any = own.fget
+            return read(self)
         found = getattr(self._record, name)
         if callable(found) or isinstance(found, SQLModel):
             raise Hidden

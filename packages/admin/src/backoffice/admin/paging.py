@@ -9,13 +9,13 @@ it may be NULL.
 import base64
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from sqlalchemy import Column, Table, Text, UniqueConstraint, and_, bindparam, select, type_coerce
+from sqlalchemy import Column, Table, Text, UniqueConstraint, and_, bindparam, type_coerce
 from sqlalchemy import cast as sql_cast
-from sqlalchemy.orm import aliased
+from sqlalchemy.sql import Select
 from sqlalchemy.types import NULLTYPE
 from sqlmodel import SQLModel
 from starlette.exceptions import HTTPException
@@ -68,6 +68,7 @@ class Order:
 
     `sorts` are names of columns, each with `asc` or `desc`. NULLs stand where the database's own
     indexes have them: first on SQLite, last on PostgreSQL, and the other way when descending.
+    `listed` gives the query of all records that may be seen: a place is none of another.
     """
 
     def __init__(
@@ -76,8 +77,10 @@ class Order:
         sorts: Sequence[tuple[str, str]],
         keys: Sequence[str],
         dialect: str,
+        listed: Callable[[], Select[Any]],
     ) -> None:
         self._model = model
+        self._listed = listed
         self._keys = keys
         self._exact = dialect == "sqlite"
         self._nulls_are_largest = dialect != "sqlite"
@@ -90,6 +93,8 @@ class Order:
             self.parts.append(_part(model, name, directions.get(name, last) == "desc", keys))
             if self.parts[-1].unique:
                 break
+        #: Whether a place names its record: an order may end before the key.
+        self._has_key = {each.name for each in self.parts} >= set(keys)
 
     def clauses(self, backwards: bool = False) -> list[Any]:
         """What to order a query by."""
@@ -151,7 +156,7 @@ class Order:
 
     def _is_asked(self, part: Part) -> bool:
         """Whether the record may be asked for it: not for what it is found by."""
-        return part.name not in self._keys and not self.parts[-1].unique
+        return part.name not in self._keys and self._has_key
 
     def _is_carried(self, part: Part, value: Any) -> bool:
         return self._is_asked(part) if value == _ASKED else self._is_stored(value)
@@ -185,15 +190,16 @@ class Order:
         return sql_cast(bindparam(None, value, Text()), part.column.type)
 
     def _asked(self, part: Part, place: Place) -> Any:
-        """The value of the record at the place, as it is now."""
-        # Any: an alias has the attributes of the model.
-        other: Any = aliased(self._model)
+        """The value of the record at the place, as it is now; NULL if it may not be seen."""
         same = [
-            self._compared(getattr(other, each.name)) == self._bound(each, place)
+            self._compared(getattr(self._model, each.name)) == self._bound(each, place)
             for each in self.parts
             if each.name in self._keys
         ]
-        return select(self._compared(getattr(other, part.name))).where(*same).scalar_subquery()
+        value = self._compared(getattr(self._model, part.name))
+        # A query of its own, though it is asked within one of the same table.
+        asked = self._listed().with_only_columns(value).where(*same).correlate(None)
+        return asked.scalar_subquery()
 
     def _equal(self, part: Part, bound: Any) -> Any:
         if bound is None:

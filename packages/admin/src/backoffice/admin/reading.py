@@ -4,6 +4,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from sqlalchemy import select
@@ -207,7 +208,8 @@ class ReadableView(RuledView):
     def order(self, request: Request, sorts: Sequence[tuple[str, str]]) -> Order:
         """The total order that sorts by these columns first."""
         dialect = visit_of(request).services.database.dialect
-        return Order(self.model, sorts, self.keys.names, dialect)
+        listed = partial(self.get_list_query, request)
+        return Order(self.model, sorts, self.keys.names, dialect, listed)
 
     async def count(
         self, request: Request, q: str | None = None, filters: FilterGroup | None = None
