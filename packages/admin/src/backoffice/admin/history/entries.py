@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select, union_all
+from sqlalchemy import ColumnElement, func, select, union_all
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import Request
@@ -151,7 +151,7 @@ class Reader:
         entries = (
             Entry(each, self.views[each.resource], self._fields(each))
             for each in changes
-            if each.record_key in seen[each.resource]
+            if each.number in seen[each.resource]
         )
         return [each for each in entries if each.fields or each.change.action != "change"]
 
@@ -185,38 +185,60 @@ class Reader:
     async def _found(self, query: Any) -> Sequence[Change]:
         return list((await self._session.exec(query)).scalars())
 
-    async def _seen(self, view: RecordView, changes: Sequence[Change]) -> set[str]:
-        """The keys of the records that policies let them see; of one that is gone, as it was."""
-        keys = {each.record_key for each in changes}
+    async def _seen(self, view: RecordView, changes: Sequence[Change]) -> set[int | None]:
+        """The numbers of those that policies let them see: by the record that has the key now, or
+        as the one was that had it then."""
         if not view.has_policy(self._request, "view"):
-            return keys
-        found = await view.find_by_pks(self._request, list(keys))
-        seen = {view.keys.of(each) for each in found}
-        gone = (keys - seen) - await self._there(view, keys - seen)
-        return seen | await self._seen_of_gone(view, gone)
+            return {each.number for each in changes}
+        ends = await self._ends(view, changes)
+        keys = {each.record_key for each in changes if ends[each.number] is None}
+        found = {view.keys.of(each) for each in await view.find_by_pks(self._request, list(keys))}
+        gone = await self._seen_of_gone(view, [each for each in ends.values() if each is not None])
+        return {
+            each.number
+            for each in changes
+            if (
+                each.record_key in found
+                if (end := ends[each.number]) is None
+                else end.number in gone
+            )
+        }
 
-    async def _there(self, view: RecordView, keys: Collection[str]) -> set[str]:
-        clauses = [view.keys.clause(each) for each in keys]
-        if not clauses:
-            return set()
-        found = await view.executed(self._request, select(view.model).where(or_(*clauses)))
-        return {view.keys.of(each) for each in found.scalars().unique()}
-
-    async def _seen_of_gone(self, view: RecordView, keys: Collection[str]) -> set[str]:
-        track, visit = self.tracks[view.resource], visit_of(self._request)
-        if not keys or view._ruled(self._request) is not view.model:
-            return set()
+    async def _ends(
+        self, view: RecordView, changes: Sequence[Change]
+    ) -> dict[int | None, Change | None]:
+        """Number to the deletion that came to the record after it; None where none has lasted."""
         deleted = select(Change).where(
             col(Change.resource) == view.resource,
-            col(Change.record_key).in_(keys),
+            col(Change.record_key).in_({each.record_key for each in changes}),
             col(Change.action) == "delete",
         )
-        rows = await self._found(deleted.order_by(col(Change.number)))
-        newest = {each.record_key: last_state(track, each) for each in rows}
+        found = await self._found(deleted.order_by(col(Change.number)))
+        back = await self.undone([each.number or 0 for each in found])
+        return {
+            each.number: next((end for end in found if _is_end(end, each, back)), None)
+            for each in changes
+        }
+
+    async def _seen_of_gone(self, view: RecordView, ends: Sequence[Change]) -> set[int | None]:
+        """Those deletions, by number, whose records they may see, as they were."""
+        track, visit = self.tracks[view.resource], visit_of(self._request)
+        several = list({each.number: each for each in ends}.values())
+        if not several or view._ruled(self._request) is not view.model:
+            return set()
         answers = await visit.services.policies.among(
-            visit.principal, "view", list(newest.values()), self._session
+            visit.principal,
+            "view",
+            [last_state(track, each) for each in several],
+            self._session,
         )
-        return {key for key, answer in zip(newest, answers, strict=True) if answer}
+        return {each.number for each, answer in zip(several, answers, strict=True) if answer}
+
+
+def _is_end(end: Change, change: Change, taken_back: Collection[int]) -> bool:
+    """Whether the record that was changed ended by this deletion, or by an earlier one."""
+    same = end.record_key == change.record_key and end.number not in taken_back
+    return same and (end.number or 0) >= (change.number or 0)
 
 
 def _page(entries: list[Entry], asked: Asked, edge: int | None) -> Page:

@@ -28,6 +28,7 @@ from backoffice.admin.history.tracks import Row, Track, track_of
 from backoffice.admin.history.values import is_hidden, is_kept, restored, stored
 from backoffice.admin.labels import column_label
 from backoffice.admin.records import RecordView
+from backoffice.admin.visits import visit_of
 from backoffice.core import Conflict
 
 #: The permission that it takes to undo an action, besides that to change records.
@@ -108,7 +109,7 @@ async def _plan_change(request: Request, undo: Undo) -> None:
     """Field by field: what nobody has changed since, and may be written here."""
     view, changes = undo.entry.view, undo.entry.change.changes
     await view.prepare(request, undo.record)
-    writable = {each.name: each for each in view.form_fields(request)}
+    writable = {each.name for each in view.form_fields(request) if _may_set(request, each)}
     now = await _now(request, undo)
     for name in undo.entry.fields:
         new = changes[name][1]
@@ -144,7 +145,11 @@ async def _plan_return(request: Request, undo: Undo) -> None:
         return
     if undo.record is not None or await _is_there(request, undo):
         undo.refused.append("There is such a record again.")
-    refused = {each.name for each in view.fields if not view.is_writable(request, each)}
+    refused = {
+        each.name
+        for each in view.fields
+        if not (view.is_writable(request, each) and _may_set(request, each))
+    }
     refused |= view.hidden(request)
     if names := refused & changes.keys():
         undo.refused.append("You may not write all of its fields.")
@@ -157,6 +162,13 @@ async def _plan_return(request: Request, undo: Undo) -> None:
             undo.refused.append(f"{label} was not kept, and the record needs it.")
         else:
             undo.fields.append(name)
+
+
+def _may_set(request: Request, each: BaseField) -> bool:
+    """A form, which this is none of, offers no reference to what they may not see."""
+    if not isinstance(each, Reference | References):
+        return True
+    return visit_of(request).may(each.resource, "view")
 
 
 async def _set_back(request: Request, undo: Undo) -> Any:
