@@ -246,7 +246,6 @@ def options(**given: Any) -> type[ModelAdmin]:
         ({"view_on_site": "/books/{nonesuch}"}, "which is no column"),
         ({"resource": "No!"}, "cannot be the name of a resource"),
     ],
-    ids=lambda each: each if isinstance(each, str) else next(iter(each)),
 )
 def test_what_is_wrong_is_refused_at_start(given: dict[str, Any], told: str) -> None:
     with pytest.raises(SetupError, match=told):

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum, StrEnum
 from typing import Any
-from uuid import uuid4
+from uuid import UUID
 
 import pytest
 from sqlalchemy import ARRAY, String
@@ -43,7 +43,7 @@ class Word(StrEnum):
         date(2026, 1, 2),
         time(1, 2, 3, 4),
         timedelta(days=-1, microseconds=7),
-        uuid4(),
+        UUID("f53c8cff-37e7-495d-a65a-a823bcdd92e5"),
         b"\x00\xff",
         {"$": "decimal", "v": {"deep": [1, "a", None, {"v": 2.5}]}},
         [Decimal(1), [date(2026, 1, 1)]],
