@@ -39,7 +39,7 @@ class Transactions:
             return
         async with visit.services.database.session() as session:
             scope["state"]["session"] = session
-            follow(session)
+            follow(session, actor=visit.known.name, through="admin")
             await self._app(scope, receive, _Answer(scope, receive, send, session))
 
 
