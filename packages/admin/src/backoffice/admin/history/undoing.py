@@ -20,6 +20,7 @@ from backoffice.admin import forms
 from backoffice.admin.accounts.views import AccountView
 from backoffice.admin.columns import column_of, is_generated
 from backoffice.admin.constraints import WHOLE_FORM
+from backoffice.admin.deletions import Deletion
 from backoffice.admin.events import RecordChanged, RecordCreated
 from backoffice.admin.fields import Reference, References, form_value
 from backoffice.admin.history.circumstances import undoing
@@ -47,6 +48,8 @@ class Undo:
     #: Why it cannot be done at all.
     refused: list[str] = field(default_factory=list)
     record: Any = None
+    #: What goes with a record that would be deleted for good.
+    deletion: Deletion | None = None
 
     @property
     def possible(self) -> bool:
@@ -135,6 +138,9 @@ async def _plan_removal(request: Request, undo: Undo) -> None:
     if changed:
         seen = [_label(undo.entry.view, each) for each in changed if each in undo.entry.fields]
         undo.refused.append(f"It was changed since: {', '.join(seen) or 'what you may not see'}.")
+    if undo.entry.view.soft_deletion is None:
+        undo.deletion = await undo.entry.view.deletion(request, [undo.record])
+        undo.refused += [f"Nothing can be deleted: {each}." for each in undo.deletion.refusals]
 
 
 async def _plan_return(request: Request, undo: Undo) -> None:

@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from backoffice.admin import notices
 from backoffice.admin.accounts.views import AccountView
 from backoffice.admin.changers import actor_names
+from backoffice.admin.deletions import TOLD
 from backoffice.admin.history.asking import ACTIONS, WAYS, Asked
 from backoffice.admin.history.entries import Reader
 from backoffice.admin.history.telling import label_of_record, told
@@ -19,7 +20,7 @@ from backoffice.admin.history.undoing import VERBS, Undo, planned, undone
 from backoffice.admin.presentation import url_of
 from backoffice.admin.records import RecordView
 from backoffice.admin.site import Site
-from backoffice.admin.visits import visit_of
+from backoffice.admin.visits import sent_form, visit_of
 from backoffice.core import Conflict
 
 _PLACES = ("after", "before")
@@ -83,7 +84,7 @@ async def undo(site: Site, request: Request) -> Response:
     if request.method != "POST":
         return await _question(site, request, reader, plan)
     view.check_fresh(request, VERBS[entry.change.action])
-    if not plan.possible:
+    if not plan.possible or _is_news(plan, (await sent_form(request)).get(TOLD)):
         return await _question(site, request, reader, plan, HTTPStatus.CONFLICT)
     try:
         record = await undone(request, plan)
@@ -91,6 +92,11 @@ async def undo(site: Site, request: Request) -> Response:
         plan.refused.append(conflict.message)
         return await _question(site, request, reader, plan, HTTPStatus.CONFLICT)
     return _done(request, view, plan, record)
+
+
+def _is_news(plan: Undo, told: object) -> bool:
+    """Whether more or something else would be deleted than whoever says so was told of."""
+    return told is not None and plan.deletion is not None and plan.deletion.digest != told
 
 
 async def _question(
