@@ -156,8 +156,8 @@ def test_a_later_revision_of_the_table_needs_its_one_name(tmp_path: Path) -> Non
     (tmp_path / "c.py").write_text(later)
     (mend,) = mended(lint([tmp_path / "b.py"], Target()), [])
     assert [each.words for each in mend.left] == [
-        "revision stock_0003 after it names book as well, of which it would find the column under "
-        "both names"
+        "revision stock_0003, which may come after it, names book as well, of which it would find "
+        "the column under both names"
     ]
 
 

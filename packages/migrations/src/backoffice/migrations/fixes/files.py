@@ -17,13 +17,16 @@ from backoffice.migrations.histories import PackageHistory
 from backoffice.migrations.lint.catalogue import RULES
 from backoffice.migrations.lint.findings import Finding
 from backoffice.migrations.lint.linting import Linted
-from backoffice.migrations.scripts import Script, parsed_script, read_script
+from backoffice.migrations.scripts import Script, ancestors, parsed_script, read_script
 
 COPY = "it is a copy of a package's revision, which `backoffice migrate check` compares"
 FOREIGN = "the file is not UTF-8"
 ALONE = "its history cannot be read, at whose end the older name would be taken away"
 FORKED = "more than one revision stands at the end of its history: join them first"
-LATER = "revision {} after it names {} as well, of which it would find the column under both names"
+LATER = (
+    "revision {}, which may come after it, names {} as well, of which it would find the column "
+    "under both names"
+)
 PACKAGE = "it belongs to an installed package"
 
 
@@ -90,7 +93,8 @@ def _in_two(
     heads = [each for each in after if not any(each.id in other.down for other in scripts)]
     if len(heads) != 1:
         return _left(mend, lines, FORKED), []
-    for each in after[1:]:
+    before = ancestors(scripts, [first.id])
+    for each in (one for one in scripts if one.id not in before):
         text = each.path.read_text("utf-8", errors="replace") if each.path.exists() else ""
         for rename in mend.renames:
             if re.search(rf"\b{re.escape(rename.table)}\b", text):

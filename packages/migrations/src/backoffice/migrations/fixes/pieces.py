@@ -140,7 +140,10 @@ class Parting:
             )
         elif isinstance(found, Step) and found.rename is not None:
             back = renames.taken_back(self.source.text, [found.rename])
-            found = found if back is not None else ByHand(renames.WAY_BACK)
+            if back is None:
+                found = ByHand(renames.WAY_BACK)
+            elif renames.in_the_way(self.source, self.function, call):
+                found = ByHand(renames.IN_THE_WAY)
         if isinstance(found, ByHand):
             self.left.append(Left(statement.lineno, found.words))
             return None

@@ -21,8 +21,12 @@ from backoffice.migrations.fixes.steps import (
 from backoffice.migrations.fixes.twins import ALLOWED
 
 WAY_BACK = (
-    "its downgrade() does not give the column its name back in a statement of its own: write "
-    "that, or let it raise"
+    "its downgrade() does not give the column its name back in a statement of its own, before it "
+    "changes it: write that, or let it raise"
+)
+IN_THE_WAY = (
+    "what comes after it would find the column under both names, or change one of them alone: put "
+    "the rename into a revision of its own, at the end"
 )
 _CHANGES = ("type_", "nullable", "server_default", "comment")
 
@@ -47,6 +51,43 @@ def renamed(call: Call) -> Rename | None:
     return Rename(call.table, call.schema, old, new)
 
 
+def in_the_way(source: Source, function: ast.FunctionDef, call: Call) -> bool:
+    """Whether upgrade() goes on with what is true of a column that has one name alone."""
+    each = renamed(call)
+    if each is None:
+        return False
+    ended = call.node.end_lineno or call.node.lineno
+    for statement in function.body:
+        last = statement.end_lineno or statement.lineno
+        rest = "".join(source.lines[max(ended + 1, statement.lineno) - 1 : last])
+        of_it = call.opened is not None and statement.lineno <= ended < last
+        if (of_it or _names(rest, each.table)) and (
+            _names(rest, each.old)
+            or _OF_A_TABLE.search(rest)
+            or (_names(rest, each.new) and _OF_A_COLUMN.search(rest))
+        ):
+            return True
+    return False
+
+
+_OF_A_TABLE = re.compile(r"\b(?:rename_table|drop_table|RENAME\s+TO|DROP\s+TABLE)\b", re.IGNORECASE)
+_OF_A_COLUMN = re.compile(
+    r"\b(?:type_|server_default|nullable|new_column_name)\s*=|\bdrop_column\b"
+    r"|\b(?:TYPE|DEFAULT|RENAME(?:\s+COLUMN)?|DROP|SET\s+NOT)\s",
+    re.IGNORECASE,
+)
+
+
+def _changes(source: Source, statement: ast.stmt, each: Rename) -> bool:
+    text = source.segment(statement)
+    named = _names(text, each.table) and _names(text, each.new)
+    return named and _OF_A_COLUMN.search(text) is not None
+
+
+def _names(text: str, name: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) is not None
+
+
 def taken_back(text: str, renames: Sequence[Rename]) -> str | None:
     """The file with a downgrade() that takes the twins away; None where none can be told."""
     for each in renames:
@@ -57,6 +98,10 @@ def taken_back(text: str, renames: Sequence[Rename]) -> str | None:
         back = Rename(each.table, each.schema, each.new, each.old)
         found = [one for one in function.body if _is(source, one, back)]
         if len(found) != 1 or _shares_lines(function, found[0]):
+            return None
+        if any(
+            _changes(source, one, each) for one in function.body if one.lineno < found[0].lineno
+        ):
             return None
         text = _wrapped(source, found[0], each)
     return text
@@ -111,7 +156,10 @@ def _called(routine: str, each: Rename, *, back: bool = False) -> list[str]:
 
 def _function(each: Rename) -> str:
     # Triggers go by their names: this one after those of the app, of which it sees the outcome.
+    whole = f"zz_{each.table}_{each.old}_{each.new}_both"
     name = chosen_name(f"zz_{each.table}", [each.old, each.new], "both")
+    if name != whole:  # of two that are cut, both might come to be called the same
+        name = f"zz_{sha256(whole.encode()).hexdigest()[:24]}_both"
     return f"{identifier(name, each.schema)}()"
 
 

@@ -84,7 +84,9 @@ def _refuse_unless_movable(table: str, column: str, twin: str, function: str) ->
         " WHERE contypid = atttypid))) THEN 'its domain, which has rules' END),"
         " (CASE WHEN to_regprocedure(:function) IS NULL AND EXISTS (SELECT FROM pg_attribute"
         " AS other WHERE other.attrelid = it.attrelid AND other.attname = :twin)"
-        " THEN 'a column of the other name, which is there already' END)) AS words (word)"
+        " THEN 'a column of the other name, which is there already' END),"
+        " (CASE WHEN row_security_active(attrelid)"
+        " THEN 'row security, which hides rows from this role' END)) AS words (word)"
         " WHERE word IS NOT NULL"
         " UNION ALL SELECT 'trigger ' || tgname || ', whose function names it'"
         " FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid WHERE NOT tgisinternal"
@@ -134,7 +136,8 @@ def _begin_twin(table: str, column: str, twin: str, function: str, back: bool) -
         for double, each in names.items()
     )
     told = _literal(json.dumps({"names": {one: each["name"] for one, each in names.items()}}))
-    here = {"n": _quoted(new), "o": _quoted(old)}
+    # Also what SQL takes for a name, and PL/pgSQL does not, such as "by".
+    here = {each: '"' + name.replace('"', '""') + '"' for each, name in (("n", new), ("o", old))}
     _execute(
         f"""
         DO $do$
