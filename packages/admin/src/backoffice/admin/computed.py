@@ -1,22 +1,16 @@
 """Computed columns: what a list shows of a record that is no column of its table."""
 
 import inspect
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from sqlalchemy import or_, select
-from sqlalchemy.orm import selectinload
 from sqlmodel.ext.asyncio.session import AsyncSession
-from starlette.requests import Request
 from starlette_admin.fields import BaseField
 
-from backoffice.admin.labels import Hidden, Veiled, column_label
+from backoffice.admin.labels import column_label
 from backoffice.auth.permissions import parsed
 from backoffice.core import InvalidInput, SetupError
-
-if TYPE_CHECKING:
-    from backoffice.admin.reading import ReadableView
 
 T = TypeVar("T")
 
@@ -107,55 +101,3 @@ class ColumnField(BaseField):
             exclude_from_create=True,
             exclude_from_edit=True,
         )
-
-
-async def computed_values(
-    view: "ReadableView", request: Request, fields: Sequence[BaseField], records: Sequence[Any]
-) -> dict[str, dict[str, Any]]:
-    """Field to record's key to value, of the fields that functions make."""
-    columns = [each.column for each in fields if isinstance(each, ColumnField) and each.column]
-    if not columns or not records:
-        return {}
-    await _load(view, request, {name for each in columns for name in each.relations}, records)
-    keys, hidden = [view.keys.of(each) for each in records], view.hidden(request)
-    found: dict[str, dict[str, Any]] = {}
-    for each in columns:
-        values = await _values(each, view.session(request), hidden, records)
-        found[each.name] = dict(zip(keys, values, strict=True))
-    return found
-
-
-async def _values(
-    column: ComputedColumn[Any],
-    session: AsyncSession,
-    hidden: Collection[str],
-    records: Sequence[Any],
-) -> Sequence[Any]:
-    function: Any = column.function
-    if column.of_many:
-        values: Sequence[Any] = await function(records, session)
-        if len(values) != len(records):
-            raise SetupError(
-                f"@column {column.name} gave {len(values)} values for {len(records)} records"
-            )
-        return values
-    return [_value(function, each, hidden) for each in records]
-
-
-def _value(function: Callable[[Any], Any], record: Any, hidden: Collection[str]) -> Any:
-    try:
-        return function(Veiled(record, hidden) if hidden else record)
-    except Hidden:
-        return None
-
-
-async def _load(
-    view: "ReadableView", request: Request, relations: Collection[str], records: Sequence[Any]
-) -> None:
-    """Load what the functions read of other tables, once for all records."""
-    if not relations:
-        return
-    loads = [selectinload(getattr(view.model, each)) for each in sorted(relations)]
-    same = or_(*(view.keys.clause(view.keys.of(each)) for each in records))
-    found = await view.executed(request, select(view.model).where(same).options(*loads))
-    found.scalars().unique().all()

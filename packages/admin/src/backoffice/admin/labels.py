@@ -1,6 +1,7 @@
 """What a record, a model and a column are called for people."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from inspect import getattr_static
 from typing import Any
 
@@ -42,12 +43,33 @@ class Hidden(Exception):
     """A label would tell what its reader may not know."""
 
 
-class Veiled:
-    """A record to whoever may not read some of its fields."""
+@dataclass(frozen=True)
+class Veil:
+    """What may not be read of related records: some fields, and some of them, by `id`, at all."""
 
-    def __init__(self, record: SQLModel, hidden: Collection[str]) -> None:
+    hidden: frozenset[str] = frozenset()
+    unseen: frozenset[int] = frozenset()
+
+    def __bool__(self) -> bool:
+        """Whether it hides anything."""
+        return bool(self.hidden or self.unseen)
+
+    def over(self, record: Any) -> Any:
+        """The record to look at; Hidden if that may not be."""
+        if id(record) in self.unseen:
+            raise Hidden
+        return Veiled(record, self.hidden) if self.hidden else record
+
+
+class Veiled:
+    """A record to whoever may not read some of its fields, or of the records it is related to."""
+
+    def __init__(
+        self, record: SQLModel, hidden: Collection[str], related: Mapping[str, Veil] | None = None
+    ) -> None:
         self._record = record
         self._hidden = hidden
+        self._related = related or {}
 
     def __getattr__(self, name: str) -> Any:
         # What reads all fields at once would read the hidden ones too.
@@ -59,6 +81,11 @@ class Veiled:
             read: Any = own.fget
             return read(self)
         found = getattr(self._record, name)
+        if name in self._related and found is not None:
+            veil = self._related[name]
+            if isinstance(found, list | set | tuple):
+                return [veil.over(each) for each in found if id(each) not in veil.unseen]
+            return veil.over(found)
         if callable(found) or isinstance(found, SQLModel):
             raise Hidden
         return found

@@ -16,7 +16,8 @@ from starlette_admin.fields import BaseField
 from starlette_admin.filters import FilterGroup, FilterRegistry
 from starlette_admin.types import ListParams, RequestAction
 
-from backoffice.admin.computed import ColumnField, computed_values
+from backoffice.admin.column_values import computed_values
+from backoffice.admin.computed import ColumnField
 from backoffice.admin.facets import with_facets
 from backoffice.admin.fields import Reference, References
 from backoffice.admin.filtering import fitted

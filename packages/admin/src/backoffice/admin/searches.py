@@ -31,7 +31,7 @@ def _is_open(view: RuledView, request: Request, search: Search) -> bool:
     for hop in search.hops:
         if _reading(view, hop) & view.hidden(request):
             return False
-        other = _related(view, hop)
+        other = related_page(view, hop)
         if other is None or not other.may(request, "view"):
             return False
         view = other
@@ -52,7 +52,7 @@ def _meets(view: RuledView, request: Request, search: Search, word: str) -> Any:
 def _along(view: RuledView, request: Request, hops: Sequence[str], name: str, met: Met) -> Any:
     if not hops:
         return met(getattr(view.model, name))
-    other = _related(view, hops[0])
+    other = related_page(view, hops[0])
     assert other is not None  # noqa: S101 - `_is_open` has gone the same way
     inner = _along(other, request, hops[1:], name, met)
     relation = inspected(view.model).relationships[hops[0]]
@@ -66,7 +66,7 @@ def _along(view: RuledView, request: Request, hops: Sequence[str], name: str, me
     return attribute.any(found) if relation.uselist else attribute.has(found)
 
 
-def _related(view: RuledView, hop: str) -> RuledView | None:
+def related_page(view: RuledView, hop: str) -> RuledView | None:
     """The page of what a relationship leads to, if there is one."""
     model: type[SQLModel] = inspected(view.model).relationships[hop].mapper.class_
     views = view._admin._model_views if view._admin is not None else []
