@@ -32,7 +32,7 @@ def admin_of(**options: Any) -> Admin:
     [
         ({"list_display": ["titel"]}, "no field 'titel'; there are id, title"),
         ({"list_display": ["password_hash"]}, "no field 'password_hash'"),
-        ({"search_fields": ["price"]}, "price holds no text"),
+        ({"search_fields": ["price"]}, "'price' holds no text"),
         ({"ordering": ["-nothing"]}, "no field 'nothing'"),
         ({"readonly_fields": ["nothing"]}, "no field 'nothing'"),
         ({"resource": "My Books"}, "cannot be the name of a resource"),
@@ -115,7 +115,7 @@ def test_columns_of_every_type_have_a_field() -> None:
         Library.metadata.remove(Everything.__table__)  # type: ignore[attr-defined]
     names = {each.name for each in view.fields}
     assert names == {"id", *"abcdefghij", "k", "l1", *"mnopqrstuvw"}
-    assert {each.name for each in view.fields if each.read_only} >= {"k", "l1", "m", "n", "q"}
+    assert {each.name for each in view.fields if each.read_only} == {"k", "l1", "s", "t"}
 
 
 @pytest.mark.parametrize(
