@@ -136,3 +136,12 @@ def test_rows_that_are_hidden_from_the_role_are_not_lost(begun: bool, app: App) 
     assert Look(app.url).rows("SELECT count(title) FROM book") == [(9,)]
     app.up(contract=True)
     assert Look(app.url).rows("SELECT count(name) FROM book") == [(9,)]
+
+
+def test_a_trigger_that_is_gone_does_not_leave_both_columns_unsaid(app: App) -> None:
+    app.write(plain(OP, "title", "name"))
+    app.up()
+    app.change("DROP FUNCTION zz_book_title_name_both CASCADE")
+    with pytest.raises(RevisionFailed, match="was it dropped"):
+        app.up(contract=True)
+    assert {"column book.title", "column book.name"} <= app.held()[0].keys()

@@ -19,7 +19,12 @@ def _contract(table: str, column: str, twin: str, function: str) -> None:
         )
         return
     if _asked("SELECT to_regprocedure(:function) IS NULL", function=function):
-        return  # it was renamed at once
+        if _lacks_column(table, column):
+            return  # it was renamed at once
+        raise RuntimeError(
+            f"{table}.{column} is there, and {function} is not, which keeps {twin} the same: was it"
+            " dropped, or is it in a schema that this role does not search? Nothing was changed"
+        )
     _wait_for_the_release_before(table, column, twin, function)
     there = _as_renamed(table, column, twin)
     names = {
@@ -174,6 +179,7 @@ CONTRACTION = {
         calls=(
             *(
                 "_asked",
+                "_lacks_column",
                 "_execute",
                 "_wait_for_the_release_before",
                 "_as_renamed",
