@@ -35,6 +35,9 @@ async def action(site: Site, request: Request) -> Response:
     if not keys or len(keys) > MOST_AT_ONCE:
         text = f"Choose 1 to {MOST_AT_ONCE} records first."
         return _back(request, view, text, "refused")
+    if request.method == "POST":
+        # As they are judged and read, so they stay until it is done.
+        await view.hold(request, keys)
     found = await view.find_by_pks(request, keys)
     if len(found) != len(keys):
         raise HTTPException(404, "Some of these records are gone.")
