@@ -44,10 +44,14 @@ class DeletingView(ReadableView):
         return self._present(request, super().get_count_query(request))
 
     def _present(self, request: Request, query: Select[Any]) -> Select[Any]:
-        if self.soft_deletion is None:
-            return query
-        gone = self.shows_deleted(request)
-        return query.where(self.soft_deletion.gone() if gone else self.soft_deletion.present())
+        if self.soft_deletion is not None and self.shows_deleted(request):
+            return query.where(self.soft_deletion.gone())
+        return self.undeleted(query)
+
+    def undeleted(self, query: Select[Any]) -> Select[Any]:
+        """The same query, without records that are deleted and kept."""
+        gone = self.soft_deletion
+        return query if gone is None else query.where(gone.present())
 
     def sees_deleted(self, request: Request) -> bool:
         """Whether they may list what was deleted: whoever may do something about it."""

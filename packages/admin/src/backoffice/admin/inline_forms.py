@@ -157,7 +157,7 @@ class InlineForms:
     async def _records(self, bound: Bound, view: RecordView, record: Any) -> list[Any]:
         other = bound.view
         column = getattr(other.model, bound.reference.name)
-        query = other.within(self._request, select(other.model), "view")
+        query = other.undeleted(other.within(self._request, select(other.model), "view"))
         query = query.where(column == getattr(record, view.keys.names[0]))
         query = query.order_by(*(getattr(other.model, each) for each in other.keys.names))
         if self._form is not None:

@@ -177,7 +177,8 @@ async def referrers(view: RecordView, request: Request, record: SQLModel) -> lis
         if other.is_accessible(request) and other.is_readable(request, field):
             column = getattr(other.model, field.name)
             same = column == getattr(record, view.keys.names[0])
-            query = other.within(request, select(other.model), "view").where(same)
+            query = other.undeleted(other.within(request, select(other.model), "view"))
+            query = query.where(same)
             limit = visit_of(request).settings.count_limit
             count = await counted(view.session(request), query, limit)
             url = url_of(request, other.resource, filter=f'{field.name}__eq="{key}"')
