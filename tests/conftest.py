@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from typing_extensions import TypeIs
 
 from backoffice.auth import password_hashes
+from backoffice.auth.password_costs import Kind
 from tests.services import chromium
 from tests.services.databases import Databases, PostgresDatabases, Prepare, SQLiteDatabases
 from tests.services.page_log import PageLog
@@ -27,6 +28,7 @@ from tests.services.redis import redis_server as running_redis
 pytest_plugins = ["tests.leaks"]
 
 CHEAP = password_hashes._context.copy(argon2__memory_cost=8)
+CHEAP_DECOY = (CHEAP.hash("of nobody"), Kind("argon2", (8, 1, 1)))
 _finished = itertools.count(1)
 ARTEFACTS = Path(__file__).parent.parent / "artefacts"
 
@@ -63,6 +65,7 @@ def cheap_passwords(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
     app does took a sixth of the suite's time."""
     if request.node.get_closest_marker("costly_passwords") is None:
         monkeypatch.setattr(password_hashes, "_context", CHEAP)
+        monkeypatch.setattr(password_hashes, "_decoy", lambda: CHEAP_DECOY)
 
 
 @pytest.fixture(autouse=True)
