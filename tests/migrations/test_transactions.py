@@ -66,7 +66,7 @@ def test_only_what_is_blocked_is_tried_again(
         count.format(3) + 'op.add_column("book", sa.Column("name", sa.String(20)))',
     )
     told: list[str] = []
-    with writing(look, seconds=0.5):
+    with writing(look, seconds=4):
         applied = upgrade(
             database_url,
             shop.history,
