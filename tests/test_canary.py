@@ -424,6 +424,8 @@ HARMLESS |= {("NewEntry", "digest")}
 HARMLESS |= {(kind, "digest") for kind in ("UserImport", "UsersImported", "Run")}
 #: Of what a batch is of, and the key of its table.
 HARMLESS |= {("Entry", "digest"), ("_Source", "key")}
+#: Keys of records, and what stood in the fields of a form.
+HARMLESS |= {(kind, "key") for kind in ("Asked", "Opened", "Row")} | {("Stood", "digest")}
 HARMLESS |= {("Counted", "digest"), ("Policy", "keys"), ("Request", "keys"), ("Whom", "key")}
 
 

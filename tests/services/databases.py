@@ -3,7 +3,7 @@
 import itertools
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
@@ -11,8 +11,13 @@ from typing import Protocol
 
 from tests.services.postgres import PostgresServer
 
-Prepare = Callable[[str], None]
-"""Fills the database at an address, and closes all its connections."""
+
+class Prepare(Protocol):
+    """A function that fills the database at an address, and closes all its connections."""
+
+    __name__: str
+
+    def __call__(self, url: str, /) -> None: ...
 
 
 class Databases(Protocol):
@@ -40,7 +45,7 @@ class SQLiteDatabases:
     @contextmanager
     def copy(self, name: str, prepare: Prepare) -> Iterator[str]:
         """Lend a copy of the template's file."""
-        template = self._directory / f"template_{name}.db"
+        template = self._directory / f"template_{_whole(name, prepare)}.db"
         if not template.exists():
             draft = self._new_file()
             _in_thread(prepare, _sqlite_url(draft))
@@ -65,11 +70,17 @@ class PostgresDatabases:
 
     def copy(self, name: str, prepare: Prepare) -> AbstractContextManager[str]:
         """Lend a copy of the template, which PostgreSQL makes file by file."""
-        if name not in self._templates:
+        whole = _whole(name, prepare)
+        if whole not in self._templates:
             draft = self._server.create()
             _in_thread(prepare, self._server.url(draft))
-            self._templates[name] = draft
-        return self._server.database(template=self._templates[name])
+            self._templates[whole] = draft
+        return self._server.database(template=self._templates[whole])
+
+
+def _whole(name: str, prepare: Prepare) -> str:
+    """Two tests may choose one name for templates that are filled by different functions."""
+    return f"{name}_{prepare.__module__}_{prepare.__name__}"
 
 
 def _sqlite_url(path: Path) -> str:

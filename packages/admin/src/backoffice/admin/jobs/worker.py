@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import anyio
@@ -240,7 +240,7 @@ class Hold:
     queue: Queue
     session: AsyncSession
     number: int
-    token: str
+    token: str = field(repr=False)
     clock: Clock
 
     async def job(self) -> BulkJob | None:
