@@ -186,12 +186,11 @@ SPECIAL = [
 ]
 
 
+@pytest.mark.parametrize("databases", ["postgresql"], indirect=True)
 @pytest.mark.parametrize(("name", "typed", "shown", "condition"), SPECIAL)
 def test_a_value_that_postgresql_alone_has(
     house: House, name: str, typed: str, shown: str, condition: str | None
 ) -> None:
-    if house.services.database.dialect != "postgresql":
-        pytest.skip("PostgreSQL's own kinds of columns")
     house.add(
         Special(
             address=IPv4Address("10.9.9.9"), host="10.9.9.8", words="a b", bits="101", cash="12.5"
@@ -214,6 +213,7 @@ def test_a_value_that_postgresql_alone_has(
     assert not getattr(special(house), name)
 
 
+@pytest.mark.parametrize("databases", ["postgresql"], indirect=True)
 @pytest.mark.parametrize(
     ("name", "typed"),
     [
@@ -228,8 +228,6 @@ def test_a_value_that_postgresql_alone_has(
     ],
 )
 def test_what_is_no_value_of_postgresql_is_told(house: House, name: str, typed: str) -> None:
-    if house.services.database.dialect != "postgresql":
-        pytest.skip("PostgreSQL's own kinds of columns")
     house.add(Special())
     before = held(special(house))
     answer = house.send("/specials/edit?pk=1", {name: typed})
