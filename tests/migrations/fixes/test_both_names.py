@@ -179,7 +179,8 @@ def broken_off(work: Callable[[], object], after: int) -> bool:
     try:
         work()
     except (Killed, BackofficeError):
-        pass
+        if killer.left > 0:
+            raise
     finally:
         event.remove(Engine, "after_cursor_execute", killer)
     return killer.left <= 0

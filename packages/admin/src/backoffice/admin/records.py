@@ -128,18 +128,29 @@ class RecordView(DeletingView):
             old = {name: getattr(record, name) for name in changed}
             if not changed:
                 return record
-            session = self.session(request)
-            async with session.begin_nested():
-                for name, value in changed.items():
-                    setattr(record, name, value)
-                await self._emit_before_edit(request, changed, record, pk=pk, old_data=old)
-                session.add(record)
-                await session.flush()
-                await session.refresh(record)
-                await self._check_policy(request, "change", record)
-            await self._emit_after_edit(request, record, pk=pk, old_data=old)
-            await self._tell(request, RecordChanged, record, changed)
-            return record
+            return await self.written(request, pk, record, changed, old)
+
+    async def written(
+        self,
+        request: Request,
+        pk: Any,
+        record: Any,
+        changed: dict[str, Any],
+        old: dict[str, Any],
+    ) -> Any:
+        """The record with these values, told to whoever listens; Forbidden by its policies."""
+        session = self.session(request)
+        async with session.begin_nested():
+            for name, value in changed.items():
+                setattr(record, name, value)
+            await self._emit_before_edit(request, changed, record, pk=pk, old_data=old)
+            session.add(record)
+            await session.flush()
+            await session.refresh(record)
+            await self._check_policy(request, "change", record)
+        await self._emit_after_edit(request, record, pk=pk, old_data=old)
+        await self._tell(request, RecordChanged, record, changed)
+        return record
 
     async def _check_policy(self, request: Request, verb: str, record: SQLModel) -> None:
         """Nobody makes a record, or makes of one, what they might not touch."""

@@ -21,7 +21,7 @@ from backoffice.admin.accounts.views import AccountView
 from backoffice.admin.columns import column_of, is_generated
 from backoffice.admin.constraints import WHOLE_FORM
 from backoffice.admin.deletions import Deletion
-from backoffice.admin.events import RecordChanged, RecordCreated
+from backoffice.admin.events import RecordCreated
 from backoffice.admin.fields import Reference, References, form_value
 from backoffice.admin.history.circumstances import undoing
 from backoffice.admin.history.entries import Entry
@@ -193,18 +193,7 @@ async def _set_back(request: Request, undo: Undo) -> Any:
     async with view._told_in_words():
         changed = {**forms.changes(record, values), **related} if values else related
         old = {name: getattr(record, name) for name in changed}
-        session, pk = view.session(request), undo.entry.change.record_key
-        async with session.begin_nested():
-            for name, value in changed.items():
-                setattr(record, name, value)
-            await view._emit_before_edit(request, changed, record, pk=pk, old_data=old)
-            session.add(record)
-            await session.flush()
-            await session.refresh(record)
-            await view._check_policy(request, "change", record)
-        await view._emit_after_edit(request, record, pk=pk, old_data=old)
-        await view._tell(request, RecordChanged, record, changed)
-        return record
+        return await view.written(request, undo.entry.change.record_key, record, changed, old)
 
 
 async def _return(request: Request, undo: Undo) -> Any:
