@@ -4,7 +4,7 @@ A store knows no names, callers or routes: a charge has a key, and the limit tha
 """
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from backoffice.ratelimit.limits import Limit
 
@@ -89,3 +89,12 @@ class Store(Protocol):
 
     async def close(self) -> None:
         """Let go of what the store holds."""
+
+
+@runtime_checkable
+class Listed(Protocol):
+    """A store that can tell which counters it has."""
+
+    async def names(self, namespace: str, most: int) -> list[str]:
+        """The keys of counters that are not wholly unspent, of `most` and a few more at the most;
+        Unavailable when the store does not answer."""

@@ -11,12 +11,12 @@ class Keys:
     """The keys of one namespace: `backoffice:{caller}:name-and-limit`, both as digests."""
 
     def __init__(self, namespace: str) -> None:
-        self._namespace = namespace
+        self.namespace: str = namespace
 
     def of(self, name: str, caller: str, limit: Limit) -> str:
         """The key of a limit of that name, for the caller of that digest."""
         # In braces: Redis Cluster keeps together what is checked together.
-        return f"{self._namespace}:{{{caller}}}:{_counted(name, limit.text)}"
+        return f"{self.namespace}:{{{caller}}}:{_counted(name, limit.text)}"
 
 
 @lru_cache(maxsize=8192)

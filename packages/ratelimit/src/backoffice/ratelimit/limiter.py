@@ -11,7 +11,7 @@ from fastapi import Depends
 from backoffice.core import Clock, Settings, SetupError, Unavailable, singleton
 from backoffice.core import clock as app_clock
 from backoffice.core import settings as app_settings
-from backoffice.ratelimit.charges import Charge, Store, Verdict
+from backoffice.ratelimit.charges import Charge, Listed, Store, Verdict
 from backoffice.ratelimit.charging import Charging
 from backoffice.ratelimit.decisions import Decision
 from backoffice.ratelimit.headers import Headers, Version, steady
@@ -148,10 +148,23 @@ class Limiter:
 
     async def reset(self, name: str, key: str, limits: Sequence[Limit]) -> None:
         """Forget what was spent; raises Unavailable when the store does not answer."""
-        caller = digest(key)
+        await self.clear(name, digest(key), limits)
+
+    async def clear(self, name: str, caller: str, limits: Sequence[Limit]) -> None:
+        """The same for the caller who is counted under that digest."""
         keys = [self._keys.of(name, caller, limit) for limit in limits]
         await self._store.reset(keys)
         self.forget(keys)
+
+    async def names(self, most: int) -> list[str]:
+        """The keys of counters that are in use, about so many; none of a store that cannot tell."""
+        if not isinstance(self._store, Listed):
+            return []
+        return await self._store.names(self._keys.namespace, most)
+
+    async def look(self, charges: Sequence[Charge]) -> Verdict:
+        """How these stand, which spends nothing and is noted nowhere."""
+        return await self._store.charge(charges, "look")
 
     def forget(self, keys: Sequence[str]) -> None:
         """Remember no refusal of these keys any more."""

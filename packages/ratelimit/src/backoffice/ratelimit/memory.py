@@ -95,6 +95,13 @@ class MemoryStore:
         for key in keys:
             self._counters.pop(key, None)
 
+    async def names(self, namespace: str, most: int) -> list[str]:
+        """The keys of counters that are in use, those that were asked for last first."""
+        del namespace  # all of them are of one
+        now = _microseconds(self._monotonic())
+        newest = islice(reversed(self._counters.items()), most)
+        return [key for key, counter in newest if counter.unspent > now]
+
     async def ping(self) -> None:
         """A process can always reach its own memory."""
 

@@ -1,7 +1,7 @@
 """Overrides: limits that an operator puts in place of those of the code, for a while.
 
 They are kept in Redis, and every process reads them anew twice a second: what a check asks for is
-in its own memory.
+in its own memory. Without Redis they are kept there alone, beside what is counted there.
 """
 
 import asyncio
@@ -53,7 +53,7 @@ class _Wire(Protocol):
 
 
 class Overrides:
-    """The overrides that this process holds; without a wire there are none."""
+    """The overrides that this process holds; without a wire, those that it was given itself."""
 
     def __init__(self, wire: _Wire | None = None, namespace: str = "backoffice") -> None:
         self._wire = wire
@@ -77,7 +77,7 @@ class Overrides:
 
     async def all(self) -> list[Override]:
         """Those in Redis now, which this process holds from now on; raises Unavailable."""
-        return [] if self._wire is None else (await self._ask("all"))[1]
+        return self._own() if self._wire is None else (await self._ask(self._wire, "all"))[1]
 
     async def set(
         self, policy: str, caller: str, limits: Sequence[Limit], seconds: float | None = None
@@ -86,14 +86,20 @@ class Overrides:
 
         Raises Conflict where there are a thousand others, and Unavailable.
         """
+        if self._wire is None:
+            self._keep(policy, caller, tuple(limits), seconds)
+            return
         span = 0 if seconds is None else max(1, round(seconds * 1_000_000))
-        done, _ = await self._ask("set", _field(policy, caller), ", ".join(map(str, limits)), span)
+        field, written = _field(policy, caller), ", ".join(map(str, limits))
+        done, _ = await self._ask(self._wire, "set", field, written, span)
         if done < 0:
             raise full()
 
     async def lift(self, policy: str, caller: str) -> bool:
         """Let the code's limits hold again; whether there was an override. Raises Unavailable."""
-        return bool((await self._ask("lift", _field(policy, caller)))[0])
+        if self._wire is None:
+            return self._held.pop((policy, caller), None) is not None
+        return bool((await self._ask(self._wire, "lift", _field(policy, caller)))[0])
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[None]:
@@ -123,12 +129,28 @@ class Overrides:
         else:
             self._failing = False
 
+    def _own(self) -> list[Override]:
+        """Those that this process was given, without those that have ended."""
+        now = time.monotonic()
+        self._held = {name: each for name, each in self._held.items() if each[1] > now}
+        return [
+            Override(policy, caller, wanted, None if ends == float("inf") else ends - now)
+            for (policy, caller), (wanted, ends) in self._held.items()
+        ]
+
+    def _keep(
+        self, policy: str, caller: str, wanted: tuple[Limit, ...], seconds: float | None
+    ) -> None:
+        self._own()
+        if (policy, caller) not in self._held and len(self._held) >= MOST:
+            raise full()
+        ends = float("inf") if seconds is None else time.monotonic() + seconds
+        self._held[policy, caller] = (wanted, ends)
+
     async def _ask(
-        self, what: str, field: str = "", written: str = "", span: int = 0
+        self, wire: _Wire, what: str, field: str = "", written: str = "", span: int = 0
     ) -> tuple[int, list[Override]]:
-        if self._wire is None:
-            raise in_process()
-        done, *flat = await self._wire.ask([self._key], [what, field, written, span, MOST])
+        done, *flat = await wire.ask([self._key], [what, field, written, span, MOST])
         rows = zip(flat[::3], flat[1::3], flat[2::3], strict=True)
         found = [each for row in rows if (each := self._override(*row)) is not None]
         now = time.monotonic()

@@ -12,6 +12,8 @@ from backoffice.ratelimit.wire import Wire
 
 #: Makes a named tuple without a call in Python.
 new = tuple.__new__
+#: Keys that Redis looks at before it serves others again, and how often it is asked to.
+AT_ONCE, MOST_SCANS = 1000, 50
 SCRIPT = files(__package__).joinpath("charge.lua").read_text("utf-8")
 
 
@@ -41,6 +43,23 @@ class RedisStore:
     async def reset(self, keys: Sequence[str]) -> None:
         """Forget what was spent under these keys."""
         await self._wire.reset(keys)
+
+    async def names(self, namespace: str, most: int) -> list[str]:
+        """The keys of counters; none of a Cluster, whose keys are on several servers.
+
+        It reads names until it has as many: in no order, and of a Redis that others use as well
+        it may have to pass by many of theirs.
+        """
+        found: list[str] = []
+        cursor = b"0"
+        for _ in range(0 if self._wire.is_cluster else MOST_SCANS):
+            cursor, keys = await self._wire.command(
+                *("SCAN", cursor, "MATCH", f"{namespace}:{{*", "COUNT", AT_ONCE), key=namespace
+            )
+            found += (each.decode("utf-8", "replace") for each in keys)
+            if cursor == b"0" or len(found) >= most:
+                break
+        return found
 
     async def ping(self) -> None:
         """Ask Redis for an answer; raises Unavailable when none comes."""

@@ -8,7 +8,7 @@ import typer
 from backoffice.core import InvalidInput, Run, SetupError
 from backoffice.core.command import Command, operator, rehearsed, span_of
 from backoffice.core.settings import load
-from backoffice.ratelimit.commands.desk import Desk, Whom
+from backoffice.ratelimit.desk import Desk, Whom
 from backoffice.ratelimit.events import LimitOverridden, LimitReset, OverrideLifted
 from backoffice.ratelimit.limits import Limit, limits
 from backoffice.ratelimit.overrides import EVERYBODY

@@ -82,9 +82,11 @@ class Desk:
     database: Database
     url: str | None
     namespace: str
+    #: Whether this is the process that counts, or one of them; a command's never is.
+    within: bool = False
 
     @classmethod
-    async def of(cls, run: Run) -> "Desk":
+    async def of(cls, run: Run, *, within: bool = False) -> "Desk":
         """The desk of this run; Unavailable while Redis is away."""
         held, url = await run.open(overrides), (await run.open(settings)).redis_url
         return cls(
@@ -97,6 +99,7 @@ class Desk:
             database=await run.open(database),
             url=None if url is None else url.get_secret_value(),
             namespace=(await run.open(ratelimit_settings)).namespace,
+            within=within,
         )
 
     def policy(self, name: str) -> Policy:
@@ -135,7 +138,7 @@ class Desk:
 
     async def key(self, policy: Policy, whom: Whom) -> Counted:
         """What the caller is counted by there."""
-        self._shared()
+        self._check_reach()
         ((by, written),) = whom.ways.items()
         text = policy.key(by, await self._name(by, written))
         if text is None:
@@ -145,7 +148,7 @@ class Desk:
 
     async def caller(self, policy: Policy, whom: Whom) -> str:
         """The digest of the caller, or EVERYBODY."""
-        self._shared()
+        self._check_reach()
         return (await self.key(policy, whom)).digest if whom.named else EVERYBODY
 
     def limits(self, policy: Policy, counted: Counted, given: Sequence[Limit]) -> Sequence[Limit]:
@@ -233,6 +236,10 @@ class Desk:
                 raise NotFound(f"nobody has the address or id {written!r}")
             return found
         return _network(written) if by == "address" else written
+
+    def _check_reach(self) -> None:
+        if not self.within:
+            self._shared()
 
     def _shared(self) -> str:
         if self.url is None:
