@@ -32,9 +32,17 @@ CHEAP_DECOY = (CHEAP.hash("of nobody"), Kind("argon2", (8, 1, 1)))
 _finished = itertools.count(1)
 ARTEFACTS = Path(__file__).parent.parent / "artefacts"
 
+# What collecting tests imports is compiled once, also where the machine keeps no bytecode: each of
+# the processes that tests start would compile it all again, in 4 s.
+KEEPS_NO_BYTECODE = sys.dont_write_bytecode
+sys.dont_write_bytecode = False
+# Imports leave next to no garbage, and looking for it took a third of the time of collecting.
+gc.set_threshold(100_000, 100, 100)
+
 
 def pytest_collection_finish() -> None:
     """Let the collector of garbage run seldom: it took a quarter of the suite's time."""
+    sys.dont_write_bytecode = KEEPS_NO_BYTECODE
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 10, 1_000_000)
