@@ -8,7 +8,8 @@ from datetime import date
 import pytest
 from sqlmodel import SQLModel
 
-from backoffice.admin.labels import Hidden, Veiled, record_label
+from backoffice.admin.labels import record_label
+from backoffice.admin.veils import Hidden, Veiled
 from tests.admin.library import Book
 from tests.admin.policies.ruled import RuledHouse, narrowed, titles
 

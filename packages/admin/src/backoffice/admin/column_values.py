@@ -1,6 +1,8 @@
 """The values of computed columns, made of nothing that their reader may not read."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+import logging
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import inspect as inspected
@@ -11,61 +13,105 @@ from starlette.requests import Request
 from starlette_admin.fields import BaseField
 
 from backoffice.admin.computed import ColumnField, ComputedColumn
-from backoffice.admin.labels import Hidden, Veil, Veiled
 from backoffice.admin.searches import related_page
+from backoffice.admin.sight import sees_related
+from backoffice.admin.values import FAILED
+from backoffice.admin.veils import Hidden, Veil, Veiled
 from backoffice.admin.visits import visit_of
-from backoffice.core import SetupError
 
 if TYPE_CHECKING:
     from backoffice.admin.reading import ReadableView
 
+log = logging.getLogger(__name__)
+
 Veils = Mapping[str, Veil]
+_TOLD = "backoffice_told_failures"
 
 
 async def computed_values(
     view: "ReadableView", request: Request, fields: Sequence[BaseField], records: Sequence[Any]
 ) -> dict[str, dict[str, Any]]:
-    """Field to record's key to value, of the fields that functions make."""
+    """Field to record's key to value, of the fields that functions make.
+
+    What a function fails at is FAILED, and told in the log once for each answer.
+    """
     columns = [each.column for each in fields if isinstance(each, ColumnField) and each.column]
     if not columns or not records:
         return {}
     relations = {name for each in columns for name in each.relations}
     await _load(view, request, relations, records)
     veils = {name: await _veil(view, request, name, records) for name in sorted(relations)}
-    keys, hidden = [view.keys.of(each) for each in records], view.hidden(request)
+    keys = [view.keys.of(each) for each in records]
     found: dict[str, dict[str, Any]] = {}
     for each in columns:
-        values = await _values(each, view.session(request), hidden, veils, records)
+        if each.of_many:
+            values = await _of_all(view, request, each, records)
+        else:
+            values = _of_each(view, request, each, veils, records)
         found[each.name] = dict(zip(keys, values, strict=True))
     return found
 
 
-async def _values(
-    column: ComputedColumn[Any],
-    session: AsyncSession,
-    hidden: Collection[str],
-    veils: Veils,
-    records: Sequence[Any],
+async def _of_all(
+    view: "ReadableView", request: Request, column: ComputedColumn[Any], records: Sequence[Any]
 ) -> Sequence[Any]:
     function: Any = column.function
-    if column.of_many:
-        values: Sequence[Any] = await function(records, session)
-        if len(values) != len(records):
-            raise SetupError(
-                f"@column {column.name} gave {len(values)} values for {len(records)} records"
-            )
-        return values
-    related = {name: veils[name] for name in column.relations}
-    if not hidden and not any(related.values()):
-        return [function(each) for each in records]
-    return [_value(function, Veiled(each, hidden, related)) for each in records]
-
-
-def _value(function: Callable[[Any], Any], record: Veiled) -> Any:
     try:
-        return function(record)
+        async with _apart(view.session(request)):
+            values: Sequence[Any] = await function(records, view.session(request))
+    except Exception as error:  # noqa: BLE001 - the app's own, and no reason to show nothing else
+        tell_failure(view, request, column.name, error)
+        return [FAILED] * len(records)
+    if len(values) != len(records):
+        told = f"it gave {len(values)} values for {len(records)} records"
+        tell_failure(view, request, column.name, ValueError(told))
+        return [FAILED] * len(records)
+    return values
+
+
+@asynccontextmanager
+async def _apart(session: AsyncSession) -> AsyncIterator[None]:
+    """What fails here leaves the rest of the transaction as it is."""
+    connection = await session.connection()
+    if connection.dialect.name == "sqlite":  # which takes up a lock of writing for a savepoint
+        yield
+        return
+    async with connection.begin_nested():
+        yield
+
+
+def _of_each(
+    view: "ReadableView",
+    request: Request,
+    column: ComputedColumn[Any],
+    veils: Veils,
+    records: Sequence[Any],
+) -> list[Any]:
+    seen: Sequence[Any] = records
+    hidden, related = view.hidden(request), {name: veils[name] for name in column.relations}
+    if hidden or any(related.values()) or not sees_related(view, request):
+        seen = [Veiled(each, hidden, related) for each in records]
+    return [_value(view, request, column, each) for each in seen]
+
+
+def _value(view: "ReadableView", request: Request, column: ComputedColumn[Any], record: Any) -> Any:
+    function: Any = column.function
+    try:
+        found = function(record)
+        return str(found) if type(found) is Veiled else found
     except Hidden:
         return None
+    except Exception as error:  # noqa: BLE001 - the app's own, and no reason to show nothing else
+        tell_failure(view, request, column.name, error)
+        return FAILED
+
+
+def tell_failure(view: "ReadableView", request: Request, name: str, error: Exception) -> None:
+    """Write what a function of the app failed at into the log, once for each request."""
+    told: set[tuple[str, str]] = getattr(request.state, _TOLD, set())
+    if (view.resource, name) not in told:
+        log.error("%s of %s could not be worked out", name, view.resource, exc_info=error)
+    setattr(request.state, _TOLD, told | {(view.resource, name)})
 
 
 async def _veil(view: "ReadableView", request: Request, name: str, records: Sequence[Any]) -> Veil:
@@ -88,6 +134,8 @@ async def _veil(view: "ReadableView", request: Request, name: str, records: Sequ
 def _several(value: Any) -> Collection[Any]:
     if value is None:
         return ()
+    if isinstance(value, Mapping):
+        return list(value.values())
     return value if isinstance(value, list | set | tuple) else (value,)
 
 

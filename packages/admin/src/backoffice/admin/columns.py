@@ -15,6 +15,7 @@ from starlette_admin.contrib.sqla.exceptions import NotSupportedColumn
 from starlette_admin.converters import converts
 from starlette_admin.fields import BaseField, EnumField, FloatField
 
+from backoffice.admin.derived import sources_of
 from backoffice.admin.fields import DocumentField, MomentField, Reference, References
 from backoffice.admin.kinds import (
     ArrayField,
@@ -40,6 +41,20 @@ _HARMLESS = (Boolean, Date, DateTime, Time, Interval)
 def looks_secret(column: Column[Any]) -> bool:
     """Whether the column's name and type are those of something that nobody should read."""
     return bool(_SECRET.search(column.name)) and not isinstance(bare_type(column.type), _HARMLESS)
+
+
+def secrets_of(model: type[SQLModel]) -> frozenset[str]:
+    """The attributes that look like secrets, or are made of a column that does."""
+    columns = {each.key: each.columns[0] for each in inspected(model).column_attrs}
+    found = {
+        key for key, each in columns.items() if isinstance(each, Column) and looks_secret(each)
+    }
+    for key, sources in sources_of(model).items():
+        harmless = isinstance(bare_type(columns[key].type), _HARMLESS)
+        made_of = [each.column for each in sources if each.column is not None]
+        if not harmless and any(map(looks_secret, made_of)):
+            found.add(key)
+    return frozenset(found)
 
 
 def holds_text(column: Column[Any]) -> bool:
@@ -172,10 +187,8 @@ def bare_type(kind: TypeEngine[Any]) -> TypeEngine[Any]:
 
 
 def _column_properties(mapper: Mapper[Any]) -> Iterator[ColumnProperty[Any]]:
-    for each in mapper.column_attrs:
-        column = each.columns[0]
-        if not isinstance(column, Column) or not looks_secret(column):
-            yield each
+    secret = secrets_of(mapper.class_)
+    return (each for each in mapper.column_attrs if each.key not in secret)
 
 
 def _field(model: type[SQLModel], found: ColumnProperty[Any], resources: Resources) -> BaseField:

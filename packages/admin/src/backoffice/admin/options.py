@@ -11,7 +11,7 @@ from sqlalchemy import inspect as inspected
 from sqlmodel import SQLModel
 
 from backoffice.admin.actions import Action
-from backoffice.admin.columns import bare_type, column_of, holds_text, looks_secret
+from backoffice.admin.columns import bare_type, column_of, holds_text, looks_secret, secrets_of
 from backoffice.admin.computed import ComputedColumn, of_function
 from backoffice.admin.inlines import Inline
 from backoffice.admin.model_admin import Fieldset, ModelAdmin
@@ -158,8 +158,9 @@ def _check_address(options: type[ModelAdmin]) -> None:
     if not given.startswith(("/", "https://", "http://")) or given.startswith("//"):
         raise refused(options, "view_on_site", "takes a path or an address that begins with https")
     for _, name, _, _ in Formatter().parse(given):
-        column = None if name is None else column_of(options.model, name)
-        if name is not None and (column is None or looks_secret(column)):
+        if name is None:
+            continue
+        if column_of(options.model, name) is None or name in secrets_of(options.model):
             raise refused(options, "view_on_site", f"names {name!r}, which is no column")
 
 

@@ -1,7 +1,5 @@
 """Reading: who may see and do what, and what a list, a page or a look-up finds."""
 
-# ruff: noqa: ARG002 - starlette-admin calls these hooks with all that it has
-
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -27,6 +25,7 @@ from backoffice.admin.paging import Order
 from backoffice.admin.relations import MOST_RELATED, load_relations, unloaded
 from backoffice.admin.rules import RuledView
 from backoffice.admin.searches import searching
+from backoffice.admin.sight import sees_related
 from backoffice.admin.visits import visit_of
 
 #: One for all: what it finds out about itself takes longer than a page has.
@@ -62,8 +61,9 @@ class ReadableView(RuledView):
         return self.may(request, "export")
 
     def can_import(self, request: Request) -> bool:
-        """Nobody may, yet."""
-        return False
+        """Whether they may write records from a file: what is added or changed, as any other."""
+        writes = self.can_create(request) or self.can_edit(request)
+        return self.is_written_plainly and writes and self.may(request, "import")
 
     async def is_action_allowed(self, request: Request, name: str) -> bool:
         """Whether they may do this to records at all."""
@@ -123,8 +123,9 @@ class ReadableView(RuledView):
 
     def named(self, request: Request, record: Any) -> str:
         """What a record is called to somebody: by nothing that they may not read."""
-        if hidden := self.hidden(request):
-            return record_label(record, self.keys.of(record), hidden)
+        hidden = self.hidden(request)
+        if hidden or not sees_related(self, request):
+            return record_label(record, self.keys.of(record), hidden, veiled=True)
         return self.label(record)
 
     async def repr(self, obj: Any, request: Request) -> str:

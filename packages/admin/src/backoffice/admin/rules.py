@@ -16,9 +16,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette_admin.fields import BaseField
 
+from backoffice.admin.columns import Resources
 from backoffice.admin.computed import ColumnField
 from backoffice.admin.configured import ConfiguredView
+from backoffice.admin.derived import Sources, sources_of
 from backoffice.admin.fields import is_sent
+from backoffice.admin.model_admin import ModelAdmin
+from backoffice.admin.sight import telling
 from backoffice.admin.visits import visit_of
 from backoffice.auth import refusals
 from backoffice.core import Forbidden
@@ -28,6 +32,11 @@ _JUDGED = "backoffice_judged"
 
 class RuledView(ConfiguredView):
     """A page that keeps to the app's policies and field rules."""
+
+    def __init__(self, options: type[ModelAdmin], resources: Resources) -> None:
+        super().__init__(options, resources)
+        #: Class to what its derived values are made of.
+        self._sources: dict[type[Any], Sources] = {}
 
     def may(self, request: Request, verb: str) -> bool:
         """Whether the person at the browser has this permission here."""
@@ -84,10 +93,16 @@ class RuledView(ConfiguredView):
         return (await self.judged(request, verb, [record]))[0] if answer is None else answer
 
     def hidden(self, request: Request) -> frozenset[str]:
-        """The names of fields that they may not read."""
+        """The names of fields that they may not read, or that tell of what they may not read."""
+        model, names = self._ruled(request), self.unreadable(request)
+        if model not in self._sources:
+            self._sources[model] = sources_of(model)
+        return self._named_here(request, names | telling(self, request, self._sources[model]))
+
+    def unreadable(self, request: Request) -> frozenset[str]:
+        """The fields of its class that a rule hides from them, by their names there."""
         visit = visit_of(request)
-        fields, model = visit.services.fields, self._ruled(request)
-        return self._named_here(request, fields.unreadable(model, visit.principal))
+        return visit.services.fields.unreadable(self._ruled(request), visit.principal)
 
     def is_readable(self, request: Request, field: BaseField) -> bool:
         """Whether they may read the field."""

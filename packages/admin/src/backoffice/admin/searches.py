@@ -6,12 +6,12 @@ from typing import Any
 from sqlalchemy import and_, false, or_, select
 from sqlalchemy import inspect as inspected
 from sqlalchemy.orm import RelationshipDirection
-from sqlmodel import SQLModel
 from starlette.requests import Request
 
 from backoffice.admin.options import Search
 from backoffice.admin.rules import RuledView
 from backoffice.admin.searching import meets, words_of
+from backoffice.admin.sight import page_of
 from backoffice.admin.visits import visit_of
 
 Met = Callable[[Any], Any]
@@ -68,11 +68,7 @@ def _along(view: RuledView, request: Request, hops: Sequence[str], name: str, me
 
 def related_page(view: RuledView, hop: str) -> RuledView | None:
     """The page of what a relationship leads to, if there is one."""
-    model: type[SQLModel] = inspected(view.model).relationships[hop].mapper.class_
-    views = view._admin._model_views if view._admin is not None else []
-    return next(
-        (each for each in views if isinstance(each, RuledView) and each.model is model), None
-    )
+    return page_of(view, inspected(view.model).relationships[hop].mapper.class_)
 
 
 def _reading(view: RuledView, hop: str) -> set[str]:

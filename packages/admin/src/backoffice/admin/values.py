@@ -13,6 +13,17 @@ from backoffice.admin.fields import document_text, label_of, text_of
 from backoffice.admin.labels import shortened
 
 NOTHING = Markup('<span class="nothing">&ndash;</span>')
+
+
+class Failed:
+    """In the place of a value that a function of the app could not give."""
+
+    def __str__(self) -> str:
+        return "error"
+
+
+FAILED = Failed()
+_FAILURE = Markup('<span class="error">{}</span>')
 _YES = Markup('<span class="yes">Yes</span>')
 _NO = Markup('<span class="no">No</span>')
 _TIME = Markup('<time datetime="{}" title="{} UTC">{}</time>')
@@ -65,6 +76,8 @@ def exported(value: Any) -> Any:
 def _shown(field: BaseField, value: Any, request: Request) -> str:
     if value is None or value == "":
         return NOTHING
+    if value is FAILED:
+        return _FAILURE.format(value)
     if isinstance(value, bool):
         return _YES if value else _NO
     if isinstance(field, EnumField):

@@ -10,7 +10,7 @@ from sqlalchemy import inspect as inspected
 from sqlalchemy.orm import Mapper
 from sqlalchemy.orm.attributes import set_committed_value
 
-from backoffice.admin.columns import column_of, looks_secret
+from backoffice.admin.columns import secrets_of
 from backoffice.admin.history.parts import Part, parts_of, parts_of_roles, parts_of_users
 from backoffice.admin.labels import words
 from backoffice.admin.records import RecordView
@@ -63,11 +63,7 @@ class Track:
     @cached_property
     def secret(self) -> frozenset[str]:
         """The columns whose values are kept nowhere."""
-        return frozenset(
-            name
-            for name in self.columns
-            if (column := column_of(self.view.model, name)) is not None and looks_secret(column)
-        )
+        return secrets_of(self.view.model)
 
     @cached_property
     def watched(self) -> frozenset[str]:
