@@ -9,8 +9,6 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Annotated, Any
 
-import aiosqlite
-import anyio
 from fastapi import Depends
 from sqlalchemy import Engine, Executable, create_engine, event, text
 from sqlalchemy.engine import URL, Connection
@@ -33,6 +31,7 @@ from backoffice.core.errors import SetupError, Unavailable
 from backoffice.core.settings import Settings, urls
 from backoffice.core.settings import settings as app_settings
 from backoffice.core.singletons import singleton
+from backoffice.core.sqlite_driver import SQLiteDriver
 
 log: logging.Logger = logging.getLogger(__name__)
 
@@ -173,6 +172,8 @@ class Database:
                 "isolation_level": "READ COMMITTED",
                 "connect_args": _patience(url, self._timeout),
             }
+        elif url.get_driver_name() == "aiosqlite":
+            options["module"] = SQLiteDriver()
         return options
 
 
@@ -241,8 +242,6 @@ def _prepare(engine: Engine, timeout: float, only_reads: Callable[[], bool]) -> 
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _pragmas(timeout, only_reads))
         event.listen(engine, "savepoint", _begin_before_savepoint)
-    if engine.dialect.driver == "aiosqlite":
-        event.listen(engine, "do_connect", _by_our_own_creator)
 
 
 def _pragmas(timeout: float, only_reads: Callable[[], bool]) -> Any:
@@ -258,22 +257,6 @@ def _pragmas(timeout: float, only_reads: Callable[[], bool]) -> Any:
         cursor.close()
 
     return connect
-
-
-def _by_our_own_creator(_: object, __: object, ___: object, options: dict[str, Any]) -> None:
-    options["async_creator_fn"] = _connected
-
-
-async def _connected(*arguments: Any, **options: Any) -> aiosqlite.Connection:
-    """A failure leaves no thread behind, which would trip over the end of the event loop."""
-    opening = aiosqlite.connect(*arguments, **options)
-    opening._thread.daemon = True
-    try:
-        return await opening
-    except BaseException:
-        with anyio.CancelScope(shield=True):
-            await run_in_threadpool(opening._thread.join, 1.0)
-        raise
 
 
 def _begin_before_savepoint(connection: Connection, _: str) -> None:
