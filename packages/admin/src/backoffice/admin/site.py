@@ -172,7 +172,11 @@ class Site(BaseAdmin):
 
     def view(self, request: Request) -> RecordView:
         """The view that the address names; 404 if there is none, 403 if it may not be seen."""
-        view = self._find_view_by_key(request.path_params["resource"])
+        return self.named(request, request.path_params["resource"])
+
+    def named(self, request: Request, resource: str) -> RecordView:
+        """The view of that name; 404 if there is none, 403 if it may not be seen."""
+        view = self._find_view_by_key(resource)
         assert isinstance(view, RecordView)  # noqa: S101 - all views of the site are
         if not view.is_accessible(request):
             raise HTTPException(403, f"You may not see {view.menu_label.lower()}.")
@@ -181,6 +185,11 @@ class Site(BaseAdmin):
     def records(self) -> list[RecordView]:
         """The views of all models."""
         return [each for each in self._model_views if isinstance(each, RecordView)]
+
+    @property
+    def users(self) -> RecordView:
+        """The view of accounts."""
+        return next(each for each in self.records() if each.resource == "users")
 
     def visible(self, request: Request) -> list[RecordView]:
         """The views that this person may see."""

@@ -58,13 +58,13 @@ class RoleView(AccountView):
     async def is_row_action_allowed_for_obj(self, request: Request, name: str, obj: Any) -> bool:
         """Nobody acts on a role that allows more than they may do."""
         allowed = await super().is_row_action_allowed_for_obj(request, name, obj)
-        return allowed and obj.id in await self._within(request)
+        return allowed and obj.id in await self.within_reach(request)
 
     async def editable(self, request: Request, records: Sequence[Any]) -> set[str]:
         """Those within reach."""
         if not self.can_edit(request):
             return set()
-        return {str(each) for each in await self._within(request)}
+        return {str(each) for each in await self.within_reach(request)}
 
     async def extras(
         self, request: Request, fields: Sequence[BaseField], records: Sequence[Any]
@@ -150,7 +150,8 @@ class RoleView(AccountView):
             await services.roles.delete(id, actor=self.principal(request).name)
         return len(ids)
 
-    async def _within(self, request: Request) -> set[Any]:
+    async def within_reach(self, request: Request) -> set[Any]:
+        """The ids of the roles that allow nothing that the person may not do."""
         services = visit_of(request).services
         return {role.id for role in await roles_within(self.principal(request), services)}
 
