@@ -1,0 +1,1 @@
+"""The pages about the running app: limits, mail, migrations, health, the audit log's chain."""

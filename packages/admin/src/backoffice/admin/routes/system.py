@@ -1,0 +1,18 @@
+"""Where the pages about the running app are."""
+
+from starlette.routing import Route
+
+from backoffice.admin.operations.menu import PATH
+from backoffice.admin.routes import limits
+from backoffice.admin.site import Site
+
+
+def system_pages(site: Site) -> list[Route]:
+    """Address to page."""
+    return [
+        site.route(f"/{PATH}/limits", limits.limits),
+        site.route(f"/{PATH}/limits/detail", limits.limit),
+        site.route(f"/{PATH}/limits/override", limits.override, "POST"),
+        site.route(f"/{PATH}/limits/lift", limits.lift, "POST"),
+        site.route(f"/{PATH}/limits/reset", limits.reset, "POST"),
+    ]
