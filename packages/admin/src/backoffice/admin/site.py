@@ -58,6 +58,9 @@ _OF_JOBS = (
     Known("bulk-jobs:view", "See the bulk jobs of others", "backoffice.admin"),
     Known("bulk-jobs:change", "Cancel the bulk jobs of others", "backoffice.admin"),
 )
+_OF_VIEWS = Known(
+    "saved-views:share", "Share views of lists, and change those of others", "backoffice.admin"
+)
 
 Handler = Callable[["Site", Request], Awaitable[Response]]
 
@@ -122,6 +125,7 @@ class Site(BaseAdmin):
             if isinstance(view, RecordView):
                 yield from _permissions(view)
         yield from _OF_JOBS
+        yield _OF_VIEWS
 
     def asgi(self, routes: Sequence[Route], settings: Singleton[AdminSettings]) -> Starlette:
         """The site as an app, with these pages."""

@@ -16,9 +16,11 @@ from starlette_admin.types import ListParams
 
 from backoffice.admin.facets import FIND, parameters
 from backoffice.admin.records import RecordView
+from backoffice.admin.soft_deletion import DELETED
+from backoffice.admin.stretches import WITHIN
 
 #: What of a list's address says nothing of which records are meant.
-_IRRELEVANT = frozenset({"after", "before", "page", "page_size", "sort", "cols"})
+_IRRELEVANT = frozenset({"after", "before", "page", "page_size", "sort", "cols", "view", "format"})
 _LONGEST = 8_000
 
 
@@ -36,22 +38,36 @@ def narrowed(query: str) -> str:
     return found
 
 
+def listed(request: Request, query: str) -> Request:
+    """The request of the list that has this query."""
+    return Request({**request.scope, "query_string": query.encode()})
+
+
 def asked_by(view: RecordView, request: Request, query: str) -> ListParams:
     """What the query asks for; 400 where a part of it is not understood, or may not be asked."""
-    listed = Request({**request.scope, "query_string": query.encode()})
-    params = QueryParams(query)
-    asked = view.asked(listed, params)
+    there = listed(request, query)
+    asked = view.asked(there)
+    check_understood(view, there, asked)
+    return asked
+
+
+def check_understood(view: RecordView, request: Request, asked: ListParams) -> None:
+    """400 where the address of a list narrows it by more than was understood of it."""
+    params = QueryParams(narrowed(request.url.query))
     fields = _fields(asked.filters)
     for name, value in params.multi_items():
-        _, dot, field = name.partition(".")
+        kind, dot, field = name.partition(".")
         known = name == "q" or (
-            field in fields if dot and name in parameters(view) else name == "filter" and fields
+            (field in fields and name in parameters(view))
+            if dot
+            else (kind == "filter" and bool(fields))
+            or (kind == WITHIN and view.options.date_hierarchy in fields)
+            or (kind == DELETED and view.shows_deleted(request))
         )
         if not known:
             raise HTTPException(400, f"{name}={value} means no records here.")
     if len(params) != len(params.multi_items()):
         raise HTTPException(400, "The query says one thing twice.")
-    return asked
 
 
 def meaning(asked: ListParams) -> str:
