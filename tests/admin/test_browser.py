@@ -134,13 +134,3 @@ def test_no_page_is_wider_than_a_phone(site: Site, browser: Browser) -> None:
         page.goto(site.url + path)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
     context.close()
-
-
-def test_the_first_page_after_signing_in_is_light(site: Site, page: Page) -> None:
-    """Everything that is transferred, together, in bytes and not compressed."""
-    sizes: list[int] = []
-    sign_in(page, site)
-    page.on("response", lambda response: sizes.append(len(response.body())))
-    page.goto(f"{site.url}/books")
-    page.wait_for_load_state("networkidle")
-    assert 5_000 < sum(sizes) < 80_000

@@ -49,6 +49,7 @@ _RESERVED = {
     "history",
     JOBS,
     "logout",
+    "look",
     "pages",
     "static",
     *(path.lstrip("/") for path in {ACCOUNT, *OPEN}),

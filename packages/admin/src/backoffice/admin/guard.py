@@ -152,8 +152,13 @@ class Guard:
 
 def next_page(request: Request) -> str:
     """Where to go after signing in: a path of this admin, whatever was asked for."""
+    return within_site(request, request.query_params.get("next", ""))
+
+
+def within_site(request: Request, wanted: str) -> str:
+    """The path that is wanted, if it is of this admin and one may come back to it; else the first
+    page's."""
     home = f"{root(request)}/"
-    wanted = request.query_params.get("next", "")
     segments = unquote(wanted.partition("?")[0]).split("/")
     # Browsers read a backslash as a slash, and leave control characters out.
     harmless = wanted.isprintable() and "\\" not in wanted and not {".", ".."} & set(segments)

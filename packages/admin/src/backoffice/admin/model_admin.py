@@ -85,6 +85,8 @@ class ModelAdmin:
     singular: ClassVar[str] = ""
     #: An icon of `static/icons.svg`, such as `book`.
     icon: ClassVar[str] = "table"
+    #: The heading in the side bar that its page stands under; `Records` when empty.
+    menu_group: ClassVar[str] = ""
     #: The name in addresses and permissions; made from the model's name when empty.
     resource: ClassVar[str] = ""
 

@@ -1,7 +1,7 @@
 """The site: starlette-admin's engine with the pages, templates and rules of this package."""
 
+import hashlib
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,8 @@ from backoffice.admin import notices
 from backoffice.admin.confirmations import changed, held
 from backoffice.admin.constraints import is_unfit
 from backoffice.admin.inlines import bind
+from backoffice.admin.looks import Look
+from backoffice.admin.menu import MenuEntry, side_bar
 from backoffice.admin.options import computed_columns
 from backoffice.admin.pages import OwnCard, OwnPage
 from backoffice.admin.presentation import url_of
@@ -87,6 +89,8 @@ class Site(BaseAdmin):
         #: What the app has added, by `@admin.page` and `@admin.card`.
         self.own_pages: dict[str, OwnPage] = {}
         self.own_cards: list[OwnCard] = []
+        #: Pages of this package in the side bar, beside those of records.
+        self.entries: list[MenuEntry] = []
         env = self.templates.env
         env.loader = overridable(env.loader, templates)
         self._found: dict[tuple[str, str], str] = {}
@@ -98,7 +102,7 @@ class Site(BaseAdmin):
             root=root,
             visit_of=known_visit,
             token_field=FIELD,
-            version=version("fastapi-backoffice-admin"),
+            version=_files_revision(),
             symbol=symbol,
             described=_described,
             theme_revision=self._theme_revision,
@@ -205,7 +209,14 @@ class Site(BaseAdmin):
         notice = notices.pending(request)
         visit = visit_of(request)
         menu = self.visible(request) if visit.may_enter else []
-        shown = {"notice": notice, "visit": visit, "menu": menu, "own_menu": self._own(visit)}
+        shown = {
+            "notice": notice,
+            "visit": visit,
+            "menu": menu,
+            "own_menu": self._own(visit),
+            "side_bar": side_bar(self, request, visit),
+            "look": Look.of(request),
+        }
         template = self._template(name, context.get("view"))
         response = self.templates.TemplateResponse(request, template, {**shown, **context}, status)
         if notice is not None:
@@ -296,6 +307,12 @@ def _lower_first(text: object) -> str:
     """A label within a sentence; API keys stay API keys."""
     words = str(text)
     return words if words[:2].isupper() else words[:1].lower() + words[1:]
+
+
+def _files_revision() -> str:
+    """Changes with the files of styles and scripts, so that browsers fetch them anew."""
+    files = sorted((HERE / "static").glob("*.*s"))
+    return hashlib.sha256(b"".join(each.read_bytes() for each in files)).hexdigest()[:12]
 
 
 class _Static(StaticFiles):

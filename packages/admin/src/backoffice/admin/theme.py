@@ -61,14 +61,19 @@ class Theme:
 
 def style(theme: Theme, settings: AdminSettings) -> str:
     """The theme as CSS; what the settings say comes first."""
-    light = _variables(theme.light, settings.accent) | _given(
-        {"radius": theme.radius, "font": theme.font, "mono": theme.mono}
-    )
+    measures = _given({"radius": theme.radius, "font": theme.font, "mono": theme.mono})
+    light = _variables(theme.light, settings.accent)
     dark = _variables(theme.dark, settings.accent_dark)
-    found = _block(light)
-    if dark:
-        found += f"@media (prefers-color-scheme: dark) {{\n{_block(dark)}}}\n"
-    return found
+    return _block(":root", measures) + _scheme("light", light) + _scheme("dark", dark)
+
+
+def _scheme(scheme: str, variables: Mapping[str, str]) -> str:
+    """For those whose system asks for it, and chose nothing; and for those who chose it."""
+    if not variables:
+        return ""
+    asked = _block(":root:not([data-look])", variables)
+    chosen = _block(f':root[data-look="{scheme}"]', variables)
+    return f"@media (prefers-color-scheme: {scheme}) {{\n{asked}}}\n{chosen}"
 
 
 def revision(theme: Theme, settings: AdminSettings) -> str:
@@ -97,9 +102,9 @@ def _given(values: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in values.items() if value}
 
 
-def _block(variables: Mapping[str, str]) -> str:
+def _block(selector: str, variables: Mapping[str, str]) -> str:
     lines = "".join(f"  --{name}: {value};\n" for name, value in variables.items())
-    return f":root {{\n{lines}}}\n" if lines else ""
+    return f"{selector} {{\n{lines}}}\n" if lines else ""
 
 
 def _check(name: str, value: str) -> None:
