@@ -22,7 +22,20 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 #: What the admin does already, by names of its own.
-TAKEN = frozenset({"view", "add", "edit", "delete", "export", "history", "undo", "restore"})
+TAKEN = frozenset(
+    {
+        "view",
+        "add",
+        "edit",
+        "delete",
+        "export",
+        "history",
+        "undo",
+        "restore",
+        "import",
+        "import-check",
+    }
+)
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,7 @@ _RESERVED = {
     "history",
     JOBS,
     "logout",
+    "search",
     "look",
     "pages",
     "static",

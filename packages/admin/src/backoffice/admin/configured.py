@@ -51,7 +51,12 @@ class ConfiguredView(ModelView):
     exporters: Sequence[BaseExporter | str] = (CsvExporter(escape_formulas=True), "json")
     page_size_options: Sequence[int] = (10, 25, 50, 100)
     #: The permission that an action needs; `change` for those not named.
-    action_verbs: ClassVar[Mapping[str, str]] = {"delete": "delete", "export": "export"}
+    action_verbs: ClassVar[Mapping[str, str]] = {
+        "delete": "delete",
+        "export": "export",
+        "import": "import",
+        "import-check": "import",
+    }
     #: Actions that are done to one record at a time, and never in the background.
     singly: ClassVar[frozenset[str]] = frozenset()
     #: Whether actions are done in the transaction of the request, all of it or nothing.

@@ -127,7 +127,12 @@ def held(
         request,
         "confirm.html",
         HTTPStatus.CONFLICT if refusal.code == "csrf_failed" else refusal.status_code,
-        held=[each for each in form.multi_items() if each[0] not in unheld],
+        held=[
+            (name, value)
+            for name, value in form.multi_items()
+            # A file cannot be held by a page: it is asked for again.
+            if name not in unheld and isinstance(value, str)
+        ],
         address=request.scope["path"] + (f"?{request.url.query}" if request.url.query else ""),
         asks=isinstance(refusal, NotFresh | WrongPassword),
         wrong=refusal.message if isinstance(refusal, WrongPassword) else "",

@@ -44,6 +44,9 @@ FORGOT, REQUEST_VERIFY = "/forgot-password", "/request-verify"
 OPEN = frozenset({LOGIN, FORGOT, RESET, REQUEST_VERIFY, VERIFY})
 #: Longer queries are nobody's; databases and log lines have their limits.
 _QUERY_LIMIT = 8_000
+#: The end of the addresses that take a file, and what a form has around one.
+IMPORT = "/import"
+_AROUND_FILE = 10_000
 #: An address, a token, and the longest password in the widest letters.
 _OPEN_FORM_LIMIT = 15_000
 
@@ -147,7 +150,10 @@ class Guard:
     def _form_limit(self, request: Request) -> int:
         if inner_path(request) in OPEN:
             return _OPEN_FORM_LIMIT
-        return self._settings.of(request).form_limit
+        settings = self._settings.of(request)
+        if inner_path(request).endswith(IMPORT):
+            return max(settings.form_limit, settings.import_limit + _AROUND_FILE)
+        return settings.form_limit
 
 
 def next_page(request: Request) -> str:
@@ -245,7 +251,8 @@ def _limited(receive: Receive, limit: int) -> Receive:
         message = await receive()
         taken += len(message.get("body", b""))
         if taken > limit:
-            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The form is too large.")
+            text = f"What was sent is too large: at most {limit:,} bytes are taken here."
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text)
         return message
 
     return received

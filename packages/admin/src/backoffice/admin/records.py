@@ -20,10 +20,10 @@ from backoffice.admin import forms
 from backoffice.admin.column_sizes import misfits
 from backoffice.admin.columns import column_of
 from backoffice.admin.constraints import WHOLE_FORM, explained, is_unfit
-from backoffice.admin.deleting import DeletingView
 from backoffice.admin.events import RecordChanged, RecordCreated
 from backoffice.admin.fields import Reference, References
 from backoffice.admin.filtering import fit
+from backoffice.admin.imports.trials import TriableView
 from backoffice.admin.labels import column_label
 from backoffice.admin.relations import MOST_RELATED
 from backoffice.core import Forbidden, Refusal
@@ -33,7 +33,7 @@ LOCKED = "backoffice_locked"
 _SECRET = "backoffice_secret"  # noqa: S105
 
 
-class RecordView(DeletingView):
+class RecordView(TriableView):
     """A page for one model, behind `{resource}:view`, `:add`, `:change`, `:delete`, `:export`."""
 
     def form_fields(self, request: Request) -> list[BaseField]:
@@ -263,5 +263,5 @@ class RecordView(DeletingView):
 
 
 def _deleted_in(other: BaseModelView) -> Callable[[Any], bool]:
-    assert isinstance(other, DeletingView)  # noqa: S101 - all views of the site are
+    assert isinstance(other, RecordView)  # noqa: S101 - all views of the site are
     return other.is_deleted

@@ -47,6 +47,11 @@ def meets(column: Any, lookup: Lookup, word: str, dialect: str) -> Any:
     return same(pattern, escape=_ESCAPE)
 
 
+def is_indexed(column: Any) -> bool:
+    """Whether an index finds what a column is, or how it begins."""
+    return bool(_indexed(column.expression))
+
+
 def ending(column: Any, text: str, dialect: str) -> Any:
     """The condition that the column ends with the text; no index helps."""
     same = column.like if dialect == "sqlite" else column.ilike

@@ -27,6 +27,11 @@ class AdminSettings(PackageSettings):
     export_limit: Records | None = Field(default=None, ge=1)
     """Records that one export may hold; unset for as many as there are."""
 
+    import_limit: Annotated[int, Unit("bytes")] = Field(
+        default=10_000_000, ge=10_000, le=100_000_000
+    )
+    """Bytes of a file that records are imported from."""
+
     confirm_after: Span = Field(
         default=timedelta(minutes=15), gt=timedelta(0), le=timedelta(days=7)
     )

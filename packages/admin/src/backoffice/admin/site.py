@@ -39,7 +39,7 @@ from backoffice.admin.settings import AdminSettings
 from backoffice.admin.soft_deletion import PURGE, RESTORE
 from backoffice.admin.templating import has_template, overridable, require_template
 from backoffice.admin.theme import Theme, revision, style
-from backoffice.admin.visits import ENTER, Visit, check_origin, known_visit, root, visit_of
+from backoffice.admin.visits import ENTER, TAKES_FILE, Visit, check_origin, known_visit, root, visit_of
 from backoffice.auth.catalogue import Known
 from backoffice.auth.csrf import FIELD
 from backoffice.auth.origin import SAFE_METHODS
@@ -164,11 +164,25 @@ class Site(BaseAdmin):
     def _theme_revision(self, visit: Visit) -> str:
         return revision(self.look, visit.settings)
 
-    def route(self, path: str, handler: Handler, *methods: str, guarded: bool = True) -> Route:
+    def route(
+        self,
+        path: str,
+        handler: Handler,
+        *methods: str,
+        guarded: bool = True,
+        takes_file: bool = False,
+    ) -> Route:
         """A page; a form that it takes carries the token of the session, if it is `guarded`, and
         comes from this site if it is not."""
 
         async def endpoint(request: Request) -> Response:
+            setattr(request.state, TAKES_FILE, takes_file)
+            try:
+                return await answer(request)
+            finally:
+                await request.close()  # of the file, if there is one
+
+        async def answer(request: Request) -> Response:
             if request.method in SAFE_METHODS:
                 return await handler(self, request)
             if guarded:
@@ -335,6 +349,7 @@ def _permissions(view: RecordView) -> Iterator[Known]:
     records = _lower_first(str(view.menu_label))
     own = [each.verb for each in view.options.actions]
     own += [RESTORE, PURGE] if view.soft_deletion is not None else []
+    own += ["import"] if view.is_written_plainly else []
     for verb in dict.fromkeys([*VERBS, *own]):
         yield Known(f"{view.resource}:{verb}", f"{verb.capitalize()} {records}", "backoffice.admin")
     for column in computed_columns(view.options).values():

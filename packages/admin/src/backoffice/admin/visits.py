@@ -24,6 +24,8 @@ from backoffice.core import Forbidden, Unauthenticated
 #: Needed to enter the admin at all.
 ENTER = "admin:enter"
 _STATE = "backoffice_visit"
+#: Where a request keeps whether its page takes a file.
+TAKES_FILE = "backoffice_takes_file"
 
 
 class NotFresh(Forbidden):
@@ -115,11 +117,11 @@ def visit_of(request: HTTPConnection) -> Visit:
 
 
 async def sent_form(request: Request) -> FormData:
-    """What was sent; 400 for a file, for no field takes one, and for what is not text.
+    """What was sent; 400 for a file where no field takes one, and for what is not text.
 
     A form may name a charset of its own, by which its bytes become half a character.
     """
-    form = await request.form(max_files=0)
+    form = await request.form(max_files=int(getattr(request.state, TAKES_FILE, False)))
     try:
         for name, value in form.multi_items():
             f"{name}{value}".encode()

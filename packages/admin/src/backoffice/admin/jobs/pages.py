@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from starlette.requests import Request
 
+from backoffice.admin.imports.steps import CHECK, DEED, number_of
 from backoffice.admin.jobs.models import CANCELLED, DONE, RUNNING, STOPPED, WAITING, BulkJob
 from backoffice.admin.presentation import url_of
 from backoffice.admin.records import RecordView
@@ -15,6 +16,7 @@ from backoffice.admin.visits import Visit, visit_of
 PATH = "bulk-jobs"
 #: A job that nobody has worked on for so long waits for a process.
 QUIET = timedelta(seconds=90)
+_IMPORTS = {CHECK: "Trial of an import", DEED: "Import"}
 _STATES = {
     WAITING: "Waiting",
     RUNNING: "Running",
@@ -41,6 +43,7 @@ class Shown:
     title: str
     url: str
     list_url: str
+    is_import: bool
     state: str
     progress: str
     reason: str
@@ -63,12 +66,12 @@ def shown(site: Site, request: Request, job: BulkJob) -> Shown:
     reason = job.reason
     if not job.is_over and visit.services.clock.now() - job.turn_at > QUIET:
         reason = "No process is at work on it. It goes on from where it is when one is."
-    list_url = url_of(request, job.resource)
     return Shown(
         number=job.number or 0,
         title=_title(view, job),
         url=url_of(request, PATH, "detail", pk=job.number),
-        list_url=f"{list_url}?{job.query}" if job.query and own else list_url,
+        list_url=_list_url(request, job) if own else url_of(request, job.resource),
+        is_import=number_of(job) is not None,
         state="Cancelling" if job.cancel_asked and not job.is_over else _STATES[job.state],
         progress=_progress(job),
         reason=reason,
@@ -95,9 +98,18 @@ def may_cancel(visit: Visit, job: BulkJob) -> bool:
 
 
 def _title(view: RecordView | None, job: BulkJob) -> str:
+    if view is not None and job.action in _IMPORTS:
+        return f"{_IMPORTS[job.action]}: {view.menu_label}"
     if view is None or job.action not in view._actions:
         return str(job)
     return f"{view._actions[job.action]['text']}: {view.menu_label}"
+
+
+def _list_url(request: Request, job: BulkJob) -> str:
+    """What it is about, as whoever started it saw it."""
+    if (number := number_of(job)) is not None:
+        return url_of(request, job.resource, "import", pk=number)
+    return f"{url_of(request, job.resource)}{f'?{job.query}' if job.query else ''}"
 
 
 def _progress(job: BulkJob) -> str:
