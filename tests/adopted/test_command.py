@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ from typing import Any
 import pytest
 
 from notes.before import PASSWORD
+from tests.services.nursery import python
 
 EXAMPLE = Path(__file__).parents[2] / "example_adopted"
 
@@ -29,16 +28,7 @@ def run(database_url: str) -> Run:
     }
 
     def run(*arguments: str, stdin: str = "") -> tuple[int, Any]:
-        done = subprocess.run(
-            [sys.executable, *arguments],
-            cwd=EXAMPLE,
-            env=environment,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
+        done = python(arguments, folder=EXAMPLE, environment=environment, typed=stdin)
         return done.returncode, done.stdout or done.stderr
 
     return run

@@ -1,12 +1,11 @@
 """Every Python block of the documentation runs, in the order in which it is read."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.auth.conftest import create_tables
+from tests.services.nursery import python
 
 ROOT = Path(__file__).parents[2]
 CHAPTERS = sorted(
@@ -47,13 +46,5 @@ def test_the_blocks_of_a_chapter_run(
 ) -> None:
     file = tmp_path / f"{chapter.parent.name}_{chapter.stem}.py"
     file.write_text(program(chapter.read_text("utf-8")), "utf-8")
-    done = subprocess.run(
-        [sys.executable, "-W", "error", str(file)],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = python(["-W", "error", file], folder=tmp_path, environment=environment)
     assert done.returncode == 0, done.stderr

@@ -14,6 +14,7 @@ from typing import Any, Self
 import httpx2
 
 from tests.leaks import found_in
+from tests.services.nursery import python
 from tests.services.process import free_port, kept_directory, running
 
 ROOT = Path(__file__).parents[2]
@@ -149,15 +150,11 @@ class Backoffice:
 
     def run(self, *arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
         """Run it, with `typed` on its stdin."""
-        done = subprocess.run(
+        done = python(
             [Path(sys.executable).with_name("backoffice"), *arguments],
-            input=typed,
-            capture_output=True,
-            text=True,
-            cwd=self._folder,
-            env={**os.environ, **self._environment},
-            check=False,
-            timeout=60,
+            folder=self._folder,
+            environment={**os.environ, **self._environment},
+            typed=typed,
         )
         assert "Traceback" not in done.stderr, done.stderr
         assert not found_in(done.stderr), done.stderr

@@ -1,7 +1,6 @@
 """Things to migrate: packages with histories, and apps with an Alembic of their own."""
 
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from sqlalchemy import NullPool, create_engine, inspect, text
 
 from backoffice.core.database import SYNC_DRIVERS, parsed, with_driver
 from backoffice.migrations import AppHistory, PackageHistory
+from tests.services.nursery import python
 
 SAMPLE = Path(__file__).parent / "sample"
 PLACEHOLDER = "driver://user:pass@localhost/dbname"
@@ -116,15 +116,8 @@ def environment(url: str, *paths: Path) -> dict[str, str]:
 
 def run(command: Sequence[str], folder: Path, url: str, *paths: Path, ok: bool = True) -> str:
     """What a command prints, all together; fails where `ok` and it did not end well."""
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env=environment(url, *paths),
-        check=False,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
+    program = command[1:] if command[0] == sys.executable else command
+    done = python(program, folder=folder, environment=environment(url, *paths), together=True)
     assert (done.returncode == 0) is ok, done.stdout
     return done.stdout
 
