@@ -16,7 +16,7 @@ from tests.auth.conftest import AppWithAccounts
 ACCESS = 3
 FEW, MANY = 3, 60
 #: Of what runs beside requests.
-BESIDE = ("backoffice_mail", "backoffice_jobs")
+BESIDE = ("backoffice_mail", "backoffice_jobs", "backoffice_imports")
 BUDGETS = {
     "/books": ACCESS + 5,  # page, count, authors, tags: their keys and names
     "/books?sort=published__desc": ACCESS + 5,
