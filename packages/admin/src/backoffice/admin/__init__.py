@@ -4,6 +4,7 @@ from backoffice.admin.actions import Action, ActionContext, action
 from backoffice.admin.admin import Admin
 from backoffice.admin.computed import ComputedColumn, column
 from backoffice.admin.events import (
+    MailRetried,
     RecordChanged,
     RecordCreated,
     RecordDeleted,
@@ -25,6 +26,7 @@ __all__ = [
     "ComputedColumn",
     "Fieldset",
     "Inline",
+    "MailRetried",
     "ModelAdmin",
     "PageContext",
     "Palette",

@@ -53,7 +53,10 @@ _RESERVED = {
     "look",
     "pages",
     "static",
+    "rate-limits",
+    "outbox",
     *(path.lstrip("/") for path in {ACCOUNT, *OPEN}),
+    "system",
 }
 
 F = TypeVar("F", bound=PageFunction)

@@ -40,3 +40,10 @@ class RecordRestored(RecordEvent):
     """A record that was deleted and kept is back."""
 
     name: ClassVar[str] = "admin.record_restored"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MailRetried(AuthEvent):
+    """Somebody had a message of the outbox tried again, or all that were given up."""
+
+    name: ClassVar[str] = "admin.mail_retried"

@@ -31,6 +31,7 @@ from backoffice.admin.constraints import is_unfit
 from backoffice.admin.inlines import bind
 from backoffice.admin.looks import Look
 from backoffice.admin.menu import MenuEntry, side_bar
+from backoffice.admin.operations.menu import SystemPages
 from backoffice.admin.options import computed_columns
 from backoffice.admin.pages import OwnCard, OwnPage
 from backoffice.admin.presentation import url_of
@@ -91,6 +92,12 @@ class Site(BaseAdmin):
         self.own_cards: list[OwnCard] = []
         #: Pages of this package in the side bar, beside those of records.
         self.entries: list[MenuEntry] = []
+        #: Those about the running app.
+        self.system = SystemPages()
+        self.entries += (
+            MenuEntry(each.label, each.path, each.icon, each.permission)
+            for each in self.system.pages
+        )
         env = self.templates.env
         env.loader = overridable(env.loader, templates)
         self._found: dict[tuple[str, str], str] = {}
@@ -129,6 +136,7 @@ class Site(BaseAdmin):
             if isinstance(view, RecordView):
                 yield from _permissions(view)
         yield from _OF_JOBS
+        yield from self.system.permissions()
         yield _OF_VIEWS
 
     def asgi(self, routes: Sequence[Route], settings: Singleton[AdminSettings]) -> Starlette:

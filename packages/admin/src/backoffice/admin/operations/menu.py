@@ -54,7 +54,7 @@ class SystemPages:
             SystemPage(each.name, each.label, each.icon, each.permission)
             for each in self.reports.values()
         ]
-        self.pages: list[SystemPage] = [LIMITS, *told]
+        self.pages: list[SystemPage] = [LIMITS, OUTBOX, *told]
 
     def permissions(self) -> Iterator[Known]:
         """What they ask for."""

@@ -27,6 +27,7 @@ from backoffice.admin.routes import (
     saved_views,
     sign_in,
 )
+from backoffice.admin.routes.system import system_pages
 from backoffice.admin.site import Site
 
 
@@ -51,6 +52,7 @@ def pages(site: Site) -> list[Route]:
         site.route(f"/{JOBS}/cancel", jobs.cancel, "POST"),
         site.route("/history", history.everything),
         site.route("/roles/matrix", matrix.matrix, "GET", "POST"),
+        *system_pages(site),
         site.route("/{resource}", listing.records),
         site.route("/{resource}/views", saved_views.saved_views, "GET", "POST"),
         site.route("/{resource}/columns", columns.columns, "GET", "POST"),

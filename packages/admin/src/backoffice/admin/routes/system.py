@@ -3,7 +3,7 @@
 from starlette.routing import Route
 
 from backoffice.admin.operations.menu import PATH
-from backoffice.admin.routes import limits
+from backoffice.admin.routes import limits, outbox
 from backoffice.admin.site import Site
 
 
@@ -15,4 +15,8 @@ def system_pages(site: Site) -> list[Route]:
         site.route(f"/{PATH}/limits/override", limits.override, "POST"),
         site.route(f"/{PATH}/limits/lift", limits.lift, "POST"),
         site.route(f"/{PATH}/limits/reset", limits.reset, "POST"),
+        site.route(f"/{PATH}/outbox", outbox.messages),
+        site.route(f"/{PATH}/outbox/detail", outbox.message),
+        site.route(f"/{PATH}/outbox/preview", outbox.preview),
+        site.route(f"/{PATH}/outbox/retry", outbox.retry, "POST"),
     ]

@@ -85,16 +85,36 @@ class Outbox:
         self._tell_after_commit(session.sync_session)
         return done.first() is not None
 
-    async def list(self, state: str | None = None, *, limit: int = 100) -> list[OutgoingMail]:
-        """The newest messages, without what they say."""
-        columns = [each for each in OutgoingMail.__table__.c if each.name != "content"]  # type: ignore[attr-defined]
-        statement = select(*columns).order_by(col(OutgoingMail.created_at).desc()).limit(limit)
-        shown = (
-            col(OutgoingMail.state) != DECOY if state is None else col(OutgoingMail.state) == state
-        )
-        statement = statement.where(shown)
-        rows = await self._database.read(statement)
-        return [OutgoingMail(**row._mapping) for row in rows]
+    async def list(
+        self, state: str | None = None, *, to: str = "", after: str = "", limit: int = 100
+    ) -> list[OutgoingMail]:
+        """The newest messages, without what they say.
+
+        `to` is a part of the address; `after` is the id of the message that they come behind.
+        """
+        made, id = col(OutgoingMail.created_at), col(OutgoingMail.id)
+        statement = _shown().order_by(made.desc(), id.desc()).limit(limit)
+        if state is not None:
+            statement = statement.where(col(OutgoingMail.state) == state)
+        if to:
+            statement = statement.where(col(OutgoingMail.recipient).icontains(to, autoescape=True))
+        if after:
+            last = select(made).where(id == after).scalar_subquery()
+            statement = statement.where(or_(made < last, and_(made == last, id < after)))
+        return [_message(row) for row in await self._database.read(statement)]
+
+    async def one(self, id: str) -> OutgoingMail:
+        """One message, without what it says; NotFound."""
+        found = await self._database.read(_shown().where(col(OutgoingMail.id) == id))
+        if not found:
+            raise _unknown(id)
+        return _message(found[0])
+
+    async def counts(self) -> dict[str, int]:
+        """How many messages there are of each state."""
+        state = col(OutgoingMail.state)
+        statement = select(state, func.count()).where(state != DECOY).group_by(state)
+        return {row[0]: row[1] for row in await self._database.read(statement)}
 
     async def overdue(self, span: timedelta) -> int:
         """How many messages were to be tried so long ago, and nobody has."""
@@ -165,6 +185,16 @@ class Outbox:
         if not session.in_nested_transaction():
             for tell in [*self.listeners]:
                 tell()
+
+
+# Any: the columns of a row, which SQLAlchemy knows no types of.
+def _shown() -> Any:
+    columns = [each for each in OutgoingMail.__table__.c if each.name != "content"]  # type: ignore[attr-defined]
+    return select(*columns).where(col(OutgoingMail.state) != DECOY)
+
+
+def _message(row: Any) -> OutgoingMail:
+    return OutgoingMail(**row._mapping)
 
 
 def _unknown(id: str) -> NotFound:
