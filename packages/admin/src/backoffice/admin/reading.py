@@ -111,6 +111,19 @@ class ReadableView(RuledView):
             return False
         return super().can_access_field(request, field, action)
 
+    def get_fields_list(
+        self,
+        request: Request,
+        *,
+        include_nested: bool = False,
+        action: RequestAction | None = None,
+    ) -> Sequence[BaseField]:
+        """The fields that an action may use, found out once in a request."""
+        wanted = action or request.state.action
+        find = partial(super().get_fields_list, request, include_nested=include_nested)
+        asked = (self.resource, "fields", wanted, include_nested)
+        return list(visit_of(request).once(asked, partial(find, action=wanted)))
+
     async def extras(
         self, request: Request, fields: Sequence[BaseField], records: Sequence[Any]
     ) -> dict[str, dict[str, Any]]:

@@ -5,6 +5,7 @@ which fields. What may not be seen is nowhere: in no list, count, search, order,
 """
 
 from collections.abc import Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -94,6 +95,9 @@ class RuledView(ConfiguredView):
 
     def hidden(self, request: Request) -> frozenset[str]:
         """The names of fields that they may not read, or that tell of what they may not read."""
+        return visit_of(request).once((self.resource, "hidden"), partial(self._hidden, request))
+
+    def _hidden(self, request: Request) -> frozenset[str]:
         model, names = self._ruled(request), self.unreadable(request)
         if model not in self._sources:
             self._sources[model] = sources_of(model)
@@ -110,14 +114,21 @@ class RuledView(ConfiguredView):
             principal = visit_of(request).known
             if principal is None or not principal.can(field.column.permission):
                 return False
-        return _names(field).isdisjoint(self.hidden(request))
+        hidden = self.hidden(request)
+        return not hidden or _names(field).isdisjoint(hidden)
 
     def is_writable(self, request: Request, field: BaseField) -> bool:
         """Whether they may write the field: a form shows what it writes."""
+        refused = visit_of(request).once(
+            (self.resource, "unwritable"), partial(self._unwritable, request)
+        )
+        return not refused or _names(field).isdisjoint(refused)
+
+    def _unwritable(self, request: Request) -> frozenset[str]:
         visit = visit_of(request)
         fields, model = visit.services.fields, self._ruled(request)
         refused = self._named_here(request, fields.unwritable(model, visit.principal))
-        return _names(field).isdisjoint(refused | self.hidden(request))
+        return refused | self.hidden(request)
 
     def _ruled(self, request: Request) -> type[Any]:
         """The class that rules are about: of adopted users, the app's own."""

@@ -2,10 +2,11 @@
 
 import hashlib
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
-from typing import cast
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from starlette.datastructures import FormData
@@ -27,6 +28,8 @@ _STATE = "backoffice_visit"
 #: Where a request keeps whether its page takes a file.
 TAKES_FILE = "backoffice_takes_file"
 
+T = TypeVar("T")
+
 
 class NotFresh(Forbidden):
     """Who they are was proved too long ago for what they are about to do."""
@@ -43,6 +46,7 @@ class Visit:
     client: Client
     secret: bytes = field(repr=False)
     known: Principal | None = None
+    _found: dict[object, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def principal(self) -> Principal:
@@ -59,6 +63,13 @@ class Visit:
     def may(self, resource: str, verb: str) -> bool:
         """Whether this person may `view`, `add`, `change`, `delete` or `export` the resource."""
         return self.known is not None and self.known.can(f"{resource}:{verb}")
+
+    def once(self, key: object, find: Callable[[], T]) -> T:
+        """What `find` gives, which is asked for it once: a page asks hundreds of times."""
+        if key not in self._found:
+            self._found[key] = find()
+        found: T = self._found[key]
+        return found
 
     @property
     def is_fresh(self) -> bool:
@@ -104,7 +115,8 @@ def begin(request: HTTPConnection, visit: Visit) -> None:
 
 def known_visit(request: HTTPConnection) -> Visit | None:
     """The visit of this request; None for one of a static file."""
-    visit: Visit | None = getattr(request.state, _STATE, None)
+    # Not by `request.state`, which takes ten times as long.
+    visit: Visit | None = request.scope.get("state", {}).get(_STATE)
     return visit
 
 
