@@ -28,6 +28,7 @@ def site(settings: None, built: House) -> Iterator[Site]:
 def delete_all(page: Page, site: Site) -> None:
     """From the list to the page of the job."""
     sign_in(page, site, "/books?page_size=10&q=Title")
+    page.locator("input[name=pks]").first.check()
     page.get_by_label("or with all 40 that match").check()
     page.get_by_label("With those chosen").select_option("delete")
     page.get_by_role("button", name="Go").click()
