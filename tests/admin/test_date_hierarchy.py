@@ -109,3 +109,11 @@ def test_a_stretch_ends_with_its_last_day() -> None:
     assert days_of("2024-02") == (date(2024, 2, 1), date(2024, 2, 29))
     assert days_of("2023") == (date(2023, 1, 1), date(2023, 12, 31))
     assert days_of("2023-05-06") == (date(2023, 5, 6), date(2023, 5, 6))
+
+
+def test_an_action_and_a_file_are_of_the_stretch_that_is_shown(planner: Planner) -> None:
+    planner.add(*moments("2025-01-01", "2026-02-10", "2026-02-12"))
+    planner.signed_in("visits:*")
+    asked = planner.open("/visits/action?name=delete&all=1&query=within%3D2026").text
+    assert "Delete 2 visits?" in asked
+    assert len(planner.open("/visits/export?format=json&within=2026").json()) == 2

@@ -69,6 +69,16 @@ def test_a_page_is_not_in_the_order_of_what_may_not_be_read(ruled: RuledHouse) -
     assert page.index("Title13") < page.index("Title14")
 
 
+@pytest.mark.parametrize("query", ["is.price=9", "within=2026", "deleted=only", "nonesuch=1"])
+def test_a_file_leaves_no_condition_out(ruled: RuledHouse, query: str) -> None:
+    """A list may, and shows it; a file would hold more than was asked for."""
+    narrowed(ruled)
+    assert ruled.open(f"/books?{query}").status_code == 200
+    refused = ruled.open(f"/books/export?{query}")
+    assert refused.status_code == 400
+    assert "means no records here" in refused.text
+
+
 @pytest.mark.parametrize("field", ["price", "isbn", "weight", "editor_id"])
 def test_a_form_made_by_hand_that_writes_what_it_may_not_is_refused(
     ruled: RuledHouse, field: str

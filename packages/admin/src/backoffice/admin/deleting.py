@@ -21,7 +21,8 @@ from backoffice.admin.soft_deletion import DELETED, PURGE, RESTORE
 from backoffice.admin.visits import visit_of
 
 _SUBJECT_LENGTH = 128
-_LISTING = (RequestAction.LIST, RequestAction.EXPORT)
+#: An action is about a list where it is about all of it.
+_LISTING = (RequestAction.LIST, RequestAction.EXPORT, RequestAction.ACTION)
 
 
 class DeletingView(ReadableView):

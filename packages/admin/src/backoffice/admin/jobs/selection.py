@@ -56,18 +56,24 @@ def check_understood(view: RecordView, request: Request, asked: ListParams) -> N
     params = QueryParams(narrowed(request.url.query))
     fields = _fields(asked.filters)
     for name, value in params.multi_items():
-        kind, dot, field = name.partition(".")
-        known = name == "q" or (
-            (field in fields and name in parameters(view))
-            if dot
-            else (kind == "filter" and bool(fields))
-            or (kind == WITHIN and view.options.date_hierarchy in fields)
-            or (kind == DELETED and view.shows_deleted(request))
-        )
-        if not known:
+        if not _is_understood(view, request, name, fields):
             raise HTTPException(400, f"{name}={value} means no records here.")
     if len(params) != len(params.multi_items()):
         raise HTTPException(400, "The query says one thing twice.")
+
+
+def _is_understood(view: RecordView, request: Request, name: str, fields: set[str]) -> bool:
+    """Whether a part of the address has become a condition."""
+    _, dot, field = name.partition(".")
+    if dot:
+        return field in fields and name in parameters(view)
+    understood = {
+        "q": True,
+        "filter": bool(fields),
+        WITHIN: view.options.date_hierarchy in fields,
+        DELETED: view.shows_deleted(request),
+    }
+    return understood.get(name, False)
 
 
 def meaning(asked: ListParams) -> str:

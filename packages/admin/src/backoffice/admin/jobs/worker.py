@@ -18,8 +18,6 @@ from starlette_admin.types import RequestAction
 
 from backoffice.admin.history.circumstances import through
 from backoffice.admin.history.recorder import follow
-from backoffice.admin.imports.shelf import Shelf
-from backoffice.admin.imports.steps import CHECK, DEED, ImportStep, number_of
 from backoffice.admin.jobs.models import CANCELLED, DONE, STOPPED, BulkJob
 from backoffice.admin.jobs.queue import Kind, Queue
 from backoffice.admin.jobs.steps import MOST_TOLD, Broken, Step
@@ -29,7 +27,7 @@ from backoffice.admin.site import Site
 from backoffice.admin.visits import Visit, begin
 from backoffice.auth import Services
 from backoffice.auth.sessions import Client
-from backoffice.core import Clock, Unavailable
+from backoffice.core import Clock, Refusal, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +60,6 @@ class JobWorker:
         clock: Clock | None = None,
     ) -> None:
         self.queue = Queue(services.database)
-        self._shelf = Shelf(services.database)
         self._site = site
         self._services = services
         self._settings = settings
@@ -159,19 +156,15 @@ class JobWorker:
         now = self._clock.monotonic()
         if self._tidied is None or now - self._tidied >= TIDY:
             await self.queue.tidy(self._clock.now())
-            await self._shelf.tidy(self._clock.now())
             self._tidied = now
 
     def _kinds(self) -> list[Kind]:
-        views = self._site.records()
-        actions = [
+        return [
             (each.resource, name)
-            for each in views
+            for each in self._site.records()
             for name in each.actions or ()
             if name not in each.singly
         ]
-        plain = [each for each in views if each.is_written_plainly]
-        return actions + [(each.resource, name) for each in plain for name in (CHECK, DEED)]
 
     async def _step(self, number: int, token: str, size: int) -> bool:
         """Do the next records; whether there may be more."""
@@ -182,10 +175,11 @@ class JobWorker:
                 return False
             try:
                 ended = await self._advanced(hold, job, size)
-            except (Broken, HTTPException) as error:
+            except (SQLAlchemyError, Unavailable):
+                raise  # which may pass
+            except Exception as error:  # noqa: BLE001 - a policy, say, which would fail again
                 await session.rollback()
-                reason = error.detail if isinstance(error, HTTPException) else error
-                ended = await hold.end(STOPPED, str(reason))
+                ended = await hold.end(STOPPED, _reason(number, error))
             await session.commit()
         return not ended
 
@@ -196,7 +190,7 @@ class JobWorker:
         view, request = await self._in_name_of(hold.session, job)
         if not view.in_transaction:
             await hold.session.commit()
-        step = _step_of(view, request, job)
+        step = Step(view, request, job)
         if job.total is None:
             total, until = await step.measured()
             await hold.write(total=total, until=until, began_at=self._clock.now(), vain=0)
@@ -266,9 +260,16 @@ class Hold:
         return True
 
 
-def _step_of(view: RecordView, request: Request, job: BulkJob) -> Step | ImportStep:
-    kind = Step if number_of(job) is None else ImportStep
-    return kind(view, request, job)
+def _reason(number: int, error: Exception) -> str:
+    """Why a job cannot go on, in words."""
+    if isinstance(error, Refusal):
+        return error.message
+    if isinstance(error, HTTPException):
+        return str(error.detail)
+    if isinstance(error, Broken):
+        return str(error)
+    log.error("bulk job %d cannot go on", number, exc_info=error)
+    return "It cannot go on; the log of the app says why."
 
 
 def _request(job: BulkJob, session: AsyncSession, visit: Visit) -> Request:

@@ -12,6 +12,7 @@ from starlette_admin.types import ListParams, RequestAction
 
 from backoffice.admin.exports import FORMATS, Download
 from backoffice.admin.fields import References
+from backoffice.admin.jobs.selection import check_understood
 from backoffice.admin.records import RecordView
 from backoffice.admin.site import Site
 from backoffice.admin.visits import visit_of
@@ -28,6 +29,8 @@ async def export(site: Site, request: Request) -> Response:
         raise HTTPException(HTTPStatus.BAD_REQUEST, "Exports are made as csv or json.")
     fields = [each for each in view.get_fields_list(request) if not isinstance(each, References)]
     asked = view.asked(request)
+    # A list leaves out what it does not understand; a file would hold more than was meant.
+    check_understood(view, request, asked)
     await _check_limit(view, request, asked)
     query = await view.ordered_query(request, asked.q, asked.sorts, asked.filters)
     return Download(view, request, fields, query, extension)

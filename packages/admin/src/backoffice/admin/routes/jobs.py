@@ -13,7 +13,7 @@ from starlette_admin.types import ListParams, RequestAction
 from backoffice.admin import notices
 from backoffice.admin.jobs.models import BulkJob
 from backoffice.admin.jobs.pages import PATH, Shown, may_cancel, may_see_all, shown
-from backoffice.admin.jobs.selection import asked_by, meaning, narrowed
+from backoffice.admin.jobs.selection import asked_by, listed, meaning, narrowed
 from backoffice.admin.lists import size_of
 from backoffice.admin.presentation import url_of
 from backoffice.admin.records import RecordView
@@ -52,7 +52,7 @@ async def _question(
         "job_ask.html",
         view=view,
         action=view._actions[name],
-        count=await size_of(view, request, asked),
+        count=await size_of(view, listed(request, query), asked),
         query=query,
         list_url=f"{url_of(request, view.resource)}{f'?{query}' if query else ''}",
         form=secrets.token_hex(16),
@@ -68,23 +68,6 @@ async def _added(
     asked: ListParams,
     form: str,
 ) -> BulkJob:
-    form = form if _FORM.fullmatch(form) else secrets.token_hex(16)
-    return await start_job(
-        site, request, view, name, query=query, meaning=meaning(asked), form=form
-    )
-
-
-async def start_job(
-    site: Site,
-    request: Request,
-    view: RecordView,
-    name: str,
-    *,
-    query: str,
-    meaning: str,
-    form: str,
-) -> BulkJob:
-    """A job of whoever asks, begun as soon as this request is committed; 409 for too many."""
     visit, worker = visit_of(request), site.jobs.of(request)
     session, actor = view.session(request), visit.principal.name
     if await worker.queue.unfinished(session, actor) >= MOST_AT_ONCE:
@@ -94,11 +77,11 @@ async def start_job(
     session_id = visit.principal.session_id
     assert session_id is not None  # noqa: S101 - the guard lets nobody in but by a session
     job = BulkJob(
-        form=form,
+        form=form if _FORM.fullmatch(form) else secrets.token_hex(16),
         resource=view.resource,
         action=name,
         query=query,
-        meaning=meaning,
+        meaning=meaning(asked),
         actor=actor,
         session_id=session_id,
         address=visit.client.address,
