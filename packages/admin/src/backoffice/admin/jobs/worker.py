@@ -18,6 +18,8 @@ from starlette_admin.types import RequestAction
 
 from backoffice.admin.history.circumstances import through
 from backoffice.admin.history.recorder import follow
+from backoffice.admin.imports.shelf import Shelf
+from backoffice.admin.imports.steps import CHECK, DEED, ImportStep, number_of
 from backoffice.admin.jobs.models import CANCELLED, DONE, STOPPED, BulkJob
 from backoffice.admin.jobs.queue import Kind, Queue
 from backoffice.admin.jobs.steps import MOST_TOLD, Broken, Step
@@ -60,6 +62,7 @@ class JobWorker:
         clock: Clock | None = None,
     ) -> None:
         self.queue = Queue(services.database)
+        self._shelf = Shelf(services.database)
         self._site = site
         self._services = services
         self._settings = settings
@@ -156,15 +159,19 @@ class JobWorker:
         now = self._clock.monotonic()
         if self._tidied is None or now - self._tidied >= TIDY:
             await self.queue.tidy(self._clock.now())
+            await self._shelf.tidy(self._clock.now())
             self._tidied = now
 
     def _kinds(self) -> list[Kind]:
-        return [
+        views = self._site.records()
+        actions = [
             (each.resource, name)
-            for each in self._site.records()
+            for each in views
             for name in each.actions or ()
             if name not in each.singly
         ]
+        plain = [each for each in views if each.is_written_plainly]
+        return actions + [(each.resource, name) for each in plain for name in (CHECK, DEED)]
 
     async def _step(self, number: int, token: str, size: int) -> bool:
         """Do the next records; whether there may be more."""
@@ -190,7 +197,7 @@ class JobWorker:
         view, request = await self._in_name_of(hold.session, job)
         if not view.in_transaction:
             await hold.session.commit()
-        step = Step(view, request, job)
+        step = _step_of(view, request, job)
         if job.total is None:
             total, until = await step.measured()
             await hold.write(total=total, until=until, began_at=self._clock.now(), vain=0)
@@ -258,6 +265,11 @@ class Hold:
         now = self.clock.now()
         await self.write(state=state, reason=reason[:200], ended_at=now, turn_at=now)
         return True
+
+
+def _step_of(view: RecordView, request: Request, job: BulkJob) -> Step | ImportStep:
+    kind = Step if number_of(job) is None else ImportStep
+    return kind(view, request, job)
 
 
 def _reason(number: int, error: Exception) -> str:

@@ -68,6 +68,23 @@ async def _added(
     asked: ListParams,
     form: str,
 ) -> BulkJob:
+    form = form if _FORM.fullmatch(form) else secrets.token_hex(16)
+    return await start_job(
+        site, request, view, name, query=query, meaning=meaning(asked), form=form
+    )
+
+
+async def start_job(
+    site: Site,
+    request: Request,
+    view: RecordView,
+    name: str,
+    *,
+    query: str,
+    meaning: str,
+    form: str,
+) -> BulkJob:
+    """A job of whoever asks, begun as soon as this request is committed; 409 for too many."""
     visit, worker = visit_of(request), site.jobs.of(request)
     session, actor = view.session(request), visit.principal.name
     if await worker.queue.unfinished(session, actor) >= MOST_AT_ONCE:
@@ -77,11 +94,11 @@ async def _added(
     session_id = visit.principal.session_id
     assert session_id is not None  # noqa: S101 - the guard lets nobody in but by a session
     job = BulkJob(
-        form=form if _FORM.fullmatch(form) else secrets.token_hex(16),
+        form=form,
         resource=view.resource,
         action=name,
         query=query,
-        meaning=meaning(asked),
+        meaning=meaning,
         actor=actor,
         session_id=session_id,
         address=visit.client.address,
