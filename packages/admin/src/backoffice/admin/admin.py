@@ -32,6 +32,7 @@ from backoffice.admin.pages import (
 )
 from backoffice.admin.records import RecordView
 from backoffice.admin.routes import pages
+from backoffice.admin.saved.keeping import forget_with_owners
 from backoffice.admin.settings import AdminSettings
 from backoffice.admin.site import Site
 from backoffice.admin.theme import Theme
@@ -99,6 +100,7 @@ class Admin:
         #: `app.include_router(admin.router, prefix="/admin")`.
         self.router: APIRouter = self._router()
         auth.opening(lambda services: record(self.site.records(), services))
+        auth.opening(forget_with_owners)
 
     def page(
         self,

@@ -31,7 +31,9 @@ LIST = "list"
 
 async def cell(site: Site, request: Request) -> Response:
     """The field, and what is sent by it."""
-    request.state.action = RequestAction.EDIT
+    request.state.action = RequestAction.INLINE_EDIT
+    # Forms, versions and writes know this field alone.
+    request.state.inline_edit_field = request.query_params.get("field", "")
     view = site.view(request)
     opened = await _opened(view, request)
     if request.method != "POST":
@@ -57,7 +59,7 @@ async def cell(site: Site, request: Request) -> Response:
 
 async def _opened(view: RecordView, request: Request) -> Opened:
     """The record with its one field; 403 and 404 as the form of the record has them."""
-    key, name = (request.query_params.get(each, "") for each in ("pk", "field"))
+    key = request.query_params.get("pk", "")
     if not view.can_edit(request):
         raise HTTPException(403, f"You may not change {view.menu_label.lower()}.")
     if request.method == "POST":
@@ -67,8 +69,6 @@ async def _opened(view: RecordView, request: Request) -> Opened:
         raise HTTPException(404, f"There is no such {str(view.display_name).lower()} (any more).")
     if not await view.is_row_action_allowed_for_obj(request, "edit", record):
         raise HTTPException(403, "You may not change this record.")
-    # Forms, versions and writes know this field alone from here on.
-    request.state.inline_edit_field = name
     await view.prepare(request, record)
     opened = await Opened.of(view, request, record)
     if not opened.fields or not view.is_written_plainly:

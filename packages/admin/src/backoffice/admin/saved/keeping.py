@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
+from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -17,6 +18,7 @@ from backoffice.admin.saved.models import LONGEST_NAME, SavedView
 from backoffice.admin.saved.views import kept, kept_query, may_share
 from backoffice.admin.soft_deletion import DELETED
 from backoffice.admin.visits import visit_of
+from backoffice.auth import Services, UserDeleted
 from backoffice.core import Conflict, InvalidInput
 
 #: Views that one person may have of one list.
@@ -33,15 +35,10 @@ async def save(view: RecordView, request: Request, name: str, query: str, shared
         raise Conflict(f"You have {MOST} views of this list; delete one of them first.")
     text, about = understood(view, request, query)
     row = SavedView(
-        resource=view.resource,
-        owner=visit_of(request).principal.name,
-        name=checked(name),
-        query=text,
-        about=about,
-        shared=shared,
-        changed_at=_now(request),
+        resource=view.resource, owner=visit_of(request).principal.name, changed_at=_now(request)
     )
-    await _write(view, request, row)
+    named = {"name": checked(name), "query": text, "about": about, "shared": shared}
+    await _write(view, request, row, **named)
     assert row.number is not None  # noqa: S101 - the database has given it one
     return row.number
 
@@ -53,17 +50,15 @@ async def rename(
     row = await changeable(view, request, number)
     if shared and not row.shared and not may_share(request):
         raise HTTPException(403, "You may not share views.")
-    row.name, row.shared, row.changed_at = checked(name), shared, _now(request)
-    await _write(view, request, row)
+    await _write(view, request, row, name=checked(name), shared=shared)
     return row
 
 
 async def replace(view: RecordView, request: Request, number: str, query: str) -> SavedView:
     """A view that keeps another list from now on; InvalidInput, 403, 404."""
     row = await changeable(view, request, number)
-    row.query, row.about = understood(view, request, query)
-    row.changed_at = _now(request)
-    await _write(view, request, row)
+    text, about = understood(view, request, query)
+    await _write(view, request, row, query=text, about=about)
     return row
 
 
@@ -125,14 +120,26 @@ async def _start(view: RecordView, request: Request, values: Mapping[str, Any]) 
         await view.executed(request, _quietly(written))
 
 
-async def _write(view: RecordView, request: Request, row: SavedView) -> None:
+async def _write(view: RecordView, request: Request, row: SavedView, **values: Any) -> None:
+    session = view.session(request)
     try:
-        async with view.session(request).begin_nested():
-            view.session(request).add(row)
+        async with session.begin_nested():
+            for name, value in {**values, "changed_at": _now(request)}.items():
+                setattr(row, name, value)
+            session.add(row)
     except IntegrityError:
-        raise Conflict(
-            f"There is a view called “{row.name}” already; choose another name."
-        ) from None
+        text = f"There is a view called “{values['name']}” already; choose another name."
+        raise Conflict(text) from None
+
+
+def forget_with_owners(services: Services) -> None:
+    """Have views that are somebody's alone go with their account; what is shared stays."""
+
+    @services.events.within(UserDeleted)
+    async def forget(gone: UserDeleted, session: AsyncSession) -> None:
+        theirs = (col(SavedView.owner) == gone.subject, col(SavedView.shared).is_(False))
+        asked: Any = session
+        await asked.exec(_quietly(delete(SavedView).where(*theirs)))
 
 
 def checked(name: str) -> str:

@@ -137,7 +137,7 @@ async function editCell(cell) {
   } catch {
     // As below.
   }
-  const form = found && found.body.querySelector("form.cell");
+  const form = found && found.body.querySelector("form[data-cell]");
   if (!form || found.status !== 200) return location.assign(address);
   const kept = [...cell.childNodes];
   const editor = { cell, address, kept, form: null, box: element("div", { className: "cell-editor" }) };
@@ -205,7 +205,7 @@ async function saveCell(editor) {
   const kind = answer.headers.get("content-type") || "";
   if (answer.ok && kind.includes("json")) return showSaved(editor, await answer.json());
   if (kind.includes("html")) {
-    const form = parsed(await answer.text()).querySelector("form.cell");
+    const form = parsed(await answer.text()).querySelector("form[data-cell]");
     if (form) return fill(editor, form);
   } else {
     const refusal = kind.includes("json") ? (await answer.json()).detail || {} : {};
