@@ -28,6 +28,8 @@ class AuditAdmin(ModelAdmin):
     list_display = ("at", "event", "outcome", "actor", "subject", "address")
     search_fields = ("event", "actor", "subject", "address")
     ordering = ("-at",)
+    list_filter = ("at",)
+    date_hierarchy = "at"
     label = "Audit log"
     singular = "Audit entry"
     icon = "list"

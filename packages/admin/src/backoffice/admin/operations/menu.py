@@ -33,10 +33,10 @@ class SystemPage:
         return f"{PATH}/{self.name}"
 
 
-LIMITS = SystemPage("limits", "Rate limits", "clock", "rate-limits:view")
-OUTBOX = SystemPage("outbox", "Outbox", "mail", "outbox:view")
-HEALTH = SystemPage("health", "Health", "gear", HEALTH_READ)
-CHAIN = SystemPage("chain", "Audit chain", "shield", "audit:view")
+LIMITS = SystemPage("limits", "Rate limits", "gauge", "rate-limits:view")
+OUTBOX = SystemPage("outbox", "Outbox", "send", "outbox:view")
+HEALTH = SystemPage("health", "Health", "pulse", HEALTH_READ)
+CHAIN = SystemPage("chain", "Audit chain", "link", "audit:view")
 _KNOWN = (
     Known(LIMITS.permission, "See rate limits, and who is near them", SOURCE),
     Known(LIMITS_CHANGE, "Raise, lift and reset rate limits", SOURCE),
@@ -54,7 +54,7 @@ class SystemPages:
             SystemPage(each.name, each.label, each.icon, each.permission)
             for each in self.reports.values()
         ]
-        self.pages: list[SystemPage] = [LIMITS, OUTBOX, *told]
+        self.pages: list[SystemPage] = [LIMITS, OUTBOX, *told, HEALTH, CHAIN]
 
     def permissions(self) -> Iterator[Known]:
         """What they ask for."""

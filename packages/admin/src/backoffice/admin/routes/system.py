@@ -3,7 +3,7 @@
 from starlette.routing import Route
 
 from backoffice.admin.operations.menu import PATH
-from backoffice.admin.routes import limits, outbox
+from backoffice.admin.routes import health, limits, outbox
 from backoffice.admin.site import Site
 
 
@@ -19,4 +19,10 @@ def system_pages(site: Site) -> list[Route]:
         site.route(f"/{PATH}/outbox/detail", outbox.message),
         site.route(f"/{PATH}/outbox/preview", outbox.preview),
         site.route(f"/{PATH}/outbox/retry", outbox.retry, "POST"),
+        site.route(f"/{PATH}/health", health.health),
+        site.route(f"/{PATH}/chain", health.chain),
+        *(
+            site.route(f"/{PATH}/{name}", health.report(each))
+            for name, each in site.system.reports.items()
+        ),
     ]

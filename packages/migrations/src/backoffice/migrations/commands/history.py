@@ -1,7 +1,7 @@
 """`backoffice migrate history`: every revision, and which of them the database has."""
 
 import sys
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import asdict
 from enum import StrEnum
@@ -12,13 +12,12 @@ import typer
 from backoffice.core import streams
 from backoffice.core.command import Command
 from backoffice.migrations.commands.asked import database_url, teller
-from backoffice.migrations.graph import Node, State, mermaid, text
-from backoffice.migrations.histories import APP, installed, ordered
+from backoffice.migrations.graph import Node, mermaid, text
+from backoffice.migrations.histories import installed, ordered
+from backoffice.migrations.nodes import nodes_of
 from backoffice.migrations.project import app_history
 from backoffice.migrations.runner import status
-from backoffice.migrations.scripts import ancestors, oldest_first
-from backoffice.migrations.standings import Standing
-from backoffice.migrations.vendored import Modes, modes
+from backoffice.migrations.vendored import modes
 
 
 class Graph(StrEnum):
@@ -39,53 +38,13 @@ def history(
     with redirect_stdout(sys.stderr):
         found = status(url, app, tell=teller(command))
         parts = modes(app, ordered(installed()))
-    nodes = [node for standing in reversed(found) for node in _nodes(standing, parts)]
+    nodes = [node for standing in reversed(found) for node in nodes_of(standing, parts)]
     if command.as_json or graph is None:
         _give(command, nodes)
     elif graph is Graph.mermaid:
         streams.write("\n".join(mermaid(nodes)))
     else:
         streams.write("\n".join(_drawn(nodes)))
-
-
-def _nodes(standing: Standing, parts: Modes) -> list[Node]:
-    """The revisions of a history, the newest first."""
-    if standing.history == APP:
-        return _of_app(standing, parts)
-    line = next((each.revisions for each in parts.managed if each.name == standing.history), ())
-    applied = {each.id for each in line} - {each.id for each in standing.pending}
-    return [
-        Node(
-            standing.history,
-            each.id,
-            (each.down,) if each.down else (),
-            each.doc,
-            _state(each.id, standing, applied),
-            each.id in standing.heads,
-        )
-        for each in reversed(line)
-    ]
-
-
-def _of_app(standing: Standing, parts: Modes) -> list[Node]:
-    applied = ancestors(parts.scripts, standing.current)
-    return [
-        Node(
-            APP,
-            each.id,
-            (*each.down, *each.depends_on),
-            each.doc + (f" [{each.copy_of.package}]" if each.copy_of else ""),
-            _state(each.id, standing, applied),
-            each.id in standing.heads,
-        )
-        for each in reversed(oldest_first(parts.scripts))
-    ]
-
-
-def _state(revision: str, standing: Standing, applied: Container[str]) -> State:
-    if revision in standing.current:
-        return "current"
-    return "applied" if revision in applied else "pending"
 
 
 def _give(command: Command, nodes: Sequence[Node]) -> None:

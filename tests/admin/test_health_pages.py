@@ -1,0 +1,58 @@
+"""The pages that tell how the running app is: its health, the audit log's chain, migrations."""
+
+import pytest
+from sqlalchemy import text
+
+from tests.admin.conftest import House
+
+
+def change(house: House, statement: str) -> None:
+    async def changed() -> None:
+        async with house.services.database.session() as session:
+            await (await session.connection()).execute(text(statement))
+            await session.commit()
+
+    house.call(changed())
+
+
+def test_health_tells_of_parts_versions_and_disks(house: House) -> None:
+    """And of what to mend, where that is asked for."""
+    house.signed_in("health:read")
+    page = house.open("/system/health").text
+    for told in ("All is well.", "database", "fastapi-backoffice-admin", "are free in"):
+        assert told in page
+    assert "What there is to mend" not in page
+    thorough = house.open("/system/health?thorough=yes").text
+    assert "core.secret-key" in thorough
+    assert "ratelimit.counting" in thorough
+    assert "kkkk" not in thorough
+
+
+def test_a_chain_that_was_tampered_with_is_told(house: House) -> None:
+    house.signed_in("audit:view")
+    assert "The log is" not in house.open("/system/chain").text
+    assert "The log is whole." in house.open("/system/chain?thorough=yes").text
+    change(house, "UPDATE backoffice_audit SET address = '10.0.0.1' WHERE number = 1")
+    page = house.open("/system/chain?thorough=yes").text
+    assert "The log is not as it was written." in page
+    assert "entry 1 is not as it was written" in page
+
+
+def test_migrations_tell_what_is_pending_and_what_it_would_do(house: House) -> None:
+    """The tables of the tests are made by no migration, so that all of them are pending."""
+    house.signed_in("migrations:view")
+    page = house.open("/system/migrations").text
+    assert "backoffice migrate up" in page
+    assert "auth_0001" in page
+    assert "What the pending revisions would do" not in page
+    judged = house.open("/system/migrations?thorough=yes").text
+    title = judged.index("What the pending revisions would do")
+    assert "could not be judged" not in judged[title:]
+
+
+@pytest.mark.parametrize("path", ["health", "chain", "migrations"])
+def test_each_page_asks_for_its_permission(house: House, path: str) -> None:
+    house.signed_in("books:view")
+    assert f"/system/{path}" not in house.open("/").text
+    for query in ("", "?thorough=yes"):
+        assert house.open(f"/system/{path}{query}").status_code == 403
