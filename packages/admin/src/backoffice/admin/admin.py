@@ -1,9 +1,10 @@
 """`Admin`: what an app includes to have an admin site."""
 
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from http import HTTPStatus
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends
 from sqlmodel import SQLModel
@@ -53,12 +54,15 @@ _RESERVED = {
     "search",
     "look",
     "pages",
-    "static",
     "rate-limits",
     "outbox",
-    *(path.lstrip("/") for path in {ACCOUNT, *OPEN}),
+    "static",
     "system",
+    *(path.lstrip("/") for path in {ACCOUNT, *OPEN}),
 }
+
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
+_AT_WORK = "backoffice_admins_at_work"
 
 F = TypeVar("F", bound=PageFunction)
 
@@ -69,7 +73,8 @@ class Admin:
     `models` takes SQLModel tables, and ModelAdmin classes where a page should differ.
     `autodiscover=True` adds all other tables of SQLModel that are defined by now, but those in
     `exclude`; a class of SQLModel with a metadata of its own adds those of it. `templates` names a
-    folder whose templates come before those of the same name here.
+    folder whose templates come before those of the same name here. Of several Admins in one app
+    each has a `name`, by which its bulk jobs are told from those of the others.
 
     Settings come from `BACKOFFICE_ADMIN__...` when the app starts, unless given here. One Admin
     may serve several apps: it holds nothing of any of them.
@@ -85,6 +90,7 @@ class Admin:
         exclude: Sequence[type[SQLModel]] = (),
         theme: Theme | None = None,
         templates: Path | str | None = None,
+        name: str = "admin",
     ) -> None:
         self._auth = auth
         self._given = settings
@@ -96,6 +102,7 @@ class Admin:
             known = {*(each.model for each in options), *_accounts(auth.users)}
             options += map(model_admin, discovered(base, known, exclude))
         self.site = Site(_views(options, auth.users), theme or Theme(), templates)
+        self.site.name = _checked_name(name)
         self.site.jobs = Singleton(self._job_worker(), "job_worker")
         #: `app.include_router(admin.router, prefix="/admin")`.
         self.router: APIRouter = self._router()
@@ -188,11 +195,31 @@ class Admin:
             settings: Annotated[AdminSettings, Depends(self.settings)],
             core: Annotated[Settings, Depends(core_settings)],
         ) -> AsyncIterator[JobWorker]:
+            _check_alone(self.site.name, services)
             worker = JobWorker(self.site, services, settings, core.secret())
             async with worker.at_work():
                 yield worker
 
         return job_worker
+
+
+def _checked_name(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        told = "letters, digits and hyphens in lower case, at most 32, with a letter first"
+        raise SetupError(f"Admin(name={name!r}): a name is of {told}")
+    return name
+
+
+def _check_alone(name: str, services: Services) -> None:
+    """SetupError where another Admin of this run has the same name: it would do its jobs."""
+    run: Any = services.database.session_class
+    known: set[str] = run.__dict__.get(_AT_WORK, set())
+    if name in known:
+        raise SetupError(
+            f"two Admins of this app are called {name!r}; give each a name of its own: "
+            "Admin(auth, name='staff')"
+        )
+    setattr(run, _AT_WORK, known | {name})
 
 
 def _accounts(users: UserRecords) -> set[type[SQLModel]]:

@@ -40,7 +40,15 @@ from backoffice.admin.settings import AdminSettings
 from backoffice.admin.soft_deletion import PURGE, RESTORE
 from backoffice.admin.templating import has_template, overridable, require_template
 from backoffice.admin.theme import Theme, revision, style
-from backoffice.admin.visits import ENTER, TAKES_FILE, Visit, check_origin, known_visit, root, visit_of
+from backoffice.admin.visits import (
+    ENTER,
+    TAKES_FILE,
+    Visit,
+    check_origin,
+    known_visit,
+    root,
+    visit_of,
+)
 from backoffice.auth.catalogue import Known
 from backoffice.auth.csrf import FIELD
 from backoffice.auth.origin import SAFE_METHODS
@@ -71,6 +79,8 @@ Handler = Callable[["Site", Request], Awaitable[Response]]
 class Site(BaseAdmin):
     """Views, templates and routes; it holds nothing of any running app."""
 
+    #: By which it is told from another admin of the same app.
+    name: str
     #: What does its bulk jobs in the running app.
     jobs: "Singleton[JobWorker]"
 

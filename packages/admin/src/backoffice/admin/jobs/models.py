@@ -48,6 +48,8 @@ class BulkJob(SQLModel, table=True):
     )
     #: Of the form that started it: sent twice, it starts one job.
     form: str = Field(max_length=32)
+    #: The admin whose page it was started on, by its name.
+    site: str = Field(default="admin", max_length=32, sa_column_kwargs={"server_default": "admin"})
     resource: str = Field(max_length=128)
     action: str = Field(max_length=128)
     #: The query of the list: its search and its filters.

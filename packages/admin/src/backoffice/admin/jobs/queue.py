@@ -29,21 +29,23 @@ Kind = tuple[str, str]
 
 
 class Queue:
-    """The rows of the table as processes see them."""
+    """The rows of the table that are of one admin, as processes see them."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, site: str) -> None:
         self._database = database
+        self._site = site
 
     async def take(self, kinds: Collection[Kind], moment: datetime) -> tuple[int, str] | None:
         """The job of these kinds that has waited longest for its turn, and our claim to it."""
         # Mostly there is none, and an UPDATE takes SQLite's only lock to find that out.
-        if not await self._database.read(_free(kinds, moment).limit(1)):
+        free = _free(self._site, kinds, moment).limit(1)
+        if not await self._database.read(free):
             return None
         token = secrets.token_hex(16)
         # In a CTE: PostgreSQL may run a plain subquery again, and take more than one.
-        free = _free(kinds, moment).limit(1).with_for_update(skip_locked=True).cte("free")
+        taken = free.with_for_update(skip_locked=True).cte("free")
         statement = (
-            _update(col(BulkJob.number).in_(select(free.c.number)))
+            _update(col(BulkJob.number).in_(select(taken.c.number)))
             .values(
                 state=RUNNING,
                 claim=token,
@@ -115,7 +117,8 @@ class Queue:
         self, session: AsyncSession, actor: str | None, before: int | None, size: int
     ) -> Sequence[BulkJob]:
         """Jobs from the newest on, of somebody or of all."""
-        query = select(BulkJob).order_by(col(BulkJob.number).desc()).limit(size)
+        query = select(BulkJob).where(col(BulkJob.site) == self._site)
+        query = query.order_by(col(BulkJob.number).desc()).limit(size)
         if actor is not None:
             query = query.where(col(BulkJob.actor) == actor)
         if before is not None:
@@ -153,10 +156,11 @@ def _is_free(moment: datetime) -> ColumnElement[bool]:
     return or_(col(BulkJob.lease_until).is_(None), col(BulkJob.lease_until) <= moment)
 
 
-def _free(kinds: Collection[Kind], moment: datetime) -> Any:
+def _free(site: str, kinds: Collection[Kind], moment: datetime) -> Any:
     return (
         select(col(BulkJob.number))
         .where(
+            col(BulkJob.site) == site,
             col(BulkJob.state).in_(UNFINISHED),
             col(BulkJob.vain) < MOST_IN_VAIN,
             _is_free(moment),

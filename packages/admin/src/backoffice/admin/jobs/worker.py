@@ -61,7 +61,7 @@ class JobWorker:
         secret: bytes,
         clock: Clock | None = None,
     ) -> None:
-        self.queue = Queue(services.database)
+        self.queue = Queue(services.database, site.name)
         self._shelf = Shelf(services.database)
         self._site = site
         self._services = services

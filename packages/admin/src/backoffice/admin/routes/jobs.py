@@ -19,7 +19,7 @@ from backoffice.admin.presentation import url_of
 from backoffice.admin.records import RecordView
 from backoffice.admin.site import Site
 from backoffice.admin.values import moment
-from backoffice.admin.visits import sent_form, visit_of
+from backoffice.admin.visits import Visit, sent_form, visit_of
 
 #: Jobs that one person may have waiting and running.
 MOST_AT_ONCE = 10
@@ -95,6 +95,7 @@ async def start_job(
     assert session_id is not None  # noqa: S101 - the guard lets nobody in but by a session
     job = BulkJob(
         form=form,
+        site=site.name,
         resource=view.resource,
         action=name,
         query=query,
@@ -144,7 +145,8 @@ async def jobs(site: Site, request: Request) -> Response:
 async def job(site: Site, request: Request) -> Response:
     """How far one is; as JSON for the script that looks again."""
     request.state.action = RequestAction.DETAIL
-    found = shown(site, request, await _existing(request, request.query_params.get("pk", "")))
+    key = request.query_params.get("pk", "")
+    found = shown(site, request, await _existing(site, request, key))
     if "application/json" in request.headers.get("accept", ""):
         return JSONResponse(_as_json(found))
     return site.page(request, "job.html", job=found, path=PATH, moment=moment)
@@ -153,7 +155,7 @@ async def job(site: Site, request: Request) -> Response:
 async def cancel(site: Site, request: Request) -> Response:
     """Have one end before its next step."""
     request.state.action = RequestAction.ACTION
-    found = await _existing(request, str((await sent_form(request)).get("pk", "")))
+    found = await _existing(site, request, str((await sent_form(request)).get("pk", "")))
     visit = visit_of(request)
     if not may_cancel(visit, found):
         raise HTTPException(HTTPStatus.FORBIDDEN, "You may not cancel this.")
@@ -165,15 +167,19 @@ async def cancel(site: Site, request: Request) -> Response:
     return response
 
 
-async def _existing(request: Request, key: str) -> BulkJob:
+async def _existing(site: Site, request: Request, key: str) -> BulkJob:
     """The job of that number; 404 if there is none that they may see."""
     visit = visit_of(request)
     found: BulkJob | None = None
     if _NUMBER.fullmatch(key):
         found = await request.state.session.get(BulkJob, int(key))
-    if found is None or (found.actor != visit.principal.name and not may_see_all(visit)):
+    if found is None or found.site != site.name or not _may_see(visit, found):
         raise HTTPException(HTTPStatus.NOT_FOUND, "There is no such bulk job.")
     return found
+
+
+def _may_see(visit: Visit, job: BulkJob) -> bool:
+    return job.actor == visit.principal.name or may_see_all(visit)
 
 
 def _as_json(found: Shown) -> dict[str, Any]:
