@@ -30,7 +30,7 @@ from backoffice.admin.confirmations import changed, held
 from backoffice.admin.constraints import is_unfit
 from backoffice.admin.inlines import bind
 from backoffice.admin.looks import Look
-from backoffice.admin.menu import MenuEntry, side_bar
+from backoffice.admin.menu import PEOPLE, MenuEntry, side_bar
 from backoffice.admin.operations.menu import SystemPages
 from backoffice.admin.options import computed_columns
 from backoffice.admin.pages import OwnCard, OwnPage
@@ -101,7 +101,9 @@ class Site(BaseAdmin):
         self.own_pages: dict[str, OwnPage] = {}
         self.own_cards: list[OwnCard] = []
         #: Pages of this package in the side bar, beside those of records.
-        self.entries: list[MenuEntry] = []
+        self.entries: list[MenuEntry] = [
+            MenuEntry("Permissions", "roles/matrix", "columns", "roles:view", PEOPLE)
+        ]
         #: Those about the running app.
         self.system = SystemPages()
         self.entries += (

@@ -212,6 +212,13 @@ class EmailVerified(AuthEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ResetSent(AuthEvent):
+    """Somebody who manages accounts had the owner of one sent a link to a new password."""
+
+    name: ClassVar[str] = "auth.reset_sent"
+
+
+@dataclass(frozen=True, kw_only=True)
 class AddressChangeRequested(AuthEvent):
     """An owner, who proved the password, wants another address, which is not proved yet."""
 

@@ -7,7 +7,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backoffice.auth import audit
 from backoffice.auth.api_keys import ApiKeys
-from backoffice.auth.events import AddressChangeRequested, EmailVerified, UserChanged
+from backoffice.auth.events import (
+    AddressChangeRequested,
+    EmailVerified,
+    ResetSent,
+    UserChanged,
+)
 from backoffice.auth.guesses import Guesses
 from backoffice.auth.letters import Letters
 from backoffice.auth.link_requests import Asked, LinkRequests
@@ -16,6 +21,7 @@ from backoffice.auth.models import LinkToken, User
 from backoffice.auth.revocations import Revocations
 from backoffice.auth.row_locks import held_user
 from backoffice.auth.sessions import Client
+from backoffice.auth.user_manager import check_person
 from backoffice.auth.users import Users
 from backoffice.core import Conflict, Database, Events
 
@@ -50,6 +56,25 @@ class Recovery:
         self._links.require()
         async with self._database.session() as session:
             await self._requests.add(session, asked, email, address=client.address)
+            await session.commit()
+
+    async def send_reset(self, id: UUID, client: Client, *, actor: str) -> None:
+        """Have the owner of an account sent a link to a new password, for somebody else.
+
+        Unavailable where links are not possible; Conflict for a service, and for an account that
+        is deactivated.
+        """
+        self._links.require()
+        user = await self._users.get(id)
+        check_person(user)
+        if not user.is_active:
+            raise Conflict(
+                "The account is deactivated; activate it first.", code="account_deactivated"
+            )
+        async with self._database.session() as session:
+            event = ResetSent(actor=actor, subject=audit.user(id), address=client.address)
+            await self._events.emit(event, session)
+            await self._requests.add(session, "reset", user.email, address=client.address)
             await session.commit()
 
     async def look(self, token: str, *purposes: Purpose) -> None:

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 
 from sqlalchemy import func
 from sqlmodel import col, select
@@ -16,9 +17,10 @@ from backoffice.core import Conflict
 
 @asynccontextmanager
 async def superuser_left(
-    session: AsyncSession, records: UserRecords, user: User
+    session: AsyncSession, records: UserRecords, user: User, moment: datetime | None = None
 ) -> AsyncIterator[None]:
-    """Conflict if what is done within leaves no active superuser, where there was one.
+    """Conflict if what is done within leaves no active superuser, where there was one; with a
+    moment, none who is not locked then.
 
     Of an ordinary account too: a superuser may have become of it since it was read.
     """
@@ -26,9 +28,9 @@ async def superuser_left(
         await hold_superusers(session, records)
         before = 1
     else:
-        before = await active_superusers(session, records)
+        before = await active_superusers(session, records, moment)
     yield
-    if before and await active_superusers(session, records) == 0:
+    if before and await active_superusers(session, records, moment) == 0:
         raise Conflict(
             "This is the last active superuser; make another one first.", code="last_superuser"
         )
@@ -41,10 +43,14 @@ async def hold_peers(session: AsyncSession, records: UserRecords, id: uuid.UUID)
         await hold_superusers(session, records)
 
 
-async def active_superusers(session: AsyncSession, records: UserRecords) -> int:
-    """How many there are."""
+async def active_superusers(
+    session: AsyncSession, records: UserRecords, moment: datetime | None = None
+) -> int:
+    """How many there are; with a moment, who are not locked then."""
     user = records.user
     query = (
         select(func.count()).select_from(user).where(col(user.is_superuser), col(user.is_active))
     )
+    if moment is not None:
+        query = query.where(records.unlocked(moment))
     return (await session.exec(query)).one()

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterable
 from contextlib import nullcontext
+from datetime import datetime
 from typing import Any
 
 from fastapi_users import exceptions
@@ -364,6 +365,26 @@ class Users:
         if roles is not None:
             await self._roles.set_of(session, id, roles, actor=actor)
         return user
+
+    async def lock(self, id: uuid.UUID, until: datetime, *, actor: str) -> None:
+        """Let nobody use an account until then: its sessions and keys are refused meanwhile.
+
+        InvalidInput for a time that has passed; Conflict where no superuser, or nobody to run the
+        back office, would be left who is not locked.
+        """
+        moment = self._clock.now()
+        if until <= moment:
+            raise InvalidInput("a lock cannot end before it begins", code="expiry_passed")
+        async with self._database.session() as session:
+            user = await self._existing(session, id)
+            async with (
+                self._administrators.left(session, id),
+                superuser_left(session, self.records, user, moment),
+            ):
+                user = await self.table(session).update(user, {"locked_until": until})
+            event = UserChanged(actor=actor, subject=audit.user(id), fields=("locked_until",))
+            await self._events.emit(event, session)
+            await self._revocations.commit(session, id)
 
     async def unlock(self, id: uuid.UUID, *, actor: str) -> bool:
         """End the lock of an account before its time; False where there is none."""

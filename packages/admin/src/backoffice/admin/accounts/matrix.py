@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Any
 
 from sqlalchemy import select
+from sqlmodel import col
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
@@ -99,7 +100,7 @@ class Roles:
         field = next(each for each in view.fields if each.name == "permissions")
         if not view.is_readable(request, field):
             raise HTTPException(403, "You may not see what roles allow.")
-        seen = await view.executed(request, view.within(request, select(Role.id), "view"))
+        seen = await view.executed(request, view.within(request, select(col(Role.id)), "view"))
         visible = frozenset(seen.scalars().all())
         services = await view.services(request)
         found = {role.id: (role, frozenset(own)) for role, own in await services.roles.all()}

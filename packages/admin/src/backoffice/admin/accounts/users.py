@@ -1,29 +1,22 @@
 """Users: found, created, changed and deleted by auth's services. No hash is shown or set."""
 
-import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import inspect as inspected
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import SQLModel
 from starlette.requests import Request
-from starlette_admin.actions import ActionSelection, action
-from starlette_admin.exceptions import FormValidationError
 from starlette_admin.fields import BaseField, PasswordField
 from starlette_admin.types import RequestAction
 
 from backoffice.admin import forms
-from backoffice.admin.accounts.views import AccountView
+from backoffice.admin.accounts.user_actions import UserActions
 from backoffice.admin.columns import fields_of
-from backoffice.admin.constraints import explained
 from backoffice.admin.fields import ChoicesField
 from backoffice.admin.model_admin import ModelAdmin
 from backoffice.admin.visits import visit_of
 from backoffice.auth import Principal, Services, User
-from backoffice.auth.addresses import normal_email
 from backoffice.auth.permissions import EVERYTHING
 from backoffice.auth.reach import (
     check_permissions,
@@ -59,16 +52,22 @@ class UserAdmin(ModelAdmin):
     records: ClassVar[UserRecords] = UserRecords()
 
 
-class UserView(AccountView):
+class UserView(UserActions):
     """People and services that can sign in."""
 
     admin = UserAdmin
     options: type[UserAdmin]
-    actions = ("new-password", "end-sessions", "delete")
-    singly = frozenset({"new-password"})
-    dangerous: ClassVar[frozenset[str]] = frozenset(
-        {"add", "change", "delete", "new-password", "end-sessions"}
+    actions = (
+        "new-password",
+        "send-reset",
+        "end-sessions",
+        "unlock",
+        "deactivate",
+        "activate",
+        "delete",
     )
+    singly = frozenset({"new-password"})
+    dangerous: ClassVar[frozenset[str]] = frozenset({"add", "change", *actions})
     told_at: ClassVar[dict[str, str]] = {
         "invalid_email": "email",
         "email_taken": "email",
@@ -123,19 +122,6 @@ class UserView(AccountView):
             return self.principal(request).can(EVERYTHING)
         return super().can_access_field(request, field, action)
 
-    async def is_row_action_allowed_for_obj(self, request: Request, name: str, obj: Any) -> bool:
-        """Nobody acts on those who may more, deletes themselves, or lets a service sign in."""
-        principal = self.principal(request)
-        if (name == "delete" and obj.id == principal.id) or (
-            name == "new-password" and obj.is_service
-        ):
-            return False
-        allowed = await super().is_row_action_allowed_for_obj(request, name, obj)
-        services = visit_of(request).services
-        if name == "new-password" and obj.id != principal.id:
-            principal = await giving(principal, services)
-        return allowed and bool(await users_within(principal, services, [obj]))
-
     async def editable(self, request: Request, records: Sequence[Any]) -> set[str]:
         """Those within reach, in one query for all of them."""
         if not self.can_edit(request):
@@ -184,13 +170,13 @@ class UserView(AccountView):
     async def create(self, request: Request, data: dict[str, Any]) -> Any:
         """A new account; a generated password is shown once."""
         values = forms.read_values(self.form_fields(request), data, None)
-        password = values.get("password") or self._generated(request)
+        password = values.get("password") or self.generated(request)
         principal, services = self.principal(request), await self.services(request)
         async with self.told():
             giver = await giving(principal, services)
             check_permissions(giver, [EVERYTHING] if values.get("is_superuser") else [])
             await check_roles(giver, services, values.get("roles", ()))
-            await self._try(request, "add", None, _given(values, services.clock.now()))
+            await self.tried(request, "add", None, _given(values, services.clock.now()))
             return await services.users.create(
                 values["email"],
                 password,
@@ -211,30 +197,8 @@ class UserView(AccountView):
             await self._check_lasting(giver, services, user, values)
             await check_roles(principal, services, held - set(held if wanted is None else wanted))
             await check_roles(giver, services, set(wanted or ()) - held)
-            await self._try(request, "change", user, values)
+            await self.tried(request, "change", user, values)
             return await services.users.change(user.id, values, roles=wanted, actor=principal.name)
-
-    async def _try(self, request: Request, verb: str, user: Any, fields: Mapping[str, Any]) -> None:
-        """Forbidden where a policy refuses what becomes of the account: tried, and taken back."""
-        if not self.has_policy(request, verb):
-            return
-        session, records = self.session(request), visit_of(request).services.records
-        known = dict(fields)
-        if "email" in known:
-            known["email"] = normal_email(known["email"])
-        try:
-            async with session.begin_nested() as tried:
-                if user is None:
-                    user = await records.add(session, known)
-                else:
-                    await records.set(session, user, known)
-                await self._check_policy(request, verb, user)
-                await tried.rollback()
-        except IntegrityError as error:
-            raise FormValidationError(explained(error, self.model)) from None
-        if inspected(user).persistent:
-            await session.refresh(user)
-        await session.commit()
 
     async def _check_lasting(
         self, giver: Principal, services: Services, user: Any, values: Mapping[str, Any]
@@ -252,36 +216,6 @@ class UserView(AccountView):
         for id in ids:
             await services.users.delete(id, actor=self.principal(request).name)
         return len(ids)
-
-    @action(
-        name="new-password",
-        text="New password",
-        confirmation="The old password ends, and every session. The new one is shown once.",
-        submit_btn_text="Make a new password",
-    )
-    async def new_password(self, request: Request, selection: ActionSelection) -> None:
-        """Set a generated password."""
-        id, services = await self.only_id(selection), await self.services(request)
-        password = self._generated(request)
-        await services.users.set_password(id, password, actor=self.principal(request).name)
-
-    @action(
-        name="end-sessions",
-        text="Sign out everywhere",
-        confirmation="Every session ends, in browsers and elsewhere. API keys stay.",
-        submit_btn_text="Sign out everywhere",
-    )
-    async def end_sessions(self, request: Request, selection: ActionSelection) -> None:
-        """End all sessions."""
-        ids, services = await self.each_id(selection), await self.services(request)
-        visit = visit_of(request)
-        for id in ids:
-            await services.sessions.end_all_of(id, actor=visit.principal.name, client=visit.client)
-
-    def _generated(self, request: Request) -> str:
-        password = secrets.token_urlsafe(18)
-        self.show_once(request, password)
-        return password
 
 
 def _given(values: Mapping[str, Any], now: datetime) -> dict[str, Any]:

@@ -21,12 +21,12 @@ from backoffice.admin.routes import (
     listing,
     looks,
     lookup,
-    matrix,
     own,
     recovery,
     saved_views,
     sign_in,
 )
+from backoffice.admin.routes.people import people_pages
 from backoffice.admin.routes.system import system_pages
 from backoffice.admin.site import Site
 
@@ -51,8 +51,8 @@ def pages(site: Site) -> list[Route]:
         site.route(f"/{JOBS}/detail", jobs.job),
         site.route(f"/{JOBS}/cancel", jobs.cancel, "POST"),
         site.route("/history", history.everything),
-        site.route("/roles/matrix", matrix.matrix, "GET", "POST"),
         *system_pages(site),
+        *people_pages(site),
         site.route("/{resource}", listing.records),
         site.route("/{resource}/views", saved_views.saved_views, "GET", "POST"),
         site.route("/{resource}/columns", columns.columns, "GET", "POST"),

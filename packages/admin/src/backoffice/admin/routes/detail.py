@@ -19,12 +19,19 @@ async def record(site: Site, request: Request) -> Response:
     """All that may be seen of it, and what refers to it."""
     request.state.action = RequestAction.DETAIL
     view = site.view(request)
-    found = await existing(view, request)
+    return await page(site, request, view, await existing(view, request))
+
+
+async def page(
+    site: Site, request: Request, view: RecordView, found: Any, status: int = 200, **context: Any
+) -> Response:
+    """The page of a record, with what else it is to show."""
     fields = view.get_fields_list(request)
     (values,) = await shown(view, request, fields, [found], passage)
     return site.page(
         request,
         "detail.html",
+        status,
         view=view,
         record=found,
         key=view.keys.of(found),
@@ -38,6 +45,7 @@ async def record(site: Site, request: Request) -> Response:
             for each in await allowed_actions(view, request)
             if await view.is_row_action_allowed_for_obj(request, each["name"], found)
         ],
+        **context,
     )
 
 
