@@ -64,14 +64,22 @@ def written(house: House, number: str, resource: str = "books") -> Import:
 
 def ended(house: House, number: str) -> Import:
     """The file, once its last job is over."""
+    before = house.get(Import, int(number))
+    assert before is not None
+    over(house, before.deed_job or before.check_job or 0)
+    found = house.get(Import, int(number))
+    assert found is not None
+    return found
+
+
+def over(house: House, number: int) -> BulkJob:
+    """The job, once it is over."""
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
-        found = house.get(Import, int(number))
-        assert found is not None
-        job = house.get(BulkJob, found.deed_job or found.check_job)
+        job = house.get(BulkJob, number)
         assert job is not None
         if job.is_over:
-            return found
+            return job
         time.sleep(0.02)
     raise AssertionError("the job did not end")
 

@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from backoffice.admin.options import Search
 from backoffice.admin.rules import RuledView
-from backoffice.admin.searching import meets, words_of
+from backoffice.admin.searching import meets, met_by_index, words_of
 from backoffice.admin.sight import page_of
 from backoffice.admin.visits import visit_of
 
@@ -24,6 +24,15 @@ def searching(view: RuledView, request: Request, text: str) -> Any:
     if not ways or not words:
         return false()
     return and_(*(or_(*(_meets(view, request, each, word) for each in ways)) for word in words))
+
+
+def by_index(view: RuledView, request: Request, text: str) -> list[Any]:
+    """Conditions of what indexes find by the text, one for each column of the model's own."""
+    dialect = visit_of(request).services.database.dialect
+    own = [each for each in view.searches if not each.hops and _is_open(view, request, each)]
+    columns = (getattr(view.model, each.name) for each in own)
+    found = (met_by_index(each, text, dialect) for each in columns)
+    return [each for each in found if each is not None]
 
 
 def _is_open(view: RuledView, request: Request, search: Search) -> bool:

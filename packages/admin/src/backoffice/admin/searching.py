@@ -48,8 +48,17 @@ def meets(column: Any, lookup: Lookup, word: str, dialect: str) -> Any:
 
 
 def is_indexed(column: Any) -> bool:
-    """Whether an index finds what a column is, or how it begins."""
+    """Whether an index finds what a column is."""
     return bool(_indexed(column.expression))
+
+
+def met_by_index(column: Any, word: str, dialect: str) -> Any | None:
+    """The condition of what an index finds: how a column begins, else the whole of it."""
+    if not (indexed := _indexed(column.expression)):
+        return None
+    # PostgreSQL finds no beginning by an ordinary index, unless it sorts as C does.
+    begins = dialect == "sqlite" and indexed in ("lower", "caseless")
+    return meets(column, "startswith" if begins else "exact", word, dialect)
 
 
 def ending(column: Any, text: str, dialect: str) -> Any:

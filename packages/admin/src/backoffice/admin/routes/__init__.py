@@ -23,6 +23,7 @@ from backoffice.admin.routes import (
     lookup,
     own,
     recovery,
+    search,
     saved_views,
     sign_in,
 )
@@ -51,6 +52,7 @@ def pages(site: Site) -> list[Route]:
         site.route(f"/{JOBS}/detail", jobs.job),
         site.route(f"/{JOBS}/cancel", jobs.cancel, "POST"),
         site.route("/history", history.everything),
+        site.route("/search", search.search),
         *system_pages(site),
         *people_pages(site),
         site.route("/{resource}", listing.records),
