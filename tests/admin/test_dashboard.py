@@ -1,0 +1,130 @@
+"""The first page: charts of what happened, and what there is to do at the beginning."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from fastapi import FastAPI
+
+from backoffice.admin import Admin, Chart, Days, PageContext, Series
+from backoffice.auth import AuditEntry, Auth
+from backoffice.core import SetupError
+from backoffice.ratelimit import RateLimit
+from tests.admin.conftest import House
+from tests.auth.conftest import AppWithAccounts
+
+ALL = ("audit:view", "rate-limits:view", "health:read")
+
+
+class Charting(House):
+    """With charts of its own, one of which fails, and a limit."""
+
+    def __init__(self) -> None:
+        AppWithAccounts.__init__(self, Auth(), FastAPI(), follow_redirects=False)
+        self.admin = Admin(self.auth, models=[])
+
+        @self.admin.chart("Orders <all>", permission="orders:chart")
+        async def orders(_: PageContext, days: Days) -> Chart:
+            found = [(days.last, 41), ((days.last - timedelta(days=1)).isoformat(), 1)]
+            return Chart(days.all, [Series("Orders", days.filled(found))], note="Of this shop.")
+
+        @self.admin.chart("Broken", permission="orders:chart")
+        async def broken(context: PageContext, _: Days) -> Chart:
+            raise RuntimeError("s3cret of the driver")
+
+        self.app.include_router(self.auth.router, prefix="/auth")
+        self.app.include_router(self.admin.router, prefix="/admin")
+
+        @self.app.get("/quote", dependencies=[RateLimit("1/day")])
+        async def quote() -> None: ...
+
+
+@pytest.fixture(scope="module")
+def made() -> Charting:
+    return Charting()
+
+
+@pytest.fixture
+def charting(settings: None, made: Charting) -> Iterator[Charting]:
+    with made:
+        yield made
+
+
+def entry(event: str, days_ago: int) -> AuditEntry:
+    at = datetime.now(UTC) - timedelta(days=days_ago)
+    return AuditEntry(
+        id=uuid4(), at=at, event=event, outcome="success", data={}, number=None, digest=""
+    )
+
+
+def totals(page: str) -> dict[str, str]:
+    """What the legends say."""
+    return dict(re.findall(r'<li class="(?:one|two|three|four)">([^:]+): ([\d,]+)</li>', page))
+
+
+def test_charts_show_what_happened_in_the_days_that_are_asked_for(charting: Charting) -> None:
+    charting.signed_in(*ALL)
+    for days_ago in (0, 3, 20, 80):
+        charting.add(entry("auth.sign_in_failed", days_ago))
+    charting.add(entry("auth.registered", 5), entry("auth.throttled", 40))
+    # Those of the days that are over are remembered, and are the same the second time.
+    for days, failed, throttled in ((7, "2", "0"), (90, "4", "1"), (30, "3", "0"), (90, "4", "1")):
+        found = totals(charting.open(f"/?days={days}").text)
+        assert (found["Wrong password"], found["Too many tries"]) == (failed, throttled)
+        assert found["Registered"] == "1"
+    charting.add(entry("auth.sign_in_failed", 0))
+    assert totals(charting.open("/").text)["Wrong password"] == "4"
+    assert charting.open("/?days=many").status_code == 422
+
+
+def test_limits_that_were_hit_and_slow_pages_are_named(charting: Charting) -> None:
+    charting.signed_in(*ALL)
+    assert [charting.client.get("/quote").status_code for _ in range(3)] == [200, 429, 429]
+    page = charting.open("/").text
+    assert re.search(r'<th scope="row">GET /quote</th><td class="number">2</td>', page)
+    assert '<th scope="row">GET /</th>' in charting.open("/").text
+
+
+def test_charts_of_the_app_are_drawn_for_who_may_see_them(charting: Charting) -> None:
+    """One that fails says so, and keeps nobody from the page."""
+    charting.signed_in("orders:chart")
+    page = charting.open("/").text
+    assert "Orders &lt;all&gt;" in page
+    assert totals(page) == {"Orders": "42"}
+    assert "Of this shop." in page
+    assert "Not available just now." in page
+    assert "s3cret" not in page
+    assert "Sign-ins" not in page
+    drawn = re.findall(r'<rect class="bar one"[^>]*height="([\d.]+)"', page)
+    assert len(drawn) == 2
+    assert float(drawn[1]) == pytest.approx(41 * float(drawn[0]), rel=0.05)
+    charting.signed_in(email="bob@example.com")
+    assert "Orders" not in charting.open("/").text
+
+
+def test_a_chart_whose_figures_do_not_fit_is_refused() -> None:
+    with pytest.raises(SetupError, match="one figure for each label"):
+        Chart(["a", "b"], [Series("x", [1])])
+    with pytest.raises(SetupError, match="1 to 4 series"):
+        Chart(["a"], [])
+
+
+def test_what_there_is_to_do_is_told_by_how_it_is(charting: Charting) -> None:
+    """To who can do it, until it is done, or is put aside."""
+    charting.signed_in(superuser=True)
+    page = charting.open("/").text
+    assert "What there is to do" in page
+    done = page.count('<li class="done">')
+    assert "Make a second superuser" in page
+    assert "Whoever loses the only password" in page
+    charting.user("second@example.com", superuser=True)
+    page = charting.open("/").text
+    assert "Whoever loses the only password" not in page
+    assert page.count('<li class="done">') == done + 1
+    assert charting.send("/system/first-steps", {}).status_code == 303
+    assert "What there is to do" not in charting.open("/").text
+    charting.client.cookies.clear()
+    charting.signed_in("audit:view", email="bob@example.com")
+    assert "What there is to do" not in charting.open("/").text
