@@ -3,6 +3,7 @@
 from backoffice.admin.actions import Action, ActionContext, action
 from backoffice.admin.admin import Admin
 from backoffice.admin.computed import ComputedColumn, column
+from backoffice.admin.dashboard.charts import Chart, Days, Series
 from backoffice.admin.events import (
     MailRetried,
     RecordChanged,
@@ -23,7 +24,9 @@ __all__ = [
     "Admin",
     "AdminSettings",
     "Card",
+    "Chart",
     "ComputedColumn",
+    "Days",
     "Fieldset",
     "Inline",
     "MailRetried",
@@ -35,6 +38,7 @@ __all__ = [
     "RecordDeleted",
     "RecordEvent",
     "RecordRestored",
+    "Series",
     "StackedInline",
     "Table",
     "TabularInline",

@@ -14,6 +14,8 @@ from starlette.types import ASGIApp
 
 from backoffice.admin.accounts import VIEWS, account_views
 from backoffice.admin.accounts.users import UserAdmin
+from backoffice.admin.dashboard.charts import ChartFunction, own_chart
+from backoffice.admin.dashboard.timings import Timed
 from backoffice.admin.discovery import discovered
 from backoffice.admin.exports import exports
 from backoffice.admin.guard import ACCOUNT, OPEN, Guard
@@ -156,6 +158,16 @@ class Admin:
 
         return added
 
+    def chart(self, label: str, *, permission: str) -> Callable[[ChartFunction], ChartFunction]:
+        """Make a chart of the first page of
+        `async def orders(context: PageContext, days: Days) -> Chart`."""
+
+        def added(function: ChartFunction) -> ChartFunction:
+            self.site.add_chart(own_chart(function, label, permission))
+            return function
+
+        return added
+
     def _router(self) -> APIRouter:
         needed = (self._auth.services, self.settings, core_settings, mail_worker, exports)
         router = APIRouter(lifespan=singletons(*needed, self.site.jobs))
@@ -175,7 +187,7 @@ class Admin:
         """The site within its layers: the outermost sees a request first."""
         site = self.site.asgi(pages(self.site), self.settings)
         guard = Guard(
-            Transactions(site),
+            Timed(Transactions(site)),
             site.routes,
             self._auth.services,
             self.settings,

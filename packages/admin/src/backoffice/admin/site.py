@@ -28,6 +28,7 @@ from starlette_admin.fields import BaseField
 from backoffice.admin import notices
 from backoffice.admin.confirmations import changed, held
 from backoffice.admin.constraints import is_unfit
+from backoffice.admin.dashboard.charts import OwnChart
 from backoffice.admin.inlines import bind
 from backoffice.admin.looks import Look
 from backoffice.admin.menu import PEOPLE, MenuEntry, side_bar
@@ -100,6 +101,7 @@ class Site(BaseAdmin):
         #: What the app has added, by `@admin.page` and `@admin.card`.
         self.own_pages: dict[str, OwnPage] = {}
         self.own_cards: list[OwnCard] = []
+        self.own_charts: list[OwnChart] = []
         #: Pages of this package in the side bar, beside those of records.
         self.entries: list[MenuEntry] = [
             MenuEntry("Permissions", "roles/matrix", "columns", "roles:view", PEOPLE)
@@ -141,6 +143,11 @@ class Site(BaseAdmin):
         """A card of the app's own."""
         self.own_cards.append(card)
         self.permissions.append(Known(card.permission, f"See {card.label}", "backoffice.admin"))
+
+    def add_chart(self, chart: OwnChart) -> None:
+        """A chart of the app's own."""
+        self.own_charts.append(chart)
+        self.permissions.append(Known(chart.permission, f"See {chart.label}", "backoffice.admin"))
 
     def _asked(self) -> Iterator[Known]:
         yield Known(ENTER, "Enter the admin", "backoffice.admin")

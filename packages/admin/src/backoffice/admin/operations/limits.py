@@ -111,16 +111,16 @@ class Asked:
         if self.by == ALL:
             return Whom()
         if self.by not in ways:
-            raise InvalidInput("This limit does not count anybody by that.", code="invalid_caller")
+            raise InvalidInput("This limit does not count anybody by that.")
         if not self.who:
-            raise InvalidInput("Say who it is.", code="invalid_caller")
+            raise InvalidInput("Say who it is.")
         return Whom(**{self.by: self.who})
 
     @property
     def row(self) -> str:
         """The digest of whom a button beside a row is about; InvalidInput for what is none."""
         if not _IS_DIGEST.fullmatch(self.caller):
-            raise InvalidInput("That is no caller.", code="invalid_caller")
+            raise InvalidInput("That is no caller.")
         return self.caller
 
     @property
@@ -137,7 +137,7 @@ class Asked:
     def seconds(self) -> int | None:
         """For how long; InvalidInput for a span that is not offered."""
         if self.span not in SPANS:
-            raise InvalidInput("Say how long it is to hold.", code="invalid_span")
+            raise InvalidInput("Say how long it is to hold.")
         return SPANS[self.span][0]
 
 
@@ -225,10 +225,7 @@ def ways_of(policy: Policy, *, people: bool) -> dict[str, str]:
 def check_told(desk: Desk, policy: Policy, caller: str) -> None:
     """InvalidInput where only the app itself knows the limits that hold for the caller."""
     if not (policy.limits or desk.overrides.limits(policy.name, caller)):
-        raise InvalidInput(
-            "Each caller has limits of their own here, which the app alone knows.",
-            code="unknown_limits",
-        )
+        raise InvalidInput("Each caller has limits of their own here, which the app alone knows.")
 
 
 def policy_url(request: Request, name: str, **query: str) -> str:

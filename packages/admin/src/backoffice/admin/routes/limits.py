@@ -116,7 +116,7 @@ async def _lifted(desk: Desk, policy: Policy, _: Asked, caller: str, request: Re
 
 async def _reset(desk: Desk, policy: Policy, _: Asked, caller: str, request: Request) -> str:
     if caller == EVERYBODY:
-        raise InvalidInput("Say who it is.", code="invalid_caller")
+        raise InvalidInput("Say who it is.")
     shown.check_told(desk, policy, caller)
     wanted = desk.counters(policy, Counted("", caller), ())
     event = LimitReset(**_by(request, policy, caller))

@@ -113,9 +113,9 @@ def _asked(request: Request) -> tuple[str | None, str, str]:
     query = request.query_params
     state, to, after = query.get("state") or None, query.get("to", "").strip(), query.get("after")
     if state is not None and state not in STATES:
-        raise InvalidInput("Messages are in no such state.", code="invalid_state")
+        raise InvalidInput("Messages are in no such state.")
     if len(to) > _LONGEST:
-        raise InvalidInput("No address is that long.", code="invalid_address")
+        raise InvalidInput("No address is that long.")
     return state, to, _id(after) if after else ""
 
 

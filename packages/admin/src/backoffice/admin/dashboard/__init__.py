@@ -1,0 +1,1 @@
+"""The first page: figures drawn on the server, and what there is to do at the beginning."""

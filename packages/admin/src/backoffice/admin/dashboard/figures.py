@@ -1,0 +1,157 @@
+"""The figures that every app has: accounts, sign-ins, limits that were hit, slow pages."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, select
+from sqlmodel import col
+
+from backoffice.admin.dashboard.charts import Chart, ChartFunction, Days, OwnChart, Series
+from backoffice.admin.dashboard.timings import timings
+from backoffice.admin.operations.menu import CHAIN, HEALTH, LIMITS, PATH
+from backoffice.admin.pages import PageContext
+from backoffice.admin.records import RecordView
+from backoffice.admin.site import Site
+from backoffice.admin.visits import visit_of
+from backoffice.auth import AuditEntry
+from backoffice.auth.events import (
+    Registered,
+    SignedIn,
+    SignInFailed,
+    Throttled,
+    UserCreated,
+)
+from backoffice.core import singleton
+from backoffice.core.singletons import running
+from backoffice.ratelimit.metrics import limit_metrics
+
+#: Names that one chart of bars has at most.
+MOST_BARS = 6
+_COUNTED = (Registered, UserCreated, SignedIn, SignInFailed, Throttled)
+_MIDNIGHT = datetime.min.time()
+Counts = Mapping[tuple[date, str], int]
+
+
+class DailyCounts:
+    """How often what happened on each day, as the audit log has it; of days that are over it is
+    read once."""
+
+    def __init__(self) -> None:
+        self._over: dict[date, dict[str, int]] = {}
+
+    async def of(self, context: PageContext, days: Days) -> Counts:
+        """The counts of these days."""
+        # What was begun before midnight may be written after it: yesterday is not over yet.
+        open_since = days.last - timedelta(days=1)
+        missing = [each for each in days.all if each < open_since and each not in self._over]
+        fresh = await _counted(context, min([*missing, open_since]))
+        for day in missing:
+            self._over[day] = {event: n for (each, event), n in fresh.items() if each == day}
+        past = {(day, event): n for day, found in self._over.items() for event, n in found.items()}
+        return {**past, **fresh}
+
+
+@singleton
+def daily_counts() -> DailyCounts:
+    """What this run knows of days that are over."""
+    return DailyCounts()
+
+
+def figures(site: Site) -> list[OwnChart]:
+    """The charts of this package."""
+    return [
+        OwnChart(_of_log(site, _sign_ups), "New accounts", CHAIN.permission),
+        OwnChart(_of_log(site, _sign_ins), "Sign-ins", CHAIN.permission),
+        OwnChart(_limits, "Limits hit", LIMITS.permission),
+        OwnChart(_slowest, "Slowest pages", HEALTH.permission),
+    ]
+
+
+def _of_log(site: Site, chart: Callable[[Days, Counts], Chart]) -> ChartFunction:
+    """A chart of the audit log, of what of it this person may see."""
+
+    async def made(context: PageContext, days: Days) -> Chart:
+        view = next(each for each in site.records() if each.resource == "audit")
+        return chart(days, await _counts(view, context, days))
+
+    return made
+
+
+async def _counts(view: RecordView, context: PageContext, days: Days) -> Counts:
+    request = context.request
+    if {"at", "event"} & view.hidden(request):
+        return {}
+    if view.has_policy(request, "view"):
+        return await _counted(context, days.first, view)
+    return await (await running(request).open(daily_counts)).of(context, days)
+
+
+def _sign_ups(days: Days, counts: Counts) -> Chart:
+    own = Series("Registered", days.filled(_of(counts, Registered.name)))
+    made = Series("Made by others", days.filled(_of(counts, UserCreated.name)))
+    return Chart(days.all, [own, made], url="users")
+
+
+def _sign_ins(days: Days, counts: Counts) -> Chart:
+    done = Series("Signed in", days.filled(_of(counts, SignedIn.name)))
+    failed = Series("Wrong password", days.filled(_of(counts, SignInFailed.name)))
+    held = Series("Too many tries", days.filled(_of(counts, Throttled.name)))
+    return Chart(days.all, [done, failed, held], url="audit?q=auth.sign")
+
+
+async def _limits(context: PageContext, _: Days) -> Chart:
+    metrics = running(context.request).values.get(limit_metrics)
+    found: Counter[str] = Counter()
+    for (name, outcome), count in (metrics.checks if metrics is not None else {}).items():
+        if outcome == "refused":
+            found[name] += count
+    return _ranked(
+        "Refused",
+        found.most_common(MOST_BARS),
+        "",
+        "In this process, since it started.",
+        f"{PATH}/{LIMITS.name}",
+    )
+
+
+async def _slowest(context: PageContext, _: Days) -> Chart:
+    known = await running(context.request).open(timings)
+    found = [(each.name, round(each.slow, 1)) for each in known.slowest(MOST_BARS)]
+    note = "19 of 20 visits are faster. In this process, since it started."
+    return _ranked("Slow visit", found, "ms", note)
+
+
+def _ranked(
+    label: str, found: Iterable[tuple[str, int | float]], unit: str, note: str, url: str = ""
+) -> Chart:
+    pairs = list(found)
+    series = Series(label, [figure for _, figure in pairs])
+    return Chart([name for name, _ in pairs], [series], "bars", unit, note, url)
+
+
+def _of(counts: Counts, event: str) -> Mapping[date, int]:
+    return {day: count for (day, name), count in counts.items() if name == event}
+
+
+async def _counted(context: PageContext, since: date, view: RecordView | None = None) -> Counts:
+    dialect = visit_of(context.request).services.database.dialect
+    day, event = _day(dialect, col(AuditEntry.at)), col(AuditEntry.event)
+    begin = datetime.combine(since, _MIDNIGHT, UTC)
+    query = (
+        select(day, event, func.count())
+        .where(col(AuditEntry.at) >= begin, event.in_([each.name for each in _COUNTED]))
+        .group_by(day, event)
+    )
+    if view is not None:
+        query = view.within(context.request, query, "view")
+    # Any: exec is typed for one column or a model.
+    session: Any = context.session
+    rows = (await session.exec(query)).all()
+    return {(date.fromisoformat(str(each[0])), each[1]): each[2] for each in rows}
+
+
+# Any: a date of PostgreSQL, a text of SQLite.
+def _day(dialect: str, at: Any) -> ColumnElement[Any]:
+    return func.date(at) if dialect == "sqlite" else func.date(func.timezone("UTC", at))
