@@ -57,6 +57,8 @@ class ConfiguredView(ModelView):
         "import": "import",
         "import-check": "import",
     }
+    #: Verbs that are asked for on this kind of page beside those of all pages.
+    own_verbs: ClassVar[Sequence[str]] = ()
     #: Actions that are done to one record at a time, and never in the background.
     singly: ClassVar[frozenset[str]] = frozenset()
     #: Whether actions are done in the transaction of the request, all of it or nothing.

@@ -174,7 +174,8 @@ def _options(view: RuledView, request: Request, each: BaseField) -> list[tuple[s
     elif isinstance(each, EnumField):
         found = [(str(value), str(label)) for value, label in each._get_choices(request) or ()]
     column = column_of(view.model, each.name)
-    if column is None or column.nullable:
+    may_lack = column is None or column.nullable
+    if may_lack and view.get_filter_registry().get_filter(each, "is_null") is not None:
         found.append((NONE, "None"))
     return found
 

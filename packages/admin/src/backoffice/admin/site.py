@@ -374,7 +374,7 @@ class _Static(StaticFiles):
 
 def _permissions(view: RecordView) -> Iterator[Known]:
     records = _lower_first(str(view.menu_label))
-    own = [each.verb for each in view.options.actions]
+    own = [*(each.verb for each in view.options.actions), *view.own_verbs]
     own += [RESTORE, PURGE] if view.soft_deletion is not None else []
     own += ["import"] if view.is_written_plainly else []
     for verb in dict.fromkeys([*VERBS, *own]):

@@ -23,8 +23,8 @@ from backoffice.admin.routes import (
     lookup,
     own,
     recovery,
-    search,
     saved_views,
+    search,
     sign_in,
 )
 from backoffice.admin.routes.people import people_pages
