@@ -1,14 +1,15 @@
 """How many statements a page takes: no more for more records."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from fastapi import FastAPI
+from httpx2 import Response
 from sqlalchemy import event
 
 from backoffice.admin import Admin, AdminSettings, ModelAdmin
 from backoffice.auth import Auth
-from tests.admin.conftest import House
+from tests.admin.conftest import House, fields_of
 from tests.admin.library import Author, Book, BookTag, Copy, Tag
 from tests.auth.conftest import AppWithAccounts
 
@@ -17,6 +18,8 @@ ACCESS = 3
 FEW, MANY = 3, 60
 #: Of what runs beside requests.
 BESIDE = ("backoffice_mail", "backoffice_jobs", "backoffice_imports")
+#: Held, three looks, a savepoint and its release, the change, history, three of the audit log.
+SAVING = 11
 BUDGETS = {
     "/books": ACCESS + 5,  # page, count, authors, tags: their keys and names
     "/books?sort=published__desc": ACCESS + 5,
@@ -50,6 +53,16 @@ class Counting(House):
 
     def statements(self, path: str) -> list[str]:
         """What a page asks of the database."""
+        self.open(path)  # What is asked once, and kept, is asked now.
+        return self.noted(lambda: self.open(path), 200)
+
+    def saving(self, path: str, **typed: str) -> list[str]:
+        """What saving a form asks of it."""
+        form, token = fields_of(self.open(path).text), self.token()
+        return self.noted(lambda: self.send(path, {**form, **typed}, token), 303)
+
+    def noted(self, ask: Callable[[], Response], status: int) -> list[str]:
+        """The statements of what is asked, and answered so."""
         found: list[str] = []
 
         def note(*given: object) -> None:
@@ -58,13 +71,12 @@ class Counting(House):
                 found.append(text)
 
         engine = self.services.database.engine.sync_engine
-        self.open(path)  # What is asked once, and kept, is asked now.
         event.listen(engine, "before_cursor_execute", note)
         try:
-            answer = self.open(path)
+            answer = ask()
         finally:
             event.remove(engine, "before_cursor_execute", note)
-        assert answer.status_code == 200, answer.text
+        assert answer.status_code == status, answer.text
         return found
 
 
@@ -106,6 +118,17 @@ def test_more_records_take_no_more_statements(shelf: Counting, subtests: pytest.
             # More than a page: then the records are counted.
             assert len(many) <= len(few[path]) + 2, "\n".join(many)
             assert len(many) <= budget, "\n".join(many)
+
+
+def test_saving_reads_a_record_once_before_and_twice_after(shelf: Counting) -> None:
+    """When it is held; then as the database has made it, and as it will be committed."""
+    shelf.saving("/authors/edit?pk=1", name="Another")
+    asked = shelf.saving("/authors/edit?pk=1", name="One more")
+    held = [each for each in asked if "FOR UPDATE" in each or each.startswith("BEGIN")]
+    reads = [each for each in asked if "FROM library_author" in each and each not in held]
+    assert len(held) == 1
+    assert len(reads) == 3, "\n".join(asked)
+    assert len(asked) <= ACCESS + SAVING, "\n".join(asked)
 
 
 def test_no_page_skips_rows(shelf: Counting) -> None:

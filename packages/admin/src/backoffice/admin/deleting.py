@@ -14,6 +14,7 @@ from starlette_admin.types import RequestAction
 
 from backoffice.admin.deletions import Deletion, deletion_of
 from backoffice.admin.events import RecordDeleted, RecordEvent, RecordRestored
+from backoffice.admin.holding import begin_to_write, held
 from backoffice.admin.labels import words
 from backoffice.admin.reading import ReadableView
 from backoffice.admin.relations import forget_relations
@@ -84,14 +85,24 @@ class DeletingView(ReadableView):
             return self.is_deleted(obj) and await self.permits(request, "delete", obj)
         return not self.is_deleted(obj)
 
+    def destroys(self, name: str) -> bool:
+        """Whether an action deletes records for good."""
+        return name == PURGE or (name == "delete" and self.soft_deletion is None)
+
     async def hold(self, request: Request, pks: list[Any]) -> None:
         """Let nobody else change these records until this request has ended."""
-        clauses = [self.keys.clause(str(each)) for each in pks]
-        columns = [getattr(self.model, each) for each in self.keys.names]
-        query = select(*columns).where(or_(false(), *clauses)).order_by(*columns)
-        # SQLite knows no lock of a row; a savepoint makes it begin to write.
-        async with self.session(request).begin_nested():
+        session = self.session(request)
+        if visit_of(request).services.database.dialect == "sqlite":
+            # It knows no lock of a row.
+            await (await session.connection()).run_sync(begin_to_write)
+        else:
+            clauses = [self.keys.clause(str(each)) for each in pks]
+            columns = [getattr(self.model, each) for each in self.keys.names]
+            query = select(*columns).where(or_(false(), *clauses)).order_by(*columns)
             await self.executed(request, query.with_for_update())
+        known = held(session.sync_session)
+        for each in pks:
+            known.setdefault((self.model, str(each)), None)
 
     async def deletion(self, request: Request, records: Sequence[Any]) -> Deletion:
         """What deleting these records for good reaches."""

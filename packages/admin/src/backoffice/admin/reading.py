@@ -19,6 +19,7 @@ from backoffice.admin.computed import ColumnField
 from backoffice.admin.facets import with_facets
 from backoffice.admin.fields import Reference, References
 from backoffice.admin.filtering import fitted
+from backoffice.admin.holding import held
 from backoffice.admin.labels import record_label
 from backoffice.admin.list_filters import ListFilters
 from backoffice.admin.paging import Order
@@ -238,7 +239,14 @@ class ReadableView(RuledView):
     async def find_by_pk(self, request: Request, pk: Any) -> Any:
         """The record with that key; None for a text that is no key."""
         query = self.get_detail_query(request).where(self.keys.clause(str(pk)))
+        known, asked = held(self.session(request).sync_session), (self.model, str(pk))
+        is_first = asked in known and known[asked] is None
+        if is_first:
+            # What was read before it was held may be old by now.
+            query = query.execution_options(populate_existing=True)
         found = (await self.executed(request, query)).scalars().unique().one_or_none()
+        if is_first:
+            known[asked] = found
         if found is not None:
             names = [each.name for each in self._relations(request)]
             await load_relations(self.session(request), [found], names, MOST_RELATED)

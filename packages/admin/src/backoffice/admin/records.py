@@ -23,6 +23,7 @@ from backoffice.admin.constraints import WHOLE_FORM, explained, is_unfit
 from backoffice.admin.events import RecordChanged, RecordCreated
 from backoffice.admin.fields import Reference, References
 from backoffice.admin.filtering import fit
+from backoffice.admin.holding import held, is_whole
 from backoffice.admin.imports.trials import TriableView
 from backoffice.admin.labels import column_label
 from backoffice.admin.relations import MOST_RELATED
@@ -113,7 +114,9 @@ class RecordView(TriableView):
 
     async def present(self, request: Request, pk: Any) -> Any:
         """The record with that key; 404 for one that is gone, perhaps since a moment ago."""
-        record = await self.find_by_pk(request, pk)
+        record = held(self.session(request).sync_session).get((self.model, str(pk)))
+        if record is None or not is_whole(record):
+            record = await self.find_by_pk(request, pk)
         if record is None:
             raise HTTPException(HTTPStatus.NOT_FOUND, "This record is gone.")
         return record

@@ -8,11 +8,12 @@ What is taken back by then has made no difference, and is not told.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection, Table, event, insert, select
 from sqlalchemy import inspect as inspected
 from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction
+from sqlmodel import SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backoffice.admin.history.circumstances import Way
@@ -20,6 +21,7 @@ from backoffice.admin.history.models import Change
 from backoffice.admin.history.pending import FOLLOWED, Author, Pending
 from backoffice.admin.history.tracks import Key, Row, Track, Tracks
 from backoffice.admin.history.values import HIDDEN, stored
+from backoffice.admin.holding import begin_to_write, held
 from backoffice.admin.records import RecordView
 from backoffice.auth import AuthEvent, Services, UserCreated
 from backoffice.core import Clock
@@ -91,7 +93,11 @@ class Recorder:
         for each in session.dirty:
             if (track := self._followed(session, each)) and _is_changed(session, track, each):
                 # A key that is changed is one record less, and another one more.
-                changed[track] += {_identity(each), _key(each)}
+                both = {_identity(each), _key(each)}
+                if len(both) == 1 and (row := _as_held(session, track, each)) is not None:
+                    self._pending(session).touch(track, _identity(each), row)
+                else:
+                    changed[track] += both
         for each in session.deleted:
             if track := self._followed(session, each):
                 deleted[track].append(_identity(each))
@@ -161,7 +167,7 @@ class Recorder:
         """Keep these rows as they are now."""
         pending = self._pending(session)
         if keys := pending.unknown(track, keys):
-            _begin(session.connection())
+            begin_to_write(session.connection())
             found = track.read(session.connection(), keys, hold=hold)
             for key in keys:
                 pending.touch(track, key, found.get(key))
@@ -222,14 +228,6 @@ class Recorder:
             connection.execute(insert(Change), rows)
 
 
-def _begin(connection: Connection) -> None:
-    """Python's sqlite3 opens a transaction only at the first write: what was read before it might
-    be written by somebody else meanwhile."""
-    driver: Any = connection.connection.driver_connection
-    if connection.dialect.name == "sqlite" and not driver.in_transaction:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
 def _circumstances(author: Author) -> dict[str, Any]:
     return {
         "actor": author.actor,
@@ -281,6 +279,12 @@ def _key(record: object) -> Key:
 def _identity(record: object) -> Key:
     """The key by which the database has it still."""
     return tuple(inspected(record).identity)
+
+
+def _as_held(session: Session, track: Track, record: object) -> Row | None:
+    """The row of a record that was read while it was held, and so needs no other look."""
+    asked = (track.view.model, track.view.keys.of(cast(SQLModel, record)))
+    return track.as_read(record) if held(session).get(asked) is record else None
 
 
 def _values(track: Track, column: Any, rows: list[Row]) -> list[Any]:

@@ -2,8 +2,12 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, time, timedelta
+from decimal import Decimal
+from enum import Enum
 from functools import cached_property
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Column, ColumnElement, Connection, Table, and_, or_, select
 from sqlalchemy import inspect as inspected
@@ -24,6 +28,21 @@ Row = Mapping[str, Any]
 _AT_ONCE = 500
 _LABEL_LENGTH = 200
 _KEY_LENGTH = 512
+_NOT_READ = object()
+#: Values of these kinds are replaced, and never changed.
+_FIXED = (
+    type(None),
+    str,
+    int,
+    float,
+    Decimal,
+    date,
+    time,
+    timedelta,
+    UUID,
+    bytes,
+    Enum,
+)
 #: Of what changes by itself, the columns whose changes somebody has made.
 _WATCHED: Mapping[type[Any], frozenset[str]] = {
     UserSession: frozenset({"ended_at"}),
@@ -85,6 +104,18 @@ class Track:
         for some in _batches(sorted(keys, key=repr)):
             found |= self._read(connection, some, hold)
         return found
+
+    def as_read(self, record: Any) -> Row | None:
+        """The row of a record as it was read; None where not all of it was, or where a value may
+        have been changed in its place."""
+        state = inspected(record)
+        if self.parts or state.mapper is not self.mapper:
+            return None
+        found = {
+            name: state.committed_state.get(name, state.dict.get(name, _NOT_READ))
+            for name in self.columns
+        }
+        return found if all(isinstance(each, _FIXED) for each in found.values()) else None
 
     def matching(
         self, connection: Connection, clause: ColumnElement[bool] | None, most: int
