@@ -16,7 +16,6 @@ from backoffice.admin.presentation import url_of
 from backoffice.admin.records import RecordView
 from backoffice.admin.routes import jobs
 from backoffice.admin.site import Site
-from backoffice.admin.soft_deletion import PURGE
 from backoffice.admin.visits import sent_form, visit_of
 
 MOST_AT_ONCE = 500
@@ -75,17 +74,13 @@ async def _question(
         view=view,
         action=view._actions[name],
         records=[(view.keys.of(each), view.named(request, each)) for each in found],
-        deletion=await view.deletion(request, found) if _is_for_good(view, name) else None,
+        deletion=await view.deletion(request, found) if view.destroys(name) else None,
     )
-
-
-def _is_for_good(view: RecordView, name: str) -> bool:
-    return name == PURGE or (name == "delete" and view.soft_deletion is None)
 
 
 async def _is_news(view: RecordView, request: Request, name: str, found: Any, told: object) -> bool:
     """Whether more or something else would go than whoever says so was told of."""
-    if told is None or not _is_for_good(view, name):
+    if told is None or not view.destroys(name):
         return False
     deletion = await view.deletion(request, found)
     return not deletion.refusals and deletion.digest != told

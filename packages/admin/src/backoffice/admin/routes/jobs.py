@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette_admin.types import ListParams, RequestAction
 
 from backoffice.admin import notices
+from backoffice.admin.deletions import Deletion
 from backoffice.admin.jobs.models import BulkJob
 from backoffice.admin.jobs.pages import PATH, Shown, may_cancel, may_see_all, shown
 from backoffice.admin.jobs.selection import asked_by, listed, meaning, narrowed
@@ -23,6 +24,8 @@ from backoffice.admin.visits import Visit, sent_form, visit_of
 
 #: Jobs that one person may have waiting and running.
 MOST_AT_ONCE = 10
+#: Records of which is told what goes with them.
+LOOKED_AT = 500
 _PAGE = 50
 _FORM = re.compile(r"[0-9a-f]{32}")
 _NUMBER = re.compile(r"\d{1,15}")
@@ -53,10 +56,25 @@ async def _question(
         view=view,
         action=view._actions[name],
         count=await size_of(view, listed(request, query), asked),
+        deletion=await _reached(view, listed(request, query), name, asked),
+        looked_at=LOOKED_AT,
         query=query,
         list_url=f"{url_of(request, view.resource)}{f'?{query}' if query else ''}",
         form=secrets.token_hex(16),
     )
+
+
+async def _reached(
+    view: RecordView, request: Request, name: str, asked: ListParams
+) -> Deletion | None:
+    """What a deletion reaches, of the first records that it is about."""
+    if not view.destroys(name):
+        return None
+    matching = await view.matching(request, asked.q, asked.filters)
+    permitted = view.within(request, matching, view.verb_of(name))
+    first = permitted.order_by(*view.order(request, ()).clauses()).limit(LOOKED_AT)
+    records = (await view.executed(request, first)).scalars().all()
+    return await view.deletion(request, records) if records else None
 
 
 async def _added(
