@@ -34,6 +34,8 @@ class Pending:
 
     #: As they were before; None where there was no such row.
     rows: dict[Track, dict[Key, Row | None]] = field(default_factory=dict)
+    #: Tables of which any row may have come or gone.
+    whole: set[Track] = field(default_factory=set)
     author: Author | None = None
     #: The one that is asked for its commit, where the session does not tell.
     watched: Connection | None = None

@@ -5,26 +5,36 @@ is written down is what the database had and what it will have, by whichever way
 What is taken back by then has made no difference, and is not told.
 """
 
+import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any, cast
 
-from sqlalchemy import Connection, Table, event, insert, select
+from sqlalchemy import Connection, Result, Table, TextClause, event, insert, select
 from sqlalchemy import inspect as inspected
 from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction
 from sqlmodel import SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backoffice.admin.history.circumstances import Way
+from backoffice.admin.history.differences import told
 from backoffice.admin.history.models import Change
 from backoffice.admin.history.pending import FOLLOWED, Author, Pending
+from backoffice.admin.history.statements import (
+    inserted,
+    is_told,
+    updated_by_key,
+    values_of,
+    written_by_text,
+)
 from backoffice.admin.history.tracks import Key, Row, Track, Tracks
-from backoffice.admin.history.values import HIDDEN, stored
 from backoffice.admin.holding import begin_to_write, held
 from backoffice.admin.records import RecordView
 from backoffice.auth import AuthEvent, Services, UserCreated
 from backoffice.core import Clock
+
+log = logging.getLogger(__name__)
 
 #: Rows that one statement, or what goes with one row, may touch and be told of one by one.
 MOST_ROWS = 10_000
@@ -113,18 +123,28 @@ class Recorder:
             if track := self._followed(session, each):
                 self._pending(session).touch(track, _key(each), None)
 
-    def _before_statement(self, state: ORMExecuteState) -> None:
-        if not (state.is_update or state.is_delete or state.is_insert):
-            return
+    def _before_statement(self, state: ORMExecuteState) -> Result[Any] | None:
         statement: Any = state.statement
-        table = statement.table
-        if state.is_insert:
-            self._look_at_inserted(state.session, table, statement)
-            return
-        clause, connection = statement.whereclause, state.session.connection()
+        if isinstance(statement, TextClause):
+            self._look_at_text(state.session, statement)
+        elif state.is_insert:
+            self._look_at_inserted(state.session, statement.table, statement)
+            track = self._tracks.by_table.get(statement.table)
+            # Accounts are made by services, which tell of it.
+            if track and not track.always and self._is_followed(state.session, track):
+                look = partial(self._look, state.session, track)
+                return inserted(state, track, look, partial(self._add, state.session, track))
+        elif state.is_update or state.is_delete:
+            self._look_at_written(state, statement)
+        return None
+
+    def _look_at_written(self, state: ORMExecuteState, statement: Any) -> None:
+        table, clause = statement.table, statement.whereclause
+        connection = state.session.connection()
         track = self._tracks.by_table.get(table)
-        if track and self._is_followed(state.session, track) and _is_told(track, statement):
-            keys = track.matching(connection, clause, MOST_ROWS)
+        if track and self._is_followed(state.session, track) and is_told(track, statement):
+            by_key = updated_by_key(state, track) if state.is_update else None
+            keys = track.matching(connection, clause, MOST_ROWS) if by_key is None else by_key
             self._look(state.session, track, keys)
             if state.is_delete:
                 self._look_behind(state.session, track, keys)
@@ -172,6 +192,12 @@ class Recorder:
             for key in keys:
                 pending.touch(track, key, found.get(key))
 
+    def _add(self, session: Session, track: Track, keys: list[Key]) -> None:
+        """Keep that there were no such rows, but for those that were looked at."""
+        pending = self._pending(session)
+        for key in keys:
+            pending.touch(track, key, None)
+
     def _look_behind(self, session: Session, track: Track, keys: list[Key]) -> None:
         """The same for what the database itself will change along with them."""
         if not keys:
@@ -203,9 +229,22 @@ class Recorder:
         for track, keys in owners.items():
             self._look(session, track, keys, hold=False)
 
+    def _look_at_text(self, session: Session, statement: TextClause) -> None:
+        """All rows of the tables that it names: which of them it writes cannot be told."""
+        named = set(written_by_text(statement))
+        for table, track in self._tracks.by_table.items():
+            if table.name.lower() in named and self._is_followed(session, track):
+                keys = track.matching(session.connection(), None, MOST_ROWS + 1)
+                if len(keys) > MOST_ROWS:
+                    log.warning("a statement in text on %s is not told of", table.name)
+                    continue
+                self._look(session, track, keys)
+                self._look_behind(session, track, keys)
+                self._pending(session).whole.add(track)
+
     def _look_at_inserted(self, session: Session, table: Any, statement: Any) -> None:
         for track, owner in self._tracks.owned.get(table, ()):
-            value = _set(statement).get(owner.key)
+            value = values_of(statement).get(owner.key)
             if value is not None and self._is_followed(session, track):
                 self._look(session, track, [(getattr(value, "value", value),)], hold=False)
 
@@ -213,16 +252,19 @@ class Recorder:
 
     def _write(self, session: Session, connection: Connection) -> None:
         pending: Pending | None = session.info.pop(self, None)
-        if pending is None or not pending.rows:
+        if pending is None or not (pending.rows or pending.whole):
             return
+        for track in pending.whole:
+            for key in track.matching(connection, None, 2 * MOST_ROWS):
+                pending.touch(track, key, None)
         followed = session.info.get(FOLLOWED)
         author = pending.author or (followed if isinstance(followed, Author) else None)
         if author is None:
             return
         rows = [
-            {**_circumstances(author), "at": self._clock.now(), **told}
+            {**_circumstances(author), "at": self._clock.now(), **each}
             for track, befores in pending.rows.items()
-            for told in _told(track, connection, befores)
+            for each in told(track, connection, befores)
         ]
         if rows:
             connection.execute(insert(Change), rows)
@@ -235,41 +277,6 @@ def _circumstances(author: Author) -> dict[str, Any]:
         "request_id": author.request_id,
         "undoes": author.undoes,
     }
-
-
-def _told(
-    track: Track, connection: Connection, befores: dict[Key, Row | None]
-) -> Iterator[dict[str, Any]]:
-    afters = track.read(connection, befores)
-    for key, before in befores.items():
-        after = afters.get(key)
-        present = after or before
-        changes = _differences(track, before, after)
-        if present is not None and changes:
-            yield {
-                "action": "add" if before is None else "delete" if after is None else "change",
-                "resource": track.resource,
-                "record_key": track.key(present),
-                "label": track.label(present),
-                "changes": changes,
-            }
-
-
-def _differences(track: Track, before: Row | None, after: Row | None) -> dict[str, list[Any]]:
-    """Field to what it was and what it is; of what comes or goes, all that it has."""
-    names = track.watched if before and after else {**(before or {}), **(after or {})}
-    found: dict[str, list[Any]] = {}
-    for name in sorted(names):
-        old, new = ((row or {}).get(name) for row in (before, after))
-        pair = [stored(old), stored(new)]
-        # What is kept as text may be written differently each time that it is read.
-        if pair[0] != pair[1] and not (type(old) is type(new) and old == new):
-            found[name] = [*map(_veiled, pair)] if name in track.secret else pair
-    return found
-
-
-def _veiled(value: Any) -> Any:
-    return None if value is None else dict(HIDDEN)
 
 
 def _key(record: object) -> Key:
@@ -300,15 +307,3 @@ def _is_changed(session: Session, track: Track, record: object) -> bool:
     # The app's own class of users may call its fields something else, and what a relation is set
     # to is written into its column later.
     return state.mapper is not track.mapper or not names <= track.columns.keys() - track.watched
-
-
-def _is_told(track: Track, statement: Any) -> bool:
-    """Whether a statement sets any column of which is told; one that deletes does."""
-    names = {name for name, each in track.columns.items() if each.key in _set(statement)}
-    return not names or not names.isdisjoint(track.watched)
-
-
-def _set(statement: Any) -> dict[str, Any]:
-    """What a statement sets, by the names of the columns; SQLAlchemy has no public way to ask."""
-    values = getattr(statement, "_values", None) or {}
-    return {getattr(column, "key", column): value for column, value in values.items()}
