@@ -129,12 +129,32 @@ class Today(InPeriod):
     label = "is today"
 
 
+class Yesterday(InPeriod):
+    """Of the day before."""
+
+    name = "yesterday"
+    label = "is yesterday"
+
+    @classmethod
+    def period(cls, today: date) -> Period:
+        """That day alone."""
+        return today - timedelta(days=1), today
+
+
 class Past7Days(InPeriod):
     """Of today and six days before."""
 
     name = "past_7_days"
     label = "is in the past 7 days"
     days = 7
+
+
+class Past30Days(InPeriod):
+    """Of today and 29 days before."""
+
+    name = "past_30_days"
+    label = "is in the past 30 days"
+    days = 30
 
 
 class ThisMonth(InPeriod):
@@ -148,6 +168,19 @@ class ThisMonth(InPeriod):
         """From the first of the month to that of the next."""
         first = today.replace(day=1)
         return first, (first + timedelta(days=31)).replace(day=1)
+
+
+class LastMonth(InPeriod):
+    """Of the month before this one."""
+
+    name = "last_month"
+    label = "is in last month"
+
+    @classmethod
+    def period(cls, today: date) -> Period:
+        """From the first of that month to the first of this one."""
+        first = today.replace(day=1)
+        return (first - timedelta(days=1)).replace(day=1), first
 
 
 class ThisYear(InPeriod):
@@ -177,7 +210,15 @@ class Has(EqualFilter):
         return getattr(view.model, ctx.field_name).any(other.keys.clause(str(ctx.value)))
 
 
-PERIODS: tuple[type[InPeriod], ...] = (Today, Past7Days, ThisMonth, ThisYear)
+PERIODS: tuple[type[InPeriod], ...] = (
+    Today,
+    Yesterday,
+    Past7Days,
+    Past30Days,
+    ThisMonth,
+    LastMonth,
+    ThisYear,
+)
 _NULLS: tuple[type[BaseFilter], ...] = (IsNullFilter, IsNotNullFilter)
 _TEXT: tuple[type[BaseFilter], ...] = (Contains, ContainsNot, StartsWith, EndsWith)
 

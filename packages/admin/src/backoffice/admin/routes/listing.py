@@ -16,6 +16,7 @@ from backoffice.admin.chips import chips, referred
 from backoffice.admin.counts import Count
 from backoffice.admin.date_hierarchy import calendar_of
 from backoffice.admin.facets import facets, parameters
+from backoffice.admin.filter_builder import builder_fields
 from backoffice.admin.list_addresses import PLACES, here
 from backoffice.admin.list_columns import chosen
 from backoffice.admin.lists import page_of, size_of
@@ -84,7 +85,7 @@ async def _tools(view: RecordView, request: Request, params: ListParams) -> dict
     """What stands above the table."""
     offered, names = await facets(view, request), await referred(view, request)
     return {
-        "filters": view._filter_builder_fields(request),
+        "filters": builder_fields(view, request, names),
         "chips": chips(view, request, params, offered, names),
         "facets": offered,
         "calendar": await calendar_of(view, request),

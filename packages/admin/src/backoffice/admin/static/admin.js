@@ -123,8 +123,13 @@ function rule(fields, present = null) {
   if (present) {
     operator.value = present.operator;
     refill();
-    [...values.children].forEach((each, index) => {
-      if (present.values[index] !== undefined) each.value = present.values[index];
+    valued(values).forEach((each, index) => {
+      const value = present.values[index];
+      if (value === undefined) return;
+      each.value = value;
+      if (each.dataset.lookup && each.value !== value) {
+        each.append(new Option(`#${value}`, value, true, true));
+      }
     });
   }
   row.append(field, operator, values, gone);
@@ -133,6 +138,7 @@ function rule(fields, present = null) {
 
 function inputs(field, kind) {
   if (kind.data_type === "none") return [];
+  if (field.lookup) return [lookedUp(field)];
   const choices = kind.choices || field.choices;
   const make = () => {
     const made = choices
@@ -144,9 +150,27 @@ function inputs(field, kind) {
   return kind.has_value2 ? [make(), make()] : [make()];
 }
 
+function valued(values) {
+  return [...values.querySelectorAll("select, input:not([type=search])")];
+}
+
+// A record is found by typing; what a filter has is known by its name.
+function lookedUp(field) {
+  const select = element("select", {}, [new Option("", "")]);
+  for (const [key, name] of Object.entries(field.names)) select.append(new Option(name, key));
+  select.dataset.lookup = field.lookup;
+  select.setAttribute("aria-label", "Value");
+  const box = element("span", { className: "looked-up" }, [select]);
+  findWhileTyping(select);
+  select.previousElementSibling.addEventListener("focus", (event) => {
+    event.target.dispatchEvent(new Event("input"));
+  }, { once: true });
+  return box;
+}
+
 function written_(row) {
   const [field, operator] = row.querySelectorAll(":scope > select");
-  const values = [...row.querySelectorAll(".values > *")].map((each) => each.value);
+  const values = valued(row.querySelector(".values")).map((each) => each.value);
   if (values.some((each) => each === "")) return "";
   const quoted = values.map((each) => `"${each.replace(/\\/g, "\\\\").replace(/"/g, '\\"')}"`);
   const said = `${field.value}__${operator.value}`;

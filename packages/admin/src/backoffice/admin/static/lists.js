@@ -24,7 +24,7 @@ function element(name, attributes = {}) {
 }
 
 const told = element("p", { className: "hidden" });
-told.setAttribute("role", "status");
+told.setAttribute("aria-live", "polite");
 document.body.append(told);
 
 // Panels: a page within this one.
@@ -139,9 +139,15 @@ async function editCell(cell) {
   }
   const form = found && found.body.querySelector("form[data-cell]");
   if (!form || found.status !== 200) return location.assign(address);
-  const kept = [...cell.childNodes];
-  const editor = { cell, address, kept, form: null, box: element("div", { className: "cell-editor" }) };
-  cell.replaceChildren(editor.box);
+  // Over the cell, which stays: nothing moves. Near the end of a list it opens upwards.
+  const all = rows();
+  const place = all.indexOf(cell.parentElement);
+  const upwards = place > 3 && place > all.length - 4;
+  const box = element("div", { className: "cell-editor" });
+  box.classList.toggle("above", upwards);
+  box.classList.toggle("leftwards", cell.offsetLeft > cell.closest("table").clientWidth / 2);
+  const editor = { cell, address, form: null, box };
+  cell.append(box);
   fill(editor, form);
 }
 
@@ -189,7 +195,7 @@ function fill(editor, form) {
 function leaveCell(editor) {
   editor.form.remove();
   editor.cell.classList.remove("edited");
-  editor.cell.replaceChildren(...editor.kept);
+  editor.box.remove();
   focusCell(editor.cell);
 }
 
