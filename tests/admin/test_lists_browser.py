@@ -66,7 +66,7 @@ def test_a_list_is_filtered_by_what_is_found_by_typing(site: Site, either: Page)
     expect(either.get_by_text("1 to 25 of 40")).to_be_visible()
     either.get_by_label("In print", exact=True).select_option(label="No")
     either.get_by_role("button", name="Show", exact=True).click()
-    expect(either.get_by_text("Nothing matches.")).to_be_visible()
+    expect(either.get_by_role("heading", name="Nothing matches")).to_be_visible()
 
 
 def test_whom_a_record_refers_to_is_found_beyond_the_first(site: Site, either: Page) -> None:

@@ -39,5 +39,5 @@ def test_a_change_is_found_and_taken_back(site: Site, browser: Browser) -> None:
     page.goto(f"{site.url}/history")
     page.get_by_label("Search").fill("nothing of the kind")
     page.get_by_role("button", name="Show").click()
-    expect(page.get_by_text("There are no changes to show.")).to_be_visible()
+    expect(page.get_by_role("heading", name="There are no changes to show")).to_be_visible()
     context.close()

@@ -192,8 +192,20 @@ async def _page(
     status = status if errors is None else HTTPStatus.UNPROCESSABLE_ENTITY
     general = _elsewhere(view.form_fields(request), errors or {})
     return site.page(
-        request, "form.html", status, view=view, body=body["form_body"], general=general, **context
+        request,
+        "form.html",
+        status,
+        view=view,
+        body=body["form_body"],
+        general=general,
+        wrong=_wrong(view.form_fields(request), errors or {}),
+        **context,
     )
+
+
+def _wrong(fields: list[BaseField], errors: dict[str | int, Any]) -> list[tuple[str, str]]:
+    """The fields with an error: their place in the page, and their name."""
+    return [(str(each.id), str(each.label)) for each in fields if each.name in errors]
 
 
 def _elsewhere(fields: list[BaseField], errors: dict[str | int, Any]) -> list[str]:
