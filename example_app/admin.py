@@ -1,8 +1,19 @@
 """The admin site of the shop: a page for each table, and where one differs from the default."""
 
+from datetime import UTC, datetime, time
+
 from sqlmodel import func, select
 
-from backoffice.admin import Admin, Card, ModelAdmin, PageContext, TabularInline
+from backoffice.admin import (
+    Admin,
+    Card,
+    Chart,
+    Days,
+    ModelAdmin,
+    PageContext,
+    Series,
+    TabularInline,
+)
 from example_app.accounts import auth
 from example_app.models import Author, Book, Order, OrderLine, OrderStatus, Review
 
@@ -48,3 +59,12 @@ admin = Admin(auth, models=[Author, BookAdmin, OrderAdmin, OrderLine, ReviewAdmi
 async def to_be_sent(context: PageContext) -> Card:
     paid = select(func.count()).select_from(Order).where(Order.status == OrderStatus.paid)
     return Card((await context.session.exec(paid)).one(), url='orders?filter=status__eq="paid"')
+
+
+@admin.chart("Orders", permission="orders:view")
+async def orders(context: PageContext, days: Days) -> Chart:
+    day = func.date(Order.placed_at)
+    since = datetime.combine(days.first, time.min, UTC)
+    query = select(day, func.count()).where(Order.placed_at >= since).group_by(day)
+    rows = (await context.session.exec(query)).all()
+    return Chart(days.all, [Series("Placed", days.filled(rows))], url="orders")

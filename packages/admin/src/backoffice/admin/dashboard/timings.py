@@ -9,6 +9,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backoffice.admin.visits import inner_path
+from backoffice.auth.origin import SAFE_METHODS
 from backoffice.core import singleton
 from backoffice.core.singletons import running
 
@@ -17,7 +18,7 @@ MOST_PAGES, MOST_VISITS = 500, 200
 #: The share of visits that are faster than the one that is told.
 _SHARE = 0.95
 _OK = 400
-_STATIC = "/static"
+_STATIC = "/static/"
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,10 @@ class Timed:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
+        name = _name(Request(scope))
+        if name.startswith(_STATIC):
+            await self._app(scope, receive, send)
+            return
         started, status = perf_counter(), 0
 
         async def noted(message: Message) -> None:
@@ -77,9 +82,10 @@ class Timed:
         await self._app(scope, receive, noted)
         if status < _OK:
             known = await running(HTTPConnection(scope)).open(timings)
-            # Keys of records stand in the query: paths are as many as there are pages.
-            known.note(_name(Request(scope)), perf_counter() - started)
+            known.note(name, perf_counter() - started)
 
 
 def _name(request: Request) -> str:
-    return f"{request.method} {inner_path(request)}"
+    """The address, which is as good as the page: keys of records stand in the query."""
+    path = inner_path(request)
+    return path if request.method in SAFE_METHODS else f"{request.method} {path}"

@@ -4,7 +4,6 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from starlette.requests import Request
@@ -39,6 +38,8 @@ WAYS: Mapping[By, str] = {
 }
 ALL = "all"
 _IS_DIGEST = re.compile(r"[A-Za-z0-9_-]{22}|\*")
+#: From how many seconds on a span is told in a unit, and how long that is.
+_UNITS = ((172_800, 86_400, "day"), (7200, 3600, "hour"), (120, 60, "minute"), (0, 1, "second"))
 _UNNAMED = "{}…"
 _DIGEST = 8
 
@@ -241,5 +242,8 @@ def label_of(names: Named, caller: str) -> str:
 
 
 def in_words(microseconds: int) -> str:
-    """A span of time, rounded up to seconds."""
-    return str(timedelta(seconds=-(-microseconds // 1_000_000)))
+    """A span of time in its largest unit, rounded up."""
+    seconds = -(-microseconds // 1_000_000)
+    size, unit = next((size, unit) for least, size, unit in _UNITS if seconds >= least)
+    count = -(-seconds // size)
+    return f"{count} {unit}{'' if count == 1 else 's'}"
