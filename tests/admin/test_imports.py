@@ -35,7 +35,7 @@ def test_rows_are_added_as_forms_would_add_them(editor: House) -> None:
     assert suggested(page)["column.6"] == ""
     assert counts(tried(editor, number, key="")) == (2, 0, 0, 0)
     assert len(editor.all(Book)) == 3
-    assert "Would be added" in editor.open(f"/books/import?pk={number}").text
+    assert "To be added" in editor.open(f"/books/import?pk={number}").text
     assert counts(written(editor, number)) == (2, 0, 0, 0)
     delta, epsilon = editor.all(Book)[3:]
     assert (delta.title, delta.author_id, str(delta.price), delta.in_print) == (

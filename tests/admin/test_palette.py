@@ -44,7 +44,7 @@ def test_of_many_some_are_shown_and_the_list_has_the_rest(editor: House) -> None
     editor.add(*(Author(name=f"Smith {number}") for number in range(9)))
     found = hits(editor, "smith")
     assert found[:-1] == [f"Smith {number}" for number in range(8, 3, -1)] or len(found) == 6
-    assert found[-1] == "All of authors that match “smith”"
+    assert found[-1] == "All authors that match “smith”"
     assert 'href="/admin/authors?q=smith"' in editor.open("/search?q=smith").text
 
 

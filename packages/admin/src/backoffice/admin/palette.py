@@ -67,9 +67,8 @@ async def found(site: "Site", request: Request, text: str) -> list[Section]:
 def _named(text: str, hits: Iterator[Hit]) -> list[Hit]:
     """Those whose names hold every word."""
     words = text.casefold().split()
-    return [each for each in hits if all(word in each.label.casefold() for word in words)][
-        :MOST_PAGES
-    ]
+    found = [each for each in hits if all(word in each.label.casefold() for word in words)]
+    return found[:MOST_PAGES] if words else found
 
 
 def _pages(site: "Site", request: Request) -> Iterator[Hit]:
@@ -121,6 +120,7 @@ async def _matching(view: RecordView, request: Request, text: str) -> Sequence[A
     if among is None:
         among = tuple_(*columns).in_(select(*keys.c))
     query = view.get_detail_query(request).where(among).limit(most)
+    query = query.order_by(*(each.desc() for each in columns))
     return list((await view.executed(request, query)).scalars().unique())
 
 

@@ -16,7 +16,7 @@ from backoffice.admin.visits import Visit, visit_of
 PATH = "bulk-jobs"
 #: A job that nobody has worked on for so long waits for a process.
 QUIET = timedelta(seconds=90)
-_IMPORTS = {CHECK: "Trial of an import", DEED: "Import"}
+_IMPORTS = {CHECK: "Preview of an import", DEED: "Import"}
 _STATES = {
     WAITING: "Waiting",
     RUNNING: "Running",

@@ -30,6 +30,7 @@ from backoffice.admin.visits import sent_form, visit_of
 
 _NUMBER = re.compile(r"\d{1,15}")
 _LONGEST_NAME = 200
+_BADGES = {"new": "good", "changed": "info", "same": "", "refused": "bad"}
 
 
 async def imports(site: Site, request: Request) -> Response:
@@ -251,9 +252,20 @@ async def _told(
         job=shown(site, request, job),
         tried=tried,
         preview=preview,
+        counts=_counts(found, tried),
+        badges=_BADGES,
         is_whole=job.state == DONE,
         asks=tried and _is_dangerous(view, found) and not visit_of(request).is_fresh,
     )
+
+
+def _counts(found: Import, tried: bool) -> list[tuple[str, int]]:
+    return [
+        ("To be added" if tried else "Added", found.added),
+        ("To be changed" if tried else "Changed", found.changed),
+        ("As they are already", found.same),
+        ("Refused", found.refused),
+    ]
 
 
 async def _start(

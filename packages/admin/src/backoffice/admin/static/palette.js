@@ -87,6 +87,10 @@ dialog.addEventListener("keydown", (event) => {
   if (event.key === "ArrowDown" || event.key === "ArrowUp") {
     event.preventDefault();
     step(event.key === "ArrowDown" ? 1 : -1);
+  } else if (event.key === "Escape") {
+    // A browser would empty the field first.
+    event.preventDefault();
+    dialog.close();
   } else if (event.key === "Enter" && event.target === input) {
     event.preventDefault();
     const text = input.value.trim();
