@@ -101,9 +101,8 @@ class _Cursor:
 
     async def _trip(self, method: str, operation: Any, parameters: Any) -> None:
         driver: Any = self._connection._connection
-        async with self._connection._execute_mutex:
-            # The statement comes first: logs leave out what comes after it.
-            await driver._execute(self._run, operation, driver._conn, method, parameters)
+        # The statement comes first: logs leave out what comes after it.
+        await driver._execute(self._run, operation, driver._conn, method, parameters)
 
     def _run(
         self, operation: Any, driver: sqlite3.Connection, method: str, parameters: Any
