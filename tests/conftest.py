@@ -16,7 +16,7 @@ from typing_extensions import TypeIs
 
 from backoffice.auth import password_hashes
 from backoffice.auth.password_costs import Kind
-from tests.services import chromium
+from tests.services import chromium, compilations
 from tests.services.databases import Databases, PostgresDatabases, Prepare, SQLiteDatabases
 from tests.services.page_log import PageLog
 from tests.services.postgres import PostgresServer
@@ -36,6 +36,7 @@ ARTEFACTS = Path(__file__).parent.parent / "artefacts"
 # the processes that tests start would compile it all again, in 4 s.
 KEEPS_NO_BYTECODE = sys.dont_write_bytecode
 sys.dont_write_bytecode = False
+compilations.share()
 # Imports leave next to no garbage, and looking for it took a third of the time of collecting.
 gc.set_threshold(100_000, 100, 100)
 
