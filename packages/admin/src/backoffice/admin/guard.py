@@ -10,6 +10,7 @@ It stands around the whole site, for a router's dependencies do not run on what 
 | a token or an API key, good or bad | 401: the admin is for people at a browser |
 | a change that comes from another site | 403 |
 | somebody without `admin:enter` | 403, and a way to sign out |
+| somebody who looks as another, to change something | 403 |
 """
 
 from collections.abc import Awaitable, Callable
@@ -24,12 +25,13 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backoffice.admin.confirmations import renewing
+from backoffice.admin.impersonation import COOKIE, END, looking, over, refusal
 from backoffice.admin.link_tokens import RESET, VERIFY, hide_token
 from backoffice.admin.settings import AdminSettings
-from backoffice.admin.visits import ENTER, Visit, begin, inner_path, root, sent_form
+from backoffice.admin.visits import ENTER, Visit, begin, inner_path, root, sent_form, visit_of
 from backoffice.auth import Principal, Services, refusals
 from backoffice.auth.csrf import FIELD
-from backoffice.auth.origin import same_origin
+from backoffice.auth.origin import SAFE_METHODS, same_origin
 from backoffice.auth.resolution import Resolution
 from backoffice.auth.sessions import Client
 from backoffice.core import Forbidden, Refusal, Singleton, Unauthenticated
@@ -110,16 +112,32 @@ class Guard:
         if _is_explicit(request):
             return _unwanted_credential(services, resolution)
         visit = self._begun(request, services, resolution.principal)
+        if COOKIE in request.cookies and visit.known is not None:
+            answer = await self._looking(request, visit)
+            if answer is not None:
+                return answer
+            visit = visit_of(request)
         if inner_path(request) in OPEN or visit.may_enter:
             return None
         if visit.known is None:
             kept = await self._kept(request, services)
             return kept or _turned_away(request, services, resolution)
-        if inner_path(request) == LOGOUT:
+        if inner_path(request) == LOGOUT or (visit.acting and inner_path(request) == END):
             return None
-        refusal = Forbidden("You may not enter the admin.", scope=ENTER)
-        refusals.note(request, refusal, visit.known)
-        return await self._refuse(request, refusal)
+        barred = Forbidden("You may not enter the admin.", scope=ENTER)
+        refusals.note(request, barred, visit.known)
+        return await self._refuse(request, barred)
+
+    async def _looking(self, request: Request, visit: Visit) -> Response | None:
+        """What to say to somebody who looks as another; None for what they may look at."""
+        found = await looking(request, visit)
+        if found is None:
+            return over(request) if request.method in SAFE_METHODS else None
+        begin(request, found)
+        if inner_path(request) in (LOGOUT, END) or (refused := refusal(request, found)) is None:
+            return None
+        refusals.note(request, refused, found.known)
+        return await self._refuse(request, refused)
 
     async def _kept(self, request: Request, services: Services) -> Response | None:
         """A page with the form of somebody whose session has ended while they typed."""

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from http import HTTPStatus
 from typing import Any, TypeVar, cast
@@ -38,6 +39,14 @@ class NotFresh(Forbidden):
 
 
 @dataclass(frozen=True)
+class Acting:
+    """Who looks at the admin as somebody else, and until when at the latest."""
+
+    who: Principal
+    until: datetime
+
+
+@dataclass(frozen=True)
 class Visit:
     """One request: of somebody who is signed in by a browser session, or of a stranger."""
 
@@ -46,6 +55,8 @@ class Visit:
     client: Client
     secret: bytes = field(repr=False)
     known: Principal | None = None
+    #: Set where somebody looks as the one whom `known` is; None otherwise.
+    acting: Acting | None = None
     _found: dict[object, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property

@@ -26,6 +26,10 @@ from backoffice.ratelimit.events import LimitChanged
 NOBODY = ""
 
 
+#: Between who acts, and in whose place.
+AS = " as "
+
+
 def user(id: object) -> str:
     """How the log names a user."""
     return f"user:{id}"

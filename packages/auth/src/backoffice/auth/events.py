@@ -219,6 +219,24 @@ class ResetSent(AuthEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ImpersonationStarted(AuthEvent):
+    """Somebody looks at the app as another user, until then at the latest; `reason` says why."""
+
+    name: ClassVar[str] = "auth.impersonation_started"
+    session: str = ""
+    reason: str = ""
+    until: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImpersonationEnded(AuthEvent):
+    """They look at it as themselves again."""
+
+    name: ClassVar[str] = "auth.impersonation_ended"
+    session: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class AddressChangeRequested(AuthEvent):
     """An owner, who proved the password, wants another address, which is not proved yet."""
 

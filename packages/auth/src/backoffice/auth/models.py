@@ -169,7 +169,8 @@ class UserPermission(SQLModel, table=True):
 
 
 class UserSession(SQLModel, table=True):
-    """One sign-in: of a browser (`kind` is `browser`) or of a client with tokens (`token`)."""
+    """One sign-in: of a browser (`kind` is `browser`) or of a client with tokens (`token`); or
+    somebody's look at the app as another user (`acting`)."""
 
     __tablename__ = "backoffice_session"
     __table_args__ = (

@@ -51,8 +51,8 @@ class Principal(Generic[K]):
     verified: bool = False
     #: Whether the credential may make, change and end credentials.
     manages_credentials: bool = True
-    #: The user in whose place somebody else acts; None where nobody does.
-    acting_for: K | None = None
+    #: Who acts in the place of this user; None where nobody does.
+    acted_by: K | None = None
     #: The names of the owner's roles, with all that those include.
     roles: frozenset[str] = frozenset()
     #: When the first of the owner's grants runs out; None where none does.
@@ -70,8 +70,9 @@ class Principal(Generic[K]):
 
     @property
     def name(self) -> str:
-        """How the audit log names the principal."""
-        return audit.user(self.id)
+        """How the audit log names the principal: both, where somebody acts in their place."""
+        own = audit.user(self.id)
+        return own if self.acted_by is None else f"{audit.user(self.acted_by)}{audit.AS}{own}"
 
 
 class Principals:

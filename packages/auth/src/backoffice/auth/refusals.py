@@ -41,4 +41,6 @@ def circumstances(connection: HTTPConnection, who: Principal | None) -> dict[str
     if who is None:
         return found
     credential = str(who.key_id or who.session_id)
+    if who.acted_by is not None:
+        found["acted_by"] = str(who.acted_by)
     return found | {"user": str(who.id), "kind": who.kind, "by": who.method, "id": credential}

@@ -21,7 +21,9 @@ from backoffice.auth.user_records import UserRecords
 from backoffice.core import Clock, Database, Events, NotFound, Unauthenticated
 from backoffice.ratelimit import client_address, client_network
 
-BROWSER, TOKEN = "browser", "token"
+#: Of a browser, of a client with tokens, and of who looks at the app as somebody else
+#: (`impersonation.py`): neither a cookie nor a token is good for the last.
+BROWSER, TOKEN, ACTING = "browser", "token", "acting"
 
 
 @dataclass(frozen=True)

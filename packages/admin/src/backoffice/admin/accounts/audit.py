@@ -15,6 +15,7 @@ from backoffice.admin.model_admin import ModelAdmin
 from backoffice.admin.records import RecordView
 from backoffice.admin.visits import visit_of
 from backoffice.auth import AuditEntry
+from backoffice.auth.audit import AS
 from backoffice.auth.user_records import UserRecords
 
 _NAMED = ("actor", "subject")
@@ -70,13 +71,12 @@ class AuditView(AccountView):
         assert isinstance(users, RecordView)  # noqa: S101 - all views of the site are
         if not users.is_accessible(request) or "email" in users.hidden(request):
             return {}
-        mentioned = {getattr(each, name) for each in records for name in _NAMED}
+        named = {getattr(each, name) for each in records for name in _NAMED}
+        mentioned = {one for each in named for one in each.split(AS)}
         emails = await self._emails(request, users, mentioned)
+        told = {each: AS.join(emails.get(one, one) for one in each.split(AS)) for each in named}
         return {
-            name: {
-                self.keys.of(each): emails.get(getattr(each, name), getattr(each, name))
-                for each in records
-            }
+            name: {self.keys.of(each): told[getattr(each, name)] for each in records}
             for name in _NAMED
         }
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, or_, select
 from sqlmodel import col
 from starlette.requests import Request
 
@@ -39,6 +39,7 @@ class Person:
     may_change: bool
     may_lock: bool
     may_set_password: bool
+    may_impersonate: bool
     #: None where they may not be seen.
     roles: Sequence[Held] | None
     offered_roles: Sequence[str]
@@ -64,6 +65,9 @@ async def person(view: UserView, request: Request, user: Any) -> Person:
         may_lock=await view.is_row_action_allowed_for_obj(request, "lock", user),
         may_set_password=user.id != who.id
         and await view.is_row_action_allowed_for_obj(request, "new-password", user),
+        may_impersonate=view.may(request, "impersonate")
+        and visit.acting is None
+        and await view.is_row_action_allowed_for_obj(request, "impersonate", user),
         roles=roles,
         offered_roles=offered,
         permissions=await _permissions(services, who, user) if sees else None,
@@ -125,10 +129,11 @@ async def _sections(view: UserView, request: Request, user: Any) -> list[Section
         .where(col(ApiKey.user_id) == user.id, col(ApiKey.revoked_at).is_(None))
         .order_by(col(ApiKey.created_at).desc())
     )
+    who = audit.user(user.id)
+    themselves = col(AuditEntry.actor) == who
+    as_others = col(AuditEntry.actor).startswith(who + audit.AS, autoescape=True)
     did: Select[Any] = (
-        select(AuditEntry)
-        .where(col(AuditEntry.actor) == audit.user(user.id))
-        .order_by(col(AuditEntry.at).desc())
+        select(AuditEntry).where(or_(themselves, as_others)).order_by(col(AuditEntry.at).desc())
     )
     found = [
         await section(
@@ -141,7 +146,7 @@ async def _sections(view: UserView, request: Request, user: Any) -> list[Section
         ),
         await section(
             view, request, "audit", did, "actor", ("at", "event", "outcome", "subject", "address"),
-            q=audit.user(user.id),
+            q=who,
         ),
     ]  # fmt: skip
     return [each for each in found if each is not None]

@@ -27,6 +27,11 @@ _FITS: dict[str, Callable[[Any, datetime], bool]] = {
     "lock": lambda user, now: user.locked_until is None or user.locked_until <= now,
     "new-password": lambda user, _: not user.is_service,
     "send-reset": lambda user, _: user.is_active and not user.is_service,
+    "impersonate": lambda user, now: (
+        user.is_active
+        and not user.is_service
+        and (user.locked_until is None or user.locked_until <= now)
+    ),
 }
 #: The field that it writes.
 _FIELD = {
@@ -36,7 +41,7 @@ _FIELD = {
     "unlock": "locked_until",
 }
 #: What nobody does to themselves: they would be out, or have a page of their own for it.
-_NOT_ONESELF = frozenset({"delete", "deactivate", "lock"})
+_NOT_ONESELF = frozenset({"delete", "deactivate", "lock", "impersonate"})
 #: What outlasts the rights of who does it, if those are for a while.
 _LASTING = frozenset({"new-password", "send-reset"})
 

@@ -67,6 +67,11 @@ class UserView(UserActions):
         "delete",
     )
     singly = frozenset({"new-password"})
+    own_verbs = ("impersonate",)
+    action_verbs: ClassVar[Mapping[str, str]] = {
+        **UserActions.action_verbs,
+        "impersonate": "impersonate",
+    }
     dangerous: ClassVar[frozenset[str]] = frozenset({"add", "change", *actions})
     told_at: ClassVar[dict[str, str]] = {
         "invalid_email": "email",

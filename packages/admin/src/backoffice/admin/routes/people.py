@@ -2,7 +2,8 @@
 
 from starlette.routing import Route
 
-from backoffice.admin.routes import matrix, person
+from backoffice.admin.impersonation import END
+from backoffice.admin.routes import impersonation, matrix, person
 from backoffice.admin.site import Site
 
 
@@ -15,4 +16,6 @@ def people_pages(site: Site) -> list[Route]:
         site.route("/users/permissions", person.give_permission, "POST"),
         site.route("/users/lock", person.lock, "POST"),
         site.route("/users/password", person.set_password, "POST"),
+        site.route("/users/impersonate", impersonation.start, "GET", "POST"),
+        site.route(END, impersonation.end, "POST"),
     ]

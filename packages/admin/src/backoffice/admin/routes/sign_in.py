@@ -91,10 +91,9 @@ async def _signed_in(request: Request, visit: Visit, session: UserSession) -> Re
 
 
 async def _end_session(visit: Visit) -> None:
-    if visit.known is not None and visit.known.session_id is not None:
-        await visit.services.sessions.end(
-            visit.known.session_id, actor=visit.known.name, client=visit.client
-        )
+    for who in (visit.known, visit.acting.who if visit.acting is not None else None):
+        if who is not None and who.session_id is not None:
+            await visit.services.sessions.end(who.session_id, actor=who.name, client=visit.client)
 
 
 def text_of(value: object) -> str:
