@@ -7,8 +7,11 @@ from uuid import uuid4
 
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import text
 
 from backoffice.admin import Admin, Chart, Days, PageContext, Series
+from backoffice.admin.dashboard.kept import kept_figures
+from backoffice.admin.dashboard.models import LIMIT, PAGE, DailyFigure
 from backoffice.auth import AuditEntry, Auth
 from backoffice.core import SetupError
 from backoffice.ratelimit import RateLimit
@@ -59,6 +62,20 @@ def entry(event: str, days_ago: int) -> AuditEntry:
     )
 
 
+def statement(house: House, written: str) -> None:
+    async def executed() -> None:
+        async with house.services.database.session() as session:
+            await (await session.connection()).execute(text(written))
+            await session.commit()
+
+    house.call(executed())
+
+
+def rows(page: str) -> dict[str, str]:
+    """What the tables of ranked names say."""
+    return dict(re.findall(r'<th scope="row">([^<]+)</th><td class="number">([^<]+)</td>', page))
+
+
 def totals(page: str) -> dict[str, str]:
     """What the legends say."""
     return dict(re.findall(r'<li class="(?:one|two|three|four)">([^:]+): ([\d,]+)</li>', page))
@@ -79,12 +96,40 @@ def test_charts_show_what_happened_in_the_days_that_are_asked_for(charting: Char
     assert charting.open("/?days=many").status_code == 422
 
 
-def test_limits_that_were_hit_and_slow_pages_are_named(charting: Charting) -> None:
+def test_limits_that_were_hit_and_slow_pages_are_those_of_all_processes(
+    charting: Charting,
+) -> None:
+    """What others have written, and what this one has counted since it wrote last."""
     charting.signed_in(*ALL)
+    today = datetime.now(UTC).date()
+    past = today - timedelta(days=20)
+    charting.add(
+        DailyFigure(day=today, kind=LIMIT, name="GET /quote", count=5, amount=0),
+        DailyFigure(day=past, kind=LIMIT, name="POST /ask", count=9, amount=0),
+        DailyFigure(day=today, kind=PAGE, name="/users", count=2, amount=9e9),
+        DailyFigure(day=today, kind=PAGE, name="/audit", count=2, amount=9e8),
+    )
     assert [charting.client.get("/quote").status_code for _ in range(3)] == [200, 429, 429]
-    page = charting.open("/").text
-    assert re.search(r'<th scope="row">GET /quote</th><td class="number">2</td>', page)
-    assert '<th scope="row">/</th>' in charting.open("/").text
+    kept = charting.call(charting.running.run.open(kept_figures))
+    for _ in range(2):
+        page = charting.open("/").text
+        assert rows(page)["GET /quote"] == "7"
+        assert rows(page)["POST /ask"] == "9"
+        assert rows(page)["/audit"] == "450,000,000.0 ms"
+        assert "/users" not in rows(page)
+        charting.call(kept.write())
+    assert "POST /ask" not in rows(charting.open("/?days=7").text)
+    assert "/" in rows(charting.open("/").text)
+
+
+def test_figures_that_cannot_be_written_are_written_later(charting: Charting) -> None:
+    charting.signed_in("health:read")
+    kept = charting.call(charting.running.run.open(kept_figures))
+    statement(charting, "ALTER TABLE backoffice_daily_figures RENAME TO elsewhere")
+    charting.call(kept.write())
+    statement(charting, "ALTER TABLE elsewhere RENAME TO backoffice_daily_figures")
+    charting.call(kept.write())
+    assert {each.name for each in charting.all(DailyFigure)} >= {"POST /login"}
 
 
 def test_charts_of_the_app_are_drawn_for_who_may_see_them(charting: Charting) -> None:

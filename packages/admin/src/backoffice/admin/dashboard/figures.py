@@ -1,7 +1,6 @@
 """The figures that every app has: accounts, sign-ins, limits that were hit, slow pages."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -9,7 +8,8 @@ from sqlalchemy import ColumnElement, func, select
 from sqlmodel import col
 
 from backoffice.admin.dashboard.charts import Chart, ChartFunction, Days, OwnChart, Series
-from backoffice.admin.dashboard.timings import timings
+from backoffice.admin.dashboard.kept import kept_figures
+from backoffice.admin.dashboard.models import LIMIT, PAGE
 from backoffice.admin.operations.menu import CHAIN, HEALTH, LIMITS, PATH
 from backoffice.admin.pages import PageContext
 from backoffice.admin.records import RecordView
@@ -25,7 +25,6 @@ from backoffice.auth.events import (
 )
 from backoffice.core import singleton
 from backoffice.core.singletons import running
-from backoffice.ratelimit.metrics import limit_metrics
 
 #: Names that one chart of bars has at most.
 MOST_BARS = 6
@@ -65,7 +64,7 @@ def figures(site: Site) -> list[OwnChart]:
         OwnChart(_of_log(site, _sign_ups), "New accounts", CHAIN.permission),
         OwnChart(_of_log(site, _sign_ins), "Sign-ins", CHAIN.permission),
         OwnChart(_limits, "Limits hit", LIMITS.permission),
-        OwnChart(_slowest, "Slowest pages", HEALTH.permission),
+        OwnChart(_slowest(site), "Slowest pages", HEALTH.permission),
     ]
 
 
@@ -101,34 +100,45 @@ def _sign_ins(days: Days, counts: Counts) -> Chart:
     return Chart(days.all, [done, failed, held], url="audit?q=auth.sign")
 
 
-async def _limits(context: PageContext, _: Days) -> Chart:
-    metrics = running(context.request).values.get(limit_metrics)
-    found: Counter[str] = Counter()
-    for (name, outcome), count in (metrics.checks if metrics is not None else {}).items():
-        if outcome == "refused":
-            found[name] += count
-    return _ranked(
-        "Refused",
-        found.most_common(MOST_BARS),
-        "",
-        "In this process, since it started.",
-        f"{PATH}/{LIMITS.name}",
-    )
+async def _limits(context: PageContext, days: Days) -> Chart:
+    kept = await running(context.request).open(kept_figures)
+    counts = {name: each.count for name, each in (await kept.sums(LIMIT, days.first)).items()}
+    return _ranked("Refused", counts, url=f"{PATH}/{LIMITS.name}")
 
 
-async def _slowest(context: PageContext, _: Days) -> Chart:
-    known = await running(context.request).open(timings)
-    found = [(each.name, round(each.slow, 1)) for each in known.slowest(MOST_BARS)]
-    note = "19 of 20 visits are faster. In this process, since it started."
-    return _ranked("Slow visit", found, "ms", note)
+def _slowest(site: Site) -> ChartFunction:
+    async def made(context: PageContext, days: Days) -> Chart:
+        kept = await running(context.request).open(kept_figures)
+        found = await kept.sums(PAGE, days.first)
+        hidden = _hidden(site, context)
+        means = {
+            name: round(each.amount / each.count, 1)
+            for name, each in found.items()
+            if each.count and _first_part(name) not in hidden
+        }
+        return _ranked("A visit", means, "ms", "On average, of pages of the admin.")
+
+    return made
+
+
+def _hidden(site: Site, context: PageContext) -> set[str]:
+    """The names of pages that this person may not see."""
+    shown = {each.resource for each in site.visible(context.request)}
+    return {each.resource for each in site.records()} - shown
+
+
+def _first_part(name: str) -> str:
+    """Of an address, perhaps with the method before it."""
+    return name.partition("/")[2].partition("/")[0]
 
 
 def _ranked(
-    label: str, found: Iterable[tuple[str, int | float]], unit: str, note: str, url: str = ""
+    label: str, found: Mapping[str, int | float], unit: str = "", note: str = "", url: str = ""
 ) -> Chart:
-    pairs = list(found)
-    series = Series(label, [figure for _, figure in pairs])
-    return Chart([name for name, _ in pairs], [series], "bars", unit, note, url)
+    """The highest first."""
+    most = sorted(found.items(), key=lambda each: (-each[1], each[0]))[:MOST_BARS]
+    series = Series(label, [figure for _, figure in most])
+    return Chart([name for name, _ in most], [series], "bars", unit, note, url)
 
 
 def _of(counts: Counts, event: str) -> Mapping[date, int]:

@@ -37,6 +37,8 @@ WAYS: Mapping[By, str] = {
     "key": "What is counted, as it is written",
 }
 ALL = "all"
+#: Characters of all limits of an override.
+_LONGEST = 400
 _IS_DIGEST = re.compile(r"[A-Za-z0-9_-]{22}|\*")
 #: From how many seconds on a span is told in a unit, and how long that is.
 _UNITS = ((172_800, 86_400, "day"), (7200, 3600, "hour"), (120, 60, "minute"), (0, 1, "second"))
@@ -127,6 +129,8 @@ class Asked:
     @property
     def wanted(self) -> tuple[Limit, ...]:
         """The limits that were written; InvalidInput."""
+        if len(self.limits) > _LONGEST:
+            raise InvalidInput("Write fewer limits.", code="invalid_limit")
         written = [each.strip() for each in self.limits.split(",") if each.strip()]
         try:
             return limits(*written)
