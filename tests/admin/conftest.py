@@ -111,7 +111,7 @@ class House(AppWithAccounts):
 
 def fields_of(page: str) -> dict[str, Any]:
     """What a browser would send if the form on this page were sent as it is."""
-    form = page[page.index('<form class="card sheet"') :]
+    form = page[page.index('<form class="card sheet') :]
     found: dict[str, Any] = {}
     for tag in re.findall(r"<input [^>]*>", form):
         attributes = dict(re.findall(r'([\w-]+)="([^"]*)"', tag))
