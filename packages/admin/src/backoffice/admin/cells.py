@@ -12,9 +12,8 @@ from starlette_admin.types import RequestAction
 from backoffice.admin.fields import Reference
 from backoffice.admin.records import RecordView
 
-_CELL = Markup('<td data-label="{}"{}>')
+_CELL = Markup('<td data-label="%s"%s>')
 _NUMBER = Markup(' class="number"')
-_RECORD = Markup('<a class="record" href="{}{}">{}</a>')
 
 
 @dataclass(frozen=True)
@@ -34,15 +33,16 @@ class Cells:
     25 rows has hundreds."""
 
     def __init__(self, columns: Sequence[Column], detail: str, linked: int) -> None:
-        self._before = [_CELL.format(each.label, _NUMBER * each.numeric) for each in columns]
-        self._detail = detail
+        self._before = [_CELL % (each.label, _NUMBER * each.numeric) for each in columns]
+        self._detail = escape(detail)
         self._linked = linked
 
     def of(self, key: str, values: Iterable[str]) -> Markup:
         """The cells of the record with that key; one of them leads to it."""
-        cells = [*map(escape, values)]
+        cells: list[str] = [*map(escape, values)]
         if self._linked >= 0:
-            cells[self._linked] = _RECORD.format(self._detail, quote(key), cells[self._linked])
+            url, name = f"{self._detail}{quote(key)}", cells[self._linked]
+            cells[self._linked] = f'<a class="record" href="{url}">{name}</a>'
         parts = (f"{before}{cell}</td>" for before, cell in zip(self._before, cells, strict=True))
         return Markup("".join(parts))  # noqa: S704 - each part is escaped
 

@@ -141,6 +141,8 @@ def document_text(value: Any, indent: int | None = None) -> str:
 
 def text_of(value: Any) -> str:
     """A single value as the text that a form sends for it."""
+    if type(value) in (str, int):
+        return str(value)
     if isinstance(value, Enum):
         return str(value.value)
     if isinstance(value, datetime):

@@ -31,8 +31,9 @@ class Keys:
 
     def of(self, record: SQLModel) -> str:
         """The record's key."""
-        parts = [_text(getattr(record, each)) for each in self.names]
-        return parts[0] if len(parts) == 1 else iterencode(parts)
+        if len(self.names) == 1:
+            return _text(getattr(record, self.names[0]))
+        return iterencode([_text(getattr(record, each)) for each in self.names])
 
     def read(self, key: str) -> tuple[Any, ...] | None:
         """The values of a key; None for a text that is no key of this model."""
@@ -74,6 +75,8 @@ def _python_type(column: Any) -> Any:
 
 
 def _text(value: Any) -> str:
+    if type(value) is int:
+        return str(value)
     return value.isoformat() if isinstance(value, datetime) else text_of(value)
 
 

@@ -69,29 +69,38 @@ async def shown(
     await load_relations(view.session(request), records, several, _MOST_SHOWN)
     names = await _names(view, request, fields, records)
     extras = await view.extras(request, fields, records)
+    # Column by column: what is the same in all of its cells is found out once.
+    columns = []
+    for each in fields:
+        values = _values(view, each.name, records, extras)
+        columns.append(_column(request, each, values, names, show))
+    labels = [each.name for each in fields]
     return [
-        {each.name: _one(view, request, each, record, names, extras, show) for each in fields}
-        for record in records
+        dict(zip(labels, [column[index] for column in columns], strict=True))
+        for index in range(len(records))
     ]
 
 
-def _one(
-    view: RecordView,
-    request: Request,
-    field: BaseField,
-    record: SQLModel,
-    names: Names,
-    extras: dict[str, dict[str, Any]],
-    show: Show,
-) -> str:
-    if field.name in extras:
-        return show(field, extras[field.name].get(view.keys.of(record)), request)
-    value = getattr(record, field.name, None)
+def _values(
+    view: RecordView, name: str, records: list[SQLModel], extras: dict[str, dict[str, Any]]
+) -> list[Any]:
+    if name in extras:
+        return [extras[name].get(view.keys.of(each)) for each in records]
+    return [getattr(each, name, None) for each in records]
+
+
+def _column(
+    request: Request, field: BaseField, values: list[Any], names: Names, show: Show
+) -> list[str]:
+    """What is shown of a field in each of the records."""
     if isinstance(field, Reference):
-        return NOTHING if value is None else _referred(request, field, text_of(value), names)
+        return [
+            NOTHING if each is None else _referred(request, field, text_of(each), names)
+            for each in values
+        ]
     if isinstance(field, References):
-        return _several(request, field, value or (), names)
-    return show(field, value, request)
+        return [_several(request, field, each or (), names) for each in values]
+    return [show(field, each, request) for each in values]
 
 
 def _referred(request: Request, field: Reference | References, key: str, names: Names) -> str:

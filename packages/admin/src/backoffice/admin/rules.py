@@ -59,8 +59,9 @@ class RuledView(ConfiguredView):
 
     def has_policy(self, request: Request, verb: str) -> bool:
         """Whether the records on which they may do this are some of all."""
-        policies = visit_of(request).services.policies
-        return policies.find(self._ruled(request), verb) is not None
+        visit = visit_of(request)
+        find = partial(visit.services.policies.find, self._ruled(request), verb)
+        return visit.once((self.resource, "policy", verb), find) is not None
 
     def within(self, request: Request, query: Select[Any], *verbs: str) -> Select[Any]:
         """The same query, of those records on which they may do all of this."""
@@ -74,6 +75,8 @@ class RuledView(ConfiguredView):
 
     async def judged(self, request: Request, verb: str, records: Sequence[Any]) -> list[bool]:
         """Of each record, as it is now, whether a policy lets them do this to it."""
+        if not self.has_policy(request, verb):
+            return [True] * len(records)
         visit = visit_of(request)
         found = await visit.services.policies.among(
             visit.principal,
@@ -89,6 +92,8 @@ class RuledView(ConfiguredView):
 
     async def permits(self, request: Request, verb: str, record: Any) -> bool:
         """Whether a policy lets them do this to a record, as it was when it was judged first."""
+        if not self.has_policy(request, verb):
+            return True
         known: dict[tuple[str, str, str], bool] = getattr(request.state, _JUDGED, {})
         answer = known.get((self.resource, verb, self.keys.of(record)))
         return (await self.judged(request, verb, [record]))[0] if answer is None else answer

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -334,7 +335,12 @@ class Site(BaseAdmin):
 
 def symbol(request: Request, name: str) -> Markup:
     """An icon of `static/icons.svg`."""
-    return _SYMBOL.format(root(request), name)
+    return _symbol(root(request), name)
+
+
+@lru_cache(maxsize=1000)
+def _symbol(base: str, name: str) -> Markup:
+    return _SYMBOL.format(base, name)
 
 
 def _described(field: BaseField, error: object) -> Markup:
