@@ -50,6 +50,8 @@ def test_a_cell_is_saved_and_its_row_comes_back(editor: House) -> None:
     assert (book(editor).price, book(editor).title) == (Decimal("12.50"), "Alpha")
     change = editor.all(Change)[-1]
     assert (change.record_key, list(change.changes)) == ("1", ["price"])
+    history = editor.client.get(answer.json()["history"]).text
+    assert "/admin/books/undo?" in history
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,8 @@ def test_a_view_brings_back_search_filters_order_and_columns(shelf: Shelf) -> No
     assert 'aria-current="true">Dear ones</a>' in page
     assert "Save the change" not in page
     assert "Save the change" in shelf.client.get(f"{url}&page_size=10").text
+    changed = shelf.client.get(url.replace("/books?", "/books/views?") + "&page_size=10").text
+    assert "Save the change to “Dear ones”" in changed
 
 
 def test_views_are_renamed_replaced_and_deleted(shelf: Shelf) -> None:

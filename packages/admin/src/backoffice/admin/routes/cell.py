@@ -147,7 +147,8 @@ async def _saved(request: Request, opened: Opened) -> Response:
         request.state.action, request.state.inline_edit_field = RequestAction.LIST, None
         record = await view.find_by_pk(request, opened.key)
         row = None if record is None else str(await row_of(view, request, record))
-        return JSONResponse({"row": row, "text": text})
+        history = url_of(request, view.resource, "history", pk=opened.key)
+        return JSONResponse({"row": row, "text": text, "history": history})
     query = request.query_params.get(LIST, "")
     url = url_of(request, view.resource) + (f"?{query}" if query else "")
     response = RedirectResponse(url, HTTPStatus.SEE_OTHER)

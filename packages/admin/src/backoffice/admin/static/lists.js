@@ -23,9 +23,17 @@ function element(name, attributes = {}) {
   return Object.assign(document.createElement(name), attributes);
 }
 
-const told = element("p", { className: "hidden" });
+// What was done in place is told in place, with the way to take it back.
+const told = element("p", { className: "toast" });
 told.setAttribute("aria-live", "polite");
 document.body.append(told);
+
+function tell(text, history) {
+  const link = element("a", { href: history, textContent: "History and undo" });
+  told.replaceChildren(text, link);
+  clearTimeout(tell.waiting);
+  tell.waiting = setTimeout(() => told.replaceChildren(), 10000);
+}
 
 // Panels: a page within this one.
 async function openPanel(link) {
@@ -243,7 +251,7 @@ function showSaved(editor, answer) {
   delete row.dataset.offered;
   const cell = row.children[place];
   cell.classList.add("saved");
-  told.textContent = answer.text;
+  tell(answer.text, answer.history);
   focusCell(cell);
 }
 
