@@ -1,6 +1,6 @@
 """Cascades: what goes with a record, what loses its reference to it, and what holds it back.
 
-Worked out before anything is done, from what the models and their tables say: the cascades of
+Worked out before anything is done, from what the models and the database say: the cascades of
 relationships as SQLAlchemy's session follows them, and those of foreign keys as the database does.
 """
 
@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 from sqlalchemy import (
     ColumnElement,
-    ForeignKeyConstraint,
     Select,
     Table,
     and_,
@@ -22,9 +21,10 @@ from sqlalchemy import (
     select,
     tuple_,
 )
-from sqlalchemy.exc import NoReferencedTableError
 from sqlalchemy.orm import Mapper, RelationshipDirection, RelationshipProperty
 from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backoffice.admin.references import ForeignKey, declared, undeclared
 
 Effect = Literal["goes", "emptied", "stops"]
 
@@ -52,14 +52,28 @@ class Rows:
 class Reach:
     """How far the deletion of some records of a class goes."""
 
-    def __init__(self, mapper: Mapper[Any], chosen: ColumnElement[bool]) -> None:
+    def __init__(
+        self,
+        mapper: Mapper[Any],
+        chosen: ColumnElement[bool],
+        others: Sequence[Table] | None = None,
+    ) -> None:
+        """`others` are tables that may be referred from; None not to ask the database for any."""
         table: Any = mapper.local_table
         self._start = Rows(table, "goes", (), chosen, mapper)
-        self._referring = _referring(table)
+        self._others = others
+        #: Table to the foreign keys that refer to it.
+        self._referring: dict[Table, list[ForeignKey]] = defaultdict(list)
         self.rows: list[Rows] = []
 
     async def explore(self, session: AsyncSession) -> "Reach":
         """Find all the rows; those that there are none of are left out."""
+        metadata = self._start.table.metadata
+        keys = [*declared(metadata)]
+        if self._others is not None:
+            keys += await undeclared(session, metadata, self._others)
+        for key in keys:
+            self._referring[key.referred_table].append(key)
         level, seen = [self._start], _Seen(session)
         for _ in range(MOST_LEVELS):
             following: list[Rows] = []
@@ -114,9 +128,11 @@ class _Seen:
     async def anew(self, rows: Rows) -> list[Rows]:
         """Those of the rows that are new; all of them where they are too many to be told apart."""
         columns = list(rows.table.primary_key.columns)
+        if not columns:
+            return [rows]
         query = select(*columns).where(rows.condition).limit(MOST_TOLD_APART + 1)
         found = {tuple(each) for each in (await self._session.exec(query)).all()}
-        if not columns or len(found) > MOST_TOLD_APART:
+        if len(found) > MOST_TOLD_APART:
             return [rows]
         new = found - self._keys[rows.table]
         self._keys[rows.table] |= new
@@ -128,30 +144,15 @@ class _Seen:
         return [replace(rows, condition=within)]
 
 
-def _referring(table: Table) -> dict[Table, list[ForeignKeyConstraint]]:
-    """Table to the foreign keys that refer to it."""
-    found: dict[Table, list[ForeignKeyConstraint]] = defaultdict(list)
-    for each in table.metadata.tables.values():
-        for key in each.foreign_key_constraints:
-            try:
-                found[key.referred_table].append(key)
-            except NoReferencedTableError:  # of a table that this app does not know
-                continue
-    return found
-
-
-def _reached(
-    gone: Rows, key: ForeignKeyConstraint, relation: RelationshipProperty[Any] | None
-) -> Rows:
-    columns = [each.parent for each in key.elements]
-    referred = [each.column for each in key.elements]
-    condition = _among(columns, select(*referred).where(gone.condition))
+def _reached(gone: Rows, key: ForeignKey, relation: RelationshipProperty[Any] | None) -> Rows:
+    columns = key.columns
+    condition = _among(columns, select(*key.referred).where(gone.condition))
     names = tuple(each.name for each in columns)
     is_link = relation is not None and relation.secondary is key.table
     if relation is not None and (relation.cascade.delete or is_link):
         mapper = None if is_link else relation.mapper
         return Rows(key.table, "goes", names, condition, mapper, is_link)
-    rule = "SET NULL" if relation is not None else (key.ondelete or "").upper()
+    rule = "SET NULL" if relation is not None else key.on_delete
     if rule == "CASCADE":
         return Rows(key.table, "goes", names, condition, None, _links(key.table))
     is_kept = rule == "SET DEFAULT" or (
@@ -160,13 +161,11 @@ def _reached(
     return Rows(key.table, "emptied" if is_kept else "stops", names, condition)
 
 
-def _relation_by(
-    mapper: Mapper[Any] | None, key: ForeignKeyConstraint
-) -> RelationshipProperty[Any] | None:
+def _relation_by(mapper: Mapper[Any] | None, key: ForeignKey) -> RelationshipProperty[Any] | None:
     """The relationship by which the session itself changes what refers; the database else."""
     if mapper is None:
         return None
-    columns = {each.parent for each in key.elements}
+    columns = set(key.columns)
     found = [each for each in mapper.relationships if _is_followed(each, key.table, columns)]
     return next((each for each in found if each.cascade.delete), found[0] if found else None)
 

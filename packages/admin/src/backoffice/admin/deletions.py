@@ -17,7 +17,7 @@ from starlette.requests import Request
 
 from backoffice.admin.cascades import Effect, Reach, Rows, outside
 from backoffice.admin.counts import Count, counted
-from backoffice.admin.labels import plural, words
+from backoffice.admin.labels import column_label, plural, words
 
 if TYPE_CHECKING:
     from backoffice.admin.deleting import DeletingView
@@ -78,7 +78,10 @@ class Deletion:
 async def deletion_of(view: "DeletingView", request: Request, records: Sequence[Any]) -> Deletion:
     """What the deletion of these records reaches."""
     chosen = or_(*(view.keys.clause(view.keys.of(each)) for each in records))
-    reach = await Reach(inspected(view.model), chosen).explore(view.session(request))
+    # What refers to an account is deleted by its service.
+    others = _tables(view) if view.judges_cascades else None
+    reach = Reach(inspected(view.model), chosen, others)
+    await reach.explore(view.session(request))
     affected = [
         await _affected(view, request, table, rows, condition)
         for table, rows, condition in reach.tables("goes", "emptied", "stops")
@@ -180,6 +183,12 @@ async def _is_any(
     return bool((await view.executed(request, query)).scalar_one())
 
 
+def _tables(view: "DeletingView") -> list[Table]:
+    views: Sequence[Any] = view._admin._model_views if view._admin is not None else ()
+    found = (inspected(each.model).local_table for each in views)
+    return [each for each in found if isinstance(each, Table)]
+
+
 def _view_of(view: "DeletingView", table: Table) -> "DeletingView | None":
     """The page of a table."""
     views: Sequence[Any] = view._admin._model_views if view._admin is not None else ()
@@ -218,4 +227,4 @@ def _label(view: "DeletingView", table: Table) -> str:
     for each in inspected(view.model).registry.mappers:
         if each.local_table is table:
             return plural(words(each.class_.__name__))
-    return words(table.name)
+    return column_label(table.name)
