@@ -30,6 +30,7 @@ BUDGETS = {
     "/tags/detail?pk=t1": ACCESS + 3,
     "/authors/lookup?q=a": ACCESS + 1,
     "/authors/lookup": ACCESS + 1,
+    "/search?q=a": ACCESS + 4,  # authors, books, tags, copies
     "/": ACCESS + 12,
 }
 
