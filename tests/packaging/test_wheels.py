@@ -1,4 +1,5 @@
 import json
+import secrets
 from collections import Counter
 from pathlib import Path
 from zipfile import ZipFile
@@ -53,6 +54,15 @@ import backoffice, json, pkgutil
 print(json.dumps(sorted(module.name for module in pkgutil.iter_modules(backoffice.__path__))))
 """
 
+APP = """
+from fastapi import FastAPI
+
+from backoffice.auth import Auth
+
+auth, app = Auth(), FastAPI()
+app.include_router(auth.router, prefix="/auth")
+"""
+
 
 def import_all(environment: Environment, *left_out: str) -> None:
     """Import each module of every package that is there, warnings being errors."""
@@ -76,15 +86,22 @@ def test_a_package_stands_on_what_is_below_it_alone(
     ("instead", "sqlalchemy"), [([], "2.1."), (["sqlalchemy<2.1"], "2.0.")], ids=["2.1", "2.0"]
 )
 def test_the_whole_suite_works_with_either_sqlalchemy(
-    installer: Installer, tmp_path: Path, instead: list[str], sqlalchemy: str
+    installer: Installer,
+    tmp_path: Path,
+    instead: list[str],
+    sqlalchemy: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """All packages and extras install together, import, and bring a database to the present."""
+    """All packages and extras install together, import, and write and read a database."""
     environment = installer.environment(tmp_path / "venv", WHOLE_SUITE, instead=instead)
     version = environment.run("python", "-c", "import sqlalchemy; print(sqlalchemy.__version__)")
     assert version.startswith(sqlalchemy)
     import_all(environment)
     environment.run("backoffice", "migrate", "up")
-    assert (environment.directory / "backoffice.db").exists()
+    (environment.directory / "main.py").write_text(APP)
+    monkeypatch.setenv("BACKOFFICE_SECRET_KEY", secrets.token_hex(32))
+    environment.run("backoffice", "users", "create", "ada@example.com", "--generate")
+    assert "ada@example.com" in environment.run("backoffice", "users", "list")
 
 
 def test_the_root_distribution_brings_the_command(installer: Installer, tmp_path: Path) -> None:
