@@ -18,7 +18,7 @@ from tests.admin.library import Author, Book, BookTag, Tag
 from tests.auth.conftest import PASSWORD
 from tests.services.process import free_port
 
-START_SECONDS = 20
+START_SECONDS = 90
 
 
 class Site:

@@ -24,7 +24,7 @@ from tests.auth.conftest import PASSWORD, House, built, create_tables
 from tests.services.databases import Databases
 from tests.services.process import free_port
 
-START_SECONDS = 20
+START_SECONDS = 90
 EMAIL = "ann@example.com"
 
 

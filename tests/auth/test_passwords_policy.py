@@ -1,12 +1,12 @@
 """What is asked of a new password: length, and that nobody would guess it."""
 
 import gzip
-import time
 from dataclasses import dataclass
 from importlib.resources import files
 
 import pytest
 
+from backoffice.auth import password_policy
 from backoffice.auth.common_passwords import is_common
 from backoffice.auth.password_policy import personal, refuse_weak
 from backoffice.core import InvalidInput
@@ -103,8 +103,8 @@ def test_a_password_like_the_name_is_refused() -> None:
     assert refusal("guinevere1", *about).data["reason"] == "personal"
 
 
-def test_a_megabyte_costs_nothing() -> None:
-    started = time.process_time()
+def test_a_megabyte_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing looks at it but for its length."""
+    monkeypatch.setattr(password_policy, "normalised", None)
     for hostile in ("x" * 1_000_000, "\ufdfa" * 1_000_000, "a\u0300\u0316" * 400_000):
         assert refusal(hostile).data["reason"] == "too_long"
-    assert time.process_time() - started < 0.5

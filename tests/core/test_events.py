@@ -268,7 +268,7 @@ async def test_a_run_ends_though_a_handler_never_does(
 ) -> None:
     """Not even one that will not be cancelled keeps it."""
     release = anyio.Event()
-    with anyio.fail_after(5):
+    with anyio.fail_after(60):
         async with told(Patience(closing=0.05, stopping=0.05)) as found:
 
             @found.on(Sold)

@@ -251,7 +251,7 @@ class TestFault:
         refused = await refusal(mailer_to(address(server), timeout=0.5))
         assert refused.reason == "the server did not answer within 0.5 seconds"
         assert refused.temporary
-        assert time.monotonic() - started < 15
+        assert time.monotonic() - started < 60
 
     async def test_one_that_never_greets_is_left_in_time(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -267,7 +267,7 @@ class TestFault:
         async with anyio.create_task_group() as tasks:
             for _ in range(20):
                 tasks.start_soon(refusal, mailer)
-        assert time.monotonic() - started < 15
+        assert time.monotonic() - started < 60
 
     async def test_one_that_breaks_off_within_the_content_is_told(
         self, server: SMTPServer, trusted: None

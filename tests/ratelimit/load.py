@@ -11,7 +11,8 @@ from backoffice.core import Unavailable
 from backoffice.ratelimit.wire import Wire
 from tests.ratelimit.echo import keys
 
-PATIENCE = 20.0
+#: For what comes back by itself, on a machine that may stall; seconds.
+PATIENCE = 90.0
 
 
 @dataclass
@@ -28,11 +29,9 @@ class Load:
         self.told.clear()
         self.delays.clear()
 
-    async def until_answered(self, times: int = 50) -> float:
-        """Seconds until that many are answered."""
-        began, before = time.monotonic(), self.told["answered"]
+    async def until_answered(self, times: int = 50) -> None:
+        before = self.told["answered"]
         await until(lambda: self.told["answered"] >= before + times)
-        return time.monotonic() - began
 
     async def until_refused(self, times: int = 50) -> None:
         before = self.told["unavailable"]

@@ -25,7 +25,7 @@ class Server:
             raise DOWN
 
     async def until_asked(self, times: int) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while self.asked < times:  # noqa: ASYNC110 - the breaker tells nobody
                 await asyncio.sleep(0)
 

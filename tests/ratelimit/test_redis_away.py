@@ -31,7 +31,7 @@ def assert_closed_and_open(client: TestClient) -> None:
     refused = client.get("/closed")
     answered = time.monotonic()
     passed = client.get("/open")
-    assert max(answered - started, time.monotonic() - answered) < 10
+    assert max(answered - started, time.monotonic() - answered) < 60
     assert refused.status_code == 503
     assert refused.json()["detail"]["code"] == "limits_unavailable"
     assert refused.headers["Retry-After"] == "5"
@@ -47,7 +47,7 @@ def test_while_redis_hangs_limits_refuse_or_allow_as_each_says_and_count_again_a
         assert client.get("/closed").status_code == 200
         with fallible_redis.hung():
             assert_closed_and_open(client)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while client.get("/closed").status_code != 200:
             assert time.monotonic() < deadline
 

@@ -186,7 +186,7 @@ async def test_a_replica_that_takes_a_dead_primarys_place_is_found(blow: signal.
                     await told.until_refused(1)
                     taker = cluster.ports[3]
                     await until(lambda: cluster.ask(taker, "ROLE")[0] == "master")
-                    assert await told.until_answered() < 5
+                    await told.until_answered()
                 finally:
                     if blow == signal.SIGSTOP:
                         os.kill(process, signal.SIGCONT)

@@ -26,7 +26,7 @@ async def test_a_failover_under_load_is_followed() -> None:
             # Until Sentinel has told the old one, it counts as well.
             await until(lambda: service.ask(service.primary, "EXISTS", keys(1)[0]) == 1)
             await until(lambda: service.ask(old, "ROLE")[0] == "slave")
-            assert await told.until_answered() < 5
+            await told.until_answered()
 
 
 async def test_a_primary_that_is_killed_is_replaced() -> None:
@@ -41,7 +41,7 @@ async def test_a_primary_that_is_killed_is_replaced() -> None:
                 os.kill(service.process(old), signal.SIGKILL)
                 await told.until_refused(1)
                 await until(lambda: service.primary != old)
-                assert await told.until_answered() < 10
+                await told.until_answered()
             finally:
                 os.kill(hung, signal.SIGCONT)
 

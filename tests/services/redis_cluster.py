@@ -12,7 +12,7 @@ from tests.services.redis import redis_at
 
 SLOTS = 16384
 PRIMARIES = 3
-START_SECONDS = 30
+START_SECONDS = 90
 
 CONFIGURATION = """
 cluster-enabled yes

@@ -11,7 +11,7 @@ from tests.services.process import ServiceError, free_port
 from tests.services.redis import redis_at
 
 NAME = "limits"
-START_SECONDS = 30
+START_SECONDS = 90
 
 WATCH = """
 sentinel monitor {name} 127.0.0.1 {port} {quorum}

@@ -25,7 +25,7 @@ def message(number: int = 0, **fields: Any) -> Message:
     return Message(**(told | fields))
 
 
-async def eventually(holds: Callable[[], object], *, seconds: float = 15) -> None:
+async def eventually(holds: Callable[[], object], *, seconds: float = 60) -> None:
     """Return once it holds; TimeoutError where that takes longer."""
     with anyio.fail_after(seconds):
         while not holds():  # noqa: ASYNC110 - it is the database and the network that are awaited

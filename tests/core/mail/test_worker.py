@@ -39,7 +39,7 @@ async def test_a_worker_holds_no_more_messages_than_it_has_connections(post: Pos
     way = Slow()
     worker = post.worker(way, connections=3)
     async with worker.at_work():
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             while len(way.sent) < 30:
                 await asyncio.sleep(0.01)
                 held = [each for each in await post.rows() if each.state == "sending"]
@@ -161,7 +161,7 @@ async def test_at_the_end_of_the_run_what_hangs_is_left_to_its_lease(
     monkeypatch.setattr("backoffice.core.mail.worker.CLOSING", 0.1)
     await post.add(message())
     way = Hanging()
-    with anyio.fail_after(5):
+    with anyio.fail_after(60):
         async with post.worker(way).at_work():
             await way.reached.wait()
     assert (await post.row()).state == "sending"

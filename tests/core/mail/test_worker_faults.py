@@ -51,7 +51,7 @@ async def test_a_row_that_is_no_message_is_dead_and_keeps_no_other(post: Post) -
 
 async def test_a_way_out_that_hangs_is_left_and_others_go_on(post: Post) -> None:
     await post.add(message())
-    with anyio.fail_after(15):
+    with anyio.fail_after(60):
         await post.worker(Hanging(), timeout=0.1).drained()
     assert (await post.row()).error == "the way out failed with TimeoutError"
 
