@@ -48,6 +48,9 @@ TURN = 5.0
 CLOSING = 10.0
 #: Records of the first step of a turn; the next ones are of as many as take about this long.
 FIRST, MOST, SECONDS = 10, 200, 0.5
+#: After how long steps rest on SQLite, and for how long: whoever waits for its only lock looks again
+#: every tenth of a second, and would find it taken each time.
+BUSY, REST = 1.0, 0.15
 
 
 class JobWorker:
@@ -119,6 +122,7 @@ class JobWorker:
 
     async def _steps(self, number: int, token: str) -> None:
         ends, size = time.monotonic() + TURN, FIRST
+        rested = time.monotonic()
         while not self._ending and time.monotonic() < ends:
             began = time.monotonic()
             if not await self._step(number, token, size):
@@ -128,6 +132,13 @@ class JobWorker:
                 size = min(MOST, size * 2)
             elif spent > SECONDS * 2:
                 size = max(1, size // 2)
+            if self._is_alone_in_writing and time.monotonic() - rested > BUSY:
+                await anyio.sleep(REST)
+                rested = time.monotonic()
+
+    @property
+    def _is_alone_in_writing(self) -> bool:
+        return self._services.database.dialect == "sqlite"
 
     def _notice(self) -> None:
         self._news.set()
