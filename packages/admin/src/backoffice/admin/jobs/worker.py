@@ -48,8 +48,8 @@ TURN = 5.0
 CLOSING = 10.0
 #: Records of the first step of a turn; the next ones are of as many as take about this long.
 FIRST, MOST, SECONDS = 10, 200, 0.5
-#: After how long steps rest on SQLite, and for how long: whoever waits for its only lock looks again
-#: every tenth of a second, and would find it taken each time.
+#: After how long steps rest on SQLite, and for how long: whoever waits for its only lock looks
+#: again every tenth of a second, and would find it taken each time.
 BUSY, REST = 1.0, 0.15
 
 
