@@ -45,6 +45,8 @@ class OrderAdmin(ModelAdmin):
 
 
 class ReviewAdmin(ModelAdmin):
+    """What is deleted here is out of sight, and can come back: `Review` has a `deleted_at`."""
+
     model = Review
     list_display = ("book", "reviewer", "rating", "body", "written_at")
     ordering = ("-written_at",)

@@ -143,5 +143,7 @@ class Review(SQLModel, table=True):
     rating: int
     body: str = Field(sa_type=Text)
     written_at: datetime = Field(default_factory=now)
+    #: Since when the shop shows it no more; the admin keeps it, and can bring it back.
+    deleted_at: datetime | None = None
 
     book: Book = Relationship(back_populates="reviews")

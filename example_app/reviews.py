@@ -33,7 +33,7 @@ def list_reviews(
     book_id: Id, paging: Annotated[Paging, Query()], session: SyncDatabase
 ) -> Page[ReviewShown]:
     require_book(session, book_id)
-    found = col(Review.book_id) == book_id
+    found = (col(Review.book_id) == book_id) & col(Review.deleted_at).is_(None)
     page = select(Review).where(found).order_by(col(Review.written_at).desc(), col(Review.id))
     reviews = session.exec(page.limit(paging.limit).offset(paging.offset))
     total = session.exec(select(func.count()).select_from(Review).where(found)).one()

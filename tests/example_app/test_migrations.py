@@ -14,7 +14,7 @@ from example_app.models import Author, Book, Order, OrderLine, Review
 from tests.example_app.shop import ALEMBIC_INI, alembic_config, engine_on, migrate_by_alembic
 
 TABLES = {model.__tablename__ for model in (Author, Book, Order, OrderLine, Review)}
-REVISIONS = ["5c1b7f0e92ad", "a94d3e6b18f2", "e07f2c5d4b63", "3d8b6a1f40e7"]
+REVISIONS = ["5c1b7f0e92ad", "a94d3e6b18f2", "e07f2c5d4b63", "3d8b6a1f40e7", "71c0e9d25ab8"]
 
 
 @pytest.fixture

@@ -5,6 +5,10 @@ from collections.abc import Callable
 import pytest
 from fastapi.testclient import TestClient
 
+from example_app.admin import admin
+from example_app.models import Review, now
+from tests.example_app.shop import session_on
+
 AddBook = Callable[..., int]
 
 REVIEW = {"reviewer": "Hugh Penrose", "rating": 4, "body": "A lovely, unhurried book."}
@@ -65,3 +69,18 @@ def test_a_review_out_of_bounds_is_refused(
 def test_a_book_that_is_not_there_cannot_be_reviewed(client: TestClient) -> None:
     """It is 404."""
     assert client.post("/api/books/12/reviews", json=REVIEW).status_code == 404
+
+
+def test_a_review_that_the_admin_keeps_out_of_sight_is_not_shown(
+    client: TestClient, add_book: AddBook, shop_url: str
+) -> None:
+    """Nor counted; it comes back when it is restored."""
+    url = f"/api/books/{add_book()}/reviews"
+    written = client.post(url, json=REVIEW).json()
+    reviews = next(each for each in admin.site.records() if each.model is Review)
+    assert reviews.soft_deletion is not None
+    for moment, shown in ((now(), []), (None, [written])):
+        with session_on(shop_url) as session:
+            session.get_one(Review, written["id"]).deleted_at = moment
+            session.commit()
+        assert client.get(url).json() == {"items": shown, "total": len(shown)}
