@@ -48,8 +48,6 @@ class BulkJob(SQLModel, table=True):
     )
     #: Of the form that started it: sent twice, it starts one job.
     form: str = Field(max_length=32)
-    #: The admin whose page it was started on, by its name.
-    site: str = Field(default="admin", max_length=32, sa_column_kwargs={"server_default": "admin"})
     resource: str = Field(max_length=128)
     action: str = Field(max_length=128)
     #: The query of the list: its search and its filters.
@@ -90,6 +88,8 @@ class BulkJob(SQLModel, table=True):
     lease_until: datetime | None = None
     #: Turns since it last came further.
     vain: int = 0
+    #: The admin whose page it was started on, by its name.
+    site: str = Field(default="admin", max_length=32, sa_column_kwargs={"server_default": "admin"})
 
     @property
     def handled(self) -> int:
