@@ -128,6 +128,10 @@ class Holders:
         for name in sorted(held - wanted):
             await self.take_from(session, user_id, name, actor=actor)
 
+    async def names_of(self, session: AsyncSession, id: uuid.UUID) -> set[str]:
+        """The names of the roles that a user was given and holds now, in the transaction given."""
+        return {name for name, _ in await self._held(session, id)}
+
     async def of_user(self, id: uuid.UUID) -> list[str]:
         """The names of the roles that a user was given and holds now, in order."""
         return [name for name, _ in await self.held_by(id)]

@@ -4,6 +4,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 from sqlalchemy import delete, text, update
 from sqlalchemy.exc import IntegrityError
@@ -56,6 +57,27 @@ async def existing(session: AsyncSession, id: uuid.UUID) -> Role:
     if role is None:
         raise NotFound(f"there is no role {id}")
     return role
+
+
+async def check_seen(session: AsyncSession, role: Role, seen: Mapping[str, Any]) -> None:
+    """Conflict where the role is another one by now; from here on it stays as it is."""
+    if session.get_bind().dialect.name == "sqlite":  # which holds the database for who writes
+        nothing = update(Role).where(col(Role.id) == role.id).values(name=col(Role.name))
+        await session.exec(nothing.execution_options(synchronize_session=False))
+        await session.refresh(role)
+    else:
+        await session.refresh(role, with_for_update={"key_share": True})
+    now = {
+        "name": role.name,
+        "description": role.description,
+        "permissions": await permissions(session, role.id),
+        "includes": await included(session, role.id),
+    }
+    if any(now[name] != value for name, value in seen.items()):
+        raise Conflict(
+            f"somebody else has changed the role {role.name!r} just now; look at it again",
+            code="role_changed_meanwhile",
+        )
 
 
 async def flushed(session: AsyncSession, role: Role) -> None:

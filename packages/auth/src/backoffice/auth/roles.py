@@ -1,7 +1,8 @@
 """Roles: named sets of permissions and of other roles; `holders.py` has who holds them."""
 
 import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -176,16 +177,21 @@ class Roles(Holders):
         description: str | None = None,
         permissions: Iterable[str] | None = None,
         includes: Iterable[str] | None = None,
+        seen: Mapping[str, Any] | None = None,
         actor: str,
     ) -> Role:
         """Rename a role, describe it, give it exactly these permissions, let it include exactly
         these others: all at once, or nothing.
 
-        What is None stays as it is. Conflict if the name is taken.
+        What is None stays as it is. Conflict if the name is taken, and where the role is not as
+        `seen` any more: its name, description, `permissions` and `includes`, as whoever decides on
+        the change knows them.
         """
         async with self._database.session() as session:
             role = await existing(session, id)
             async with self._administrators.left(session):
+                if seen is not None:
+                    await role_records.check_seen(session, role, seen)
                 changes = await self.change_in(
                     session,
                     role,

@@ -1,7 +1,7 @@
 """Users: created, found and changed, each with what follows from it."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from datetime import datetime
 from typing import Any
@@ -33,7 +33,7 @@ from backoffice.auth.revocations import Revocations
 from backoffice.auth.roles import Roles
 from backoffice.auth.row_locks import held_user, hold_users
 from backoffice.auth.sessions import Client, Sessions
-from backoffice.auth.superusers import active_superusers, superuser_left
+from backoffice.auth.superusers import active_superusers, hold_peers, superuser_left
 from backoffice.auth.user_manager import (
     NO_PASSWORD,
     NewUser,
@@ -311,15 +311,18 @@ class Users:
         fields: dict[str, Any],
         *,
         roles: Iterable[str] | None = None,
+        seen: Mapping[str, Any] | None = None,
         actor: str,
     ) -> User:
         """Set some of CHANGEABLE and, unless None, the roles held: all at once, or nothing.
 
-        Conflict for a taken address or the last superuser.
+        Conflict for a taken address or the last superuser; and where the account is not as `seen`
+        any more: fields, and `roles` to the set of their names, as whoever decides on the change
+        knows them.
         """
         async with self._database.session() as session:
             user = await self._existing(session, id)
-            user = await self.change_in(session, user, fields, roles=roles, actor=actor)
+            user = await self.change_in(session, user, fields, roles=roles, seen=seen, actor=actor)
             await self._revocations.commit(session, id)
         return user
 
@@ -330,14 +333,15 @@ class Users:
         fields: dict[str, Any],
         *,
         roles: Iterable[str] | None = None,
+        seen: Mapping[str, Any] | None = None,
         actor: str,
     ) -> User:
         """`change`, in the transaction given; the commit is to write a revocation."""
         changed = _changed(user, fields)
         if roles is None and changed.get("is_active") is not False:
-            return await self._set(session, user, changed, None, actor)
+            return await self._set(session, user, changed, None, seen, actor)
         async with self._administrators.left(session, user.id):
-            return await self._set(session, user, changed, roles, actor)
+            return await self._set(session, user, changed, roles, seen, actor)
 
     async def _set(
         self,
@@ -345,11 +349,14 @@ class Users:
         user: User,
         changed: dict[str, Any],
         roles: Iterable[str] | None,
+        seen: Mapping[str, Any] | None,
         actor: str,
     ) -> User:
         id = user.id
         takes = False in (changed.get("is_active"), changed.get("is_superuser"))
         async with superuser_left(session, self.records, user) if takes else nullcontext():
+            if seen is not None:
+                await self._check_seen(session, id, seen)
             try:
                 user = await self.table(session).update(user, changed)
             except exceptions.UserAlreadyExists:
@@ -412,6 +419,23 @@ class Users:
             if user is None:
                 raise NotFound(f"there is no user {id}")
             await self._delete(session, user, audit.user(id), client.address)
+
+    async def _check_seen(
+        self, session: AsyncSession, id: uuid.UUID, seen: Mapping[str, Any]
+    ) -> None:
+        """Conflict where the account is another one by now; from here on it stays as it is."""
+        await hold_peers(session, self.records, id)
+        user = await held_user(session, self.records, id)
+        known = dict(seen)
+        roles = known.pop("roles", None)
+        same = user is not None and all(getattr(user, name) == known[name] for name in known)
+        if same and roles is not None:
+            same = await self._roles.names_of(session, id) == set(roles)
+        if not same:
+            raise Conflict(
+                "somebody else has changed this account just now; look at it again",
+                code="user_changed_meanwhile",
+            )
 
     async def _existing(self, session: AsyncSession, id: uuid.UUID) -> User:
         user = await self.table(session).get(id)

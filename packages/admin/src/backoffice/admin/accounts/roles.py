@@ -19,6 +19,8 @@ from backoffice.auth.permissions import parsed
 from backoffice.auth.reach import check_permissions, check_roles, giving, roles_within
 
 _ROLES = "backoffice_included_roles"
+#: What the role whose form it is allowed and included when it was looked at.
+_SEEN = "backoffice_role_seen"
 
 
 class RoleAdmin(ModelAdmin):
@@ -87,6 +89,9 @@ class RoleView(AccountView):
         offered = {each.name for each in within if record is None or each.id != record.id}
         held = set() if record is None else set(await services.roles.included_in(record.id))
         setattr(request.state, _ROLES, sorted(offered | held))
+        if record is not None:
+            permissions = set(await services.roles.permissions_of(record.id))
+            setattr(request.state, _SEEN, {"permissions": permissions, "includes": held})
 
     async def form_values(self, request: Request, record: Any) -> dict[str, Any]:
         """With the permissions, and the roles that it includes."""
@@ -123,6 +128,9 @@ class RoleView(AccountView):
         principal, services = self.principal(request), await self.services(request)
         held = set(await services.roles.permissions_of(role.id))
         included = set(await services.roles.included_in(role.id))
+        seen: dict[str, Any] = {"permissions": held, "includes": included}
+        seen |= getattr(request.state, _SEEN, {})
+        seen |= {"name": role.name, "description": role.description}
         async with self.told():
             wanted = {parsed(each) for each in values.pop("permissions", held)}
             includes = set(values.pop("includes", included))
@@ -137,6 +145,7 @@ class RoleView(AccountView):
                 description=values.get("description", role.description) or "",
                 permissions=wanted,
                 includes=includes,
+                seen=seen,
                 actor=principal.name,
             )
         await self.session(request).refresh(role)

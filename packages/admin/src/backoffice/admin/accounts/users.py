@@ -29,6 +29,8 @@ from backoffice.auth.reach import (
 from backoffice.auth.user_records import UserRecords
 
 _ROLES = "backoffice_roles"
+#: Of the user whose form it is: those that they held when it was looked at.
+_HELD = "backoffice_roles_held"
 
 
 class UserAdmin(ModelAdmin):
@@ -166,6 +168,7 @@ class UserView(UserActions):
         offered = {role.name for role in await roles_within(self.principal(request), services)}
         held = set(await services.roles.of_user(record.id)) if record is not None else set()
         setattr(request.state, _ROLES, sorted(offered | held))
+        setattr(request.state, _HELD, held)
 
     async def form_values(self, request: Request, record: Any) -> dict[str, Any]:
         """With the roles held."""
@@ -195,15 +198,22 @@ class UserView(UserActions):
         user = await self.present(request, pk)
         values = forms.read_values(self.form_fields(request), data, user)
         wanted = values.pop("roles", None)
+        seen = {name: getattr(user, name) for name in values}
         principal, services = self.principal(request), await self.services(request)
-        held = set(await services.roles.of_user(user.id))
+        held = getattr(request.state, _HELD, None)
+        if held is None:
+            held = set(await services.roles.of_user(user.id))
+        if wanted is not None:
+            seen["roles"] = held
         async with self.told():
             giver = await giving(principal, services)
             await self._check_lasting(giver, services, user, values)
             await check_roles(principal, services, held - set(held if wanted is None else wanted))
             await check_roles(giver, services, set(wanted or ()) - held)
             await self.tried(request, "change", user, values)
-            return await services.users.change(user.id, values, roles=wanted, actor=principal.name)
+            return await services.users.change(
+                user.id, values, roles=wanted, seen=seen, actor=principal.name
+            )
 
     async def _check_lasting(
         self, giver: Principal, services: Services, user: Any, values: Mapping[str, Any]
