@@ -1,36 +1,16 @@
 """What is dangerous asks for the password again, and loses nothing that was typed."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from backoffice.auth import ApiKey, Role, User, UserSession
-from backoffice.core import clock
 from backoffice.core.testing import ManualClock
 from tests.admin.confirming import LATER, GuardedHouse, confirmed, held
 from tests.admin.conftest import House, fields_of
-from tests.admin.library import Author, Tag
+from tests.admin.library import Tag
 from tests.auth.conftest import PASSWORD
-
-
-@pytest.fixture
-def time() -> Iterator[ManualClock]:
-    found = ManualClock()
-    with clock.override(found):
-        yield found
-
-
-@pytest.fixture
-def site(time: ManualClock, settings: None) -> Iterator[GuardedHouse]:
-    """Ann, a superuser, who signed in a while ago; Bob, and some records."""
-    with GuardedHouse() as found:
-        found.add(Tag(name="new"), Author(name="Ada"))
-        found.user("bob@example.com")
-        found.signed_in(superuser=True)
-        time.advance(LATER)
-        yield found
 
 
 def id_of(site: House, email: str = "bob@example.com") -> str:

@@ -1,34 +1,10 @@
 """A form whose session was renewed or has ended meanwhile is kept, for whoever has sent it."""
 
-from collections.abc import Iterator
-
-import pytest
-
 from backoffice.auth import User
 from backoffice.auth.sessions import Client
-from backoffice.core import clock
-from backoffice.core.testing import ManualClock
-from tests.admin.confirming import LATER, GuardedHouse, confirmed, held
+from tests.admin.confirming import confirmed, held
 from tests.admin.conftest import ORIGIN, House
-from tests.admin.library import Author, Tag
-
-
-@pytest.fixture
-def time() -> Iterator[ManualClock]:
-    found = ManualClock()
-    with clock.override(found):
-        yield found
-
-
-@pytest.fixture
-def site(time: ManualClock, settings: None) -> Iterator[GuardedHouse]:
-    """Ann, a superuser, who signed in a while ago; Bob, and some records."""
-    with GuardedHouse() as found:
-        found.add(Tag(name="new"), Author(name="Ada"))
-        found.user("bob@example.com")
-        found.signed_in(superuser=True)
-        time.advance(LATER)
-        yield found
+from tests.admin.library import Author
 
 
 def test_a_form_of_before_the_renewal_is_kept_and_asked_about(site: House) -> None:
