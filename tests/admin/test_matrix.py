@@ -68,7 +68,7 @@ def confirming(answer: Response) -> dict[str, Any]:
 
 def rows(page: str) -> dict[str, list[str]]:
     """Whom a preview names, with what they gain and lose."""
-    found = re.findall(r'<tr><th scope="row">(.*?)</th>(.*?)</tr>', page, re.DOTALL)
+    found = re.findall(r'<tr><td data-label="(?:Role|Who)">(.*?)</td>(.*?)</tr>', page, re.DOTALL)
     return {
         re.sub(r"<[^>]+>", "", who): re.findall(r'class="choice">([\w:*-]+)<', effect)
         for who, effect in found

@@ -78,3 +78,31 @@ def test_nobody_makes_an_account_that_they_could_not_change(offices: Offices) ->
         "new@example.com",
         "tom@example.com",
     }
+
+
+def test_no_page_of_people_tells_of_those_who_may_not_be_seen(offices: Offices) -> None:
+    """Neither the matrix, whoever holds the role, nor anything that is done to a user."""
+    roles = offices.services.roles
+    reader = offices.call(roles.create("reader", ["audit:view"], actor="test"))
+    people = {each.email: each for each in offices.all(User)}
+    for each in people.values():
+        offices.call(roles.grant(each.id, "reader", actor="test"))
+    offices.signed_in("roles:*", "users:*", "audit:*", "permissions:view")
+    token, other = offices.token(), people["bob@other.example"].id
+    asked = offices.send("/roles/matrix", {"stood": f"{reader.id} audit:view"}, token)
+    assert "cat@example.com" in asked.text
+    assert "bob@other.example" not in asked.text
+    assert "Others who hold" not in asked.text
+    assert offices.open(f"/users/detail?pk={other}").status_code == 404
+    for path, form in (
+        ("roles", {"take": "reader"}),
+        ("lock", {"span": "hour"}),
+        ("impersonate", {"reason": "to look"}),
+    ):
+        assert offices.send(f"/users/{path}?pk={other}", form, token).status_code == 404
+    offices.client.cookies.clear()
+    lesser = ("roles:*", "users:view", "audit:*")
+    offices.signed_in(*lesser, email="dan@example.com")
+    asked = offices.send("/roles/matrix", {"stood": f"{reader.id} audit:view"})
+    assert "You may not see users" in asked.text
+    assert "cat@example.com" not in asked.text

@@ -13,6 +13,7 @@ from starlette_admin.actions import ActionSelection, action
 from starlette_admin.exceptions import ActionFailed, FormValidationError
 from starlette_admin.fields import BaseField
 from starlette_admin.filters import FilterRegistry
+from starlette_admin.types import RequestAction
 
 from backoffice.admin import forms
 from backoffice.admin.accounts.key_states import TOLD_BY, KeyFilters, state_field, states_of
@@ -136,9 +137,12 @@ class ApiKeyView(AccountView):
     async def extras(
         self, request: Request, fields: Sequence[BaseField], records: Sequence[Any]
     ) -> dict[str, dict[str, Any]]:
-        """How each of them stands."""
+        """How each of them stands, and its scopes in one line."""
         now = visit_of(request).services.clock.now()
-        return {"state": {self.keys.of(each): states_of(each, now) for each in records}}
+        found = {"state": {self.keys.of(each): states_of(each, now) for each in records}}
+        if request.state.action == RequestAction.EXPORT:
+            return dict(found)
+        return {**found, "scopes": {self.keys.of(each): _line(each.scopes) for each in records}}
 
     async def is_row_action_allowed_for_obj(self, request: Request, name: str, obj: Any) -> bool:
         """What is revoked stays so; whoever rotates a key has it in hand, and may do as it."""
@@ -211,6 +215,10 @@ class ApiKeyView(AccountView):
         ids, services = await self.each_id(selection), await self.services(request)
         for id in ids:
             await services.keys.revoke(id, actor=self.principal(request).name)
+
+
+def _line(scopes: Sequence[str] | None) -> str:
+    return "all" if scopes is None else ", ".join(scopes)
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -77,7 +77,7 @@ async def section(
 async def _line(other: RecordView, request: Request, record: Any, cells: Sequence[Any]) -> Line:
     key = other.keys.of(record)
     deeds = []
-    for name in other.actions or ():
+    for name in (each for each in other.actions or () if each != "export"):
         allowed = await other.is_action_allowed(request, name)
         if allowed and await other.is_row_action_allowed_for_obj(request, name, record):
             url = url_of(request, other.resource, "action", name=name, pks=key)
