@@ -12,6 +12,9 @@ from backoffice.ratelimit import RateLimit
 from tests.admin.conftest import House
 from tests.auth.conftest import AppWithAccounts
 
+# Limits are in no database.
+pytestmark = pytest.mark.parametrize("databases", ["sqlite"], indirect=True)
+
 NAME = "GET /quote"
 OPERATOR = ("rate-limits:view", "rate-limits:change")
 PAGE = f"/system/limits/detail?name={NAME}"
