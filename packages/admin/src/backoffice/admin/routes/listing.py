@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette_admin.fields import BaseField
 from starlette_admin.types import ListParams, RequestAction
 
-from backoffice.admin.cells import Cells, Column, is_editable, is_numeric, linked
+from backoffice.admin.cells import Cells, Column, Rows, is_editable, is_numeric, linked
 from backoffice.admin.chips import chips, referred
 from backoffice.admin.counts import Count
 from backoffice.admin.date_hierarchy import calendar_of
@@ -20,11 +20,12 @@ from backoffice.admin.filter_builder import builder_fields
 from backoffice.admin.list_addresses import PLACES, here
 from backoffice.admin.list_columns import chosen
 from backoffice.admin.lists import page_of, size_of
+from backoffice.admin.markup import symbol
 from backoffice.admin.paging import Page
 from backoffice.admin.presentation import shown, url_of
 from backoffice.admin.records import RecordView
 from backoffice.admin.saved.views import ALL, VIEW, Kept, kept, same
-from backoffice.admin.site import Site, symbol
+from backoffice.admin.site import Site
 from backoffice.admin.values import cell
 
 _EXPORTED = ("q", "filter", "sort", "deleted")
@@ -103,17 +104,21 @@ async def _table(
     fields = chosen(view, request, kept)
     columns = [_column(request, view, params, each) for each in fields]
     rows = await shown(view, request, fields, found, cell)
-    table = Cells(columns, url_of(request, view.resource, "detail") + "?pk=", linked(fields))
+    cells = Cells(columns, url_of(request, view.resource, "detail") + "?pk=", linked(fields))
+    actions = await allowed_actions(view, request)
+    edit, pencil = url_of(request, view.resource, "edit") + "?pk=", symbol(request, "pencil")
+    written = Rows(cells, edit, pencil, picks=bool(actions))
+    editable = await view.editable(request, found)
     keys = [view.keys.of(each) for each in found]
     return {
         "columns": columns,
-        "rows": [(key, table.of(key, row.values())) for key, row in zip(keys, rows, strict=True)],
+        "rows": [
+            written.of(key, row.values(), edits=key in editable)
+            for key, row in zip(keys, rows, strict=True)
+        ],
         "shown_columns": ",".join(each.name for each in fields),
-        "editable": await view.editable(request, found),
         "cell_url": url_of(request, view.resource, "cell"),
-        "actions": await allowed_actions(view, request),
-        "edit": url_of(request, view.resource, "edit") + "?pk=",
-        "pencil": symbol(request, "pencil"),
+        "actions": actions,
     }
 
 
