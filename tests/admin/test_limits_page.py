@@ -8,7 +8,10 @@ from fastapi import FastAPI
 
 from backoffice.admin import Admin
 from backoffice.auth import Auth
+from backoffice.core import clock
+from backoffice.core.testing import ManualClock
 from backoffice.ratelimit import RateLimit
+from tests.admin.confirming import LATER, confirmed
 from tests.admin.conftest import House
 from tests.auth.conftest import AppWithAccounts
 
@@ -141,3 +144,17 @@ def test_who_may_only_look_changes_nothing_and_sees_no_names(limited: Limited) -
     limited.signed_in("users:view", email="bob@example.com")
     assert limited.open("/system/limits").status_code == 403
     assert limited.open(PAGE).status_code == 403
+
+
+def test_a_limit_is_raised_by_who_proved_lately_who_they_are(settings: None) -> None:
+    """Else the password is asked for, and the deed is done with it."""
+    time = ManualClock()
+    with clock.override(time), Limited() as limited:
+        limited.signed_in(*OPERATOR)
+        time.advance(LATER)
+        asked = limited.send("/system/limits/override", RAISE)
+        assert asked.status_code == 403
+        assert "Confirm your password" in asked.text
+        assert limited.quotes(4)[-1] == 429
+        assert confirmed(limited, asked).status_code == 303
+        assert limited.quotes(1) == [200]
