@@ -17,7 +17,7 @@ ifneq ($(wildcard /etc/ssl/certs/* /etc/pki/tls/certs/* /System/Library/Keychain
 export UV_SYSTEM_CERTS ?= true
 endif
 
-.PHONY: demo test lint types format bench docs venv browser clean
+.PHONY: demo test lint types format bench docs pictures venv browser clean
 
 demo: .venv/.demo # serve the example bookshop on PORT
 	$(BIN)/python -m example_app.demo --port $(PORT)
@@ -45,6 +45,10 @@ bench: venv # every benchmark, one after the other
 
 docs: venv # run the code that the documentation shows
 	$(BIN)/pytest tests/docs
+
+pictures: browser # the README's, and each kind of page at each size in artefacts/looks
+	$(BIN)/python -m tests.admin.pictures
+	BACKOFFICE_PICTURES=1 $(BIN)/pytest tests/admin/test_looks_browser.py -k everybody
 
 venv: .venv/.development # the environment for all of the above
 

@@ -124,7 +124,7 @@ class Site(BaseAdmin):
             root=root,
             visit_of=known_visit,
             token_field=FIELD,
-            version=_files_revision(),
+            assets=_files_revision(),
             symbol=symbol,
             described=_described,
             theme_revision=self._theme_revision,
