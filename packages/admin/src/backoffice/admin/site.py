@@ -1,45 +1,32 @@
 """The site: starlette-admin's engine with the pages, templates and rules of this package."""
 
-import hashlib
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from markupsafe import Markup
-from sqlalchemy.exc import (
-    DataError,
-    IntegrityError,
-    InterfaceError,
-    OperationalError,
-    StatementError,
-)
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.applications import Starlette
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
 from starlette_admin.base import BaseAdmin
-from starlette_admin.fields import BaseField
 
 from backoffice.admin import notices
+from backoffice.admin.catalogue import OF_JOBS, OF_VIEWS, permissions_of
 from backoffice.admin.confirmations import changed, held
-from backoffice.admin.constraints import is_unfit
 from backoffice.admin.dashboard.charts import OwnChart
 from backoffice.admin.inlines import bind
 from backoffice.admin.looks import Look
+from backoffice.admin.markup import described, lower_first, symbol
 from backoffice.admin.menu import PEOPLE, MenuEntry, side_bar
 from backoffice.admin.operations.menu import SystemPages
-from backoffice.admin.options import computed_columns
 from backoffice.admin.pages import OwnCard, OwnPage
 from backoffice.admin.presentation import url_of
+from backoffice.admin.problems import ANSWERED, refusal_of
 from backoffice.admin.records import RecordView
 from backoffice.admin.settings import AdminSettings
-from backoffice.admin.soft_deletion import PURGE, RESTORE
+from backoffice.admin.static_files import HERE, KEPT, Static, files_revision
 from backoffice.admin.templating import has_template, overridable, require_template
 from backoffice.admin.theme import Theme, revision, style
 from backoffice.admin.visits import (
@@ -59,21 +46,6 @@ from backoffice.core import SetupError, Singleton
 if TYPE_CHECKING:
     from backoffice.admin.jobs.worker import JobWorker
 
-HERE = Path(__file__).parent
-#: What may be done with the records of a page.
-VERBS = ("view", "add", "change", "delete", "export")
-_KEPT = "public, max-age=3600"
-_SYMBOL = Markup('<svg class="icon" aria-hidden="true"><use href="{}/static/icons.svg#{}"/></svg>')
-_DESCRIBED = Markup(' aria-describedby="{}"')
-_INVALID = Markup(' aria-invalid="true"')
-
-_OF_JOBS = (
-    Known("bulk-jobs:view", "See the bulk jobs of others", "backoffice.admin"),
-    Known("bulk-jobs:change", "Cancel the bulk jobs of others", "backoffice.admin"),
-)
-_OF_VIEWS = Known(
-    "saved-views:share", "Share views of lists, and change those of others", "backoffice.admin"
-)
 
 Handler = Callable[["Site", Request], Awaitable[Response]]
 
@@ -124,12 +96,12 @@ class Site(BaseAdmin):
             root=root,
             visit_of=known_visit,
             token_field=FIELD,
-            assets=_files_revision(),
+            assets=files_revision(),
             symbol=symbol,
-            described=_described,
+            described=described,
             theme_revision=self._theme_revision,
         )
-        env.filters["lower_first"] = _lower_first
+        env.filters["lower_first"] = lower_first
 
     def add_page(self, page: OwnPage) -> None:
         """A page of the app's own."""
@@ -154,33 +126,27 @@ class Site(BaseAdmin):
         yield Known(ENTER, "Enter the admin", "backoffice.admin")
         for view in self._model_views:
             if isinstance(view, RecordView):
-                yield from _permissions(view)
-        yield from _OF_JOBS
+                yield from permissions_of(view)
+        yield from OF_JOBS
         yield from self.system.permissions()
-        yield _OF_VIEWS
+        yield OF_VIEWS
 
     def asgi(self, routes: Sequence[Route], settings: Singleton[AdminSettings]) -> Starlette:
         """The site as an app, with these pages."""
 
         async def theme(request: Request) -> Response:
             text = style(self.look, settings.of(request))
-            return Response(text, media_type="text/css", headers={"Cache-Control": _KEPT})
+            return Response(text, media_type="text/css", headers={"Cache-Control": KEPT})
 
         static = [
             Route("/static/theme.css", theme),
-            Mount("/static", _Static(packages=[(__package__, "static")]), name="static"),
+            Mount("/static", Static(packages=[(__package__, "static")]), name="static"),
         ]
         app = Starlette(
             routes=[*static, *routes],
             exception_handlers={
                 HTTPException: self._render_error,
-                DataError: self._unfit,
-                OverflowError: self._unfit,
-                IntegrityError: self._conflict,
-                OperationalError: self._unavailable,
-                InterfaceError: self._unavailable,
-                PoolTimeoutError: self._unavailable,
-                StatementError: self._unfit,
+                **dict.fromkeys(ANSWERED, self._answered),
             },
         )
         # An address with one slash too many is none: a redirect would name scheme and host.
@@ -308,17 +274,10 @@ class Site(BaseAdmin):
         assert isinstance(exc, HTTPException)  # noqa: S101 - it is registered for no other
         return await self.refuse(request, exc)
 
-    async def _unfit(self, request: Request, error: Exception) -> Response:
-        if not is_unfit(error):
+    async def _answered(self, request: Request, error: Exception) -> Response:
+        refusal = refusal_of(error)
+        if refusal is None:
             raise error
-        return await self.refuse(request, HTTPException(400, "A value does not fit its column."))
-
-    async def _conflict(self, request: Request, _: Exception) -> Response:
-        return await self.refuse(request, HTTPException(409, "Something else refers to this."))
-
-    async def _unavailable(self, request: Request, _: Exception) -> Response:
-        headers = {"Retry-After": "5"}
-        refusal = HTTPException(503, "The database does not answer; try again.", headers)
         return await self.refuse(request, refusal)
 
     # starlette-admin's own routes, cookies and middlewares are not wanted: its files are served
@@ -331,60 +290,3 @@ class Site(BaseAdmin):
     def _init_flash(self) -> None: ...
 
     def _ensure_secret_key(self) -> None: ...
-
-
-def symbol(request: Request, name: str) -> Markup:
-    """An icon of `static/icons.svg`."""
-    return _symbol(root(request), name)
-
-
-@lru_cache(maxsize=1000)
-def _symbol(base: str, name: str) -> Markup:
-    return _SYMBOL.format(base, name)
-
-
-def _described(field: BaseField, error: object) -> Markup:
-    """Attributes that tie an input to its help and its error, for those who do not see them."""
-    ids = [f"{field.id}-help"] * bool(field.help_text) + [f"{field.id}-error"] * bool(error)
-    found = _DESCRIBED.format(" ".join(ids)) if ids else Markup("")
-    return found + _INVALID if error else found
-
-
-def _lower_first(text: object) -> str:
-    """A label within a sentence; API keys stay API keys."""
-    words = str(text)
-    return words if words[:2].isupper() else words[:1].lower() + words[1:]
-
-
-def _files_revision() -> str:
-    """Changes with the files of styles and scripts, so that browsers fetch them anew."""
-    files = sorted((HERE / "static").glob("*.*s"))
-    return hashlib.sha256(b"".join(each.read_bytes() for each in files)).hexdigest()[:12]
-
-
-class _Static(StaticFiles):
-    """Files that a browser may keep for a while."""
-
-    def file_response(self, *args: Any, **kwargs: Any) -> Response:
-        response = super().file_response(*args, **kwargs)
-        response.headers["Cache-Control"] = _KEPT
-        return response
-
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        try:
-            return await super().get_response(path, scope)
-        except ValueError:
-            # A path with a NUL, or with a name too long for the file system.
-            raise HTTPException(404) from None
-
-
-def _permissions(view: RecordView) -> Iterator[Known]:
-    records = _lower_first(str(view.menu_label))
-    own = [*(each.verb for each in view.options.actions), *view.own_verbs]
-    own += [RESTORE, PURGE] if view.soft_deletion is not None else []
-    own += ["import"] if view.is_written_plainly else []
-    for verb in dict.fromkeys([*VERBS, *own]):
-        yield Known(f"{view.resource}:{verb}", f"{verb.capitalize()} {records}", "backoffice.admin")
-    for column in computed_columns(view.options).values():
-        if column.permission:
-            yield Known(column.permission, f"See {column.label} of {records}", "backoffice.admin")
