@@ -9,6 +9,8 @@ from tests.admin.conftest import ORIGIN, House
 from tests.admin.recovering import ANN, MAILING, link, send, verified
 from tests.admin.test_sign_in import ELSEWHERE
 
+pytestmark = pytest.mark.one_database
+
 PAGES = ("forgot-password", "request-verify")
 
 

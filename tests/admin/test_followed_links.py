@@ -16,6 +16,8 @@ from tests.admin.recovering import ANN, MAILING, NEW, OTHER, forgotten, link, se
 from tests.admin.test_sign_in import ELSEWHERE
 from tests.auth.conftest import PASSWORD
 
+pytestmark = pytest.mark.one_database
+
 BAD = ["", "bol_x", "bol_" + "A" * 43, "bol_" + "é" * 43, "x" * 5000, '"><script>']
 
 

@@ -11,6 +11,8 @@ from backoffice.admin.headers import CONTENT_SECURITY_POLICY
 from backoffice.auth.sessions import Client
 from tests.admin.conftest import ORIGIN, House
 
+pytestmark = pytest.mark.one_database
+
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 OPEN = ("/login", "/static", "/forgot-password", "/reset-password", "/request-verify", "/verify")
 

@@ -13,6 +13,8 @@ from starlette.websockets import WebSocketDisconnect
 
 from tests.admin.conftest import House
 
+pytestmark = pytest.mark.one_database
+
 VERBS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
 ODD_VERBS = ("PROPFIND", "get", "Get", "FOO", "POST ", "GET\t", "", "LOGIN", "QUERY")
 OPEN = {"/login", "/forgot-password", "/reset-password", "/request-verify", "/verify"}

@@ -16,6 +16,8 @@ from backoffice.ratelimit import limits
 from tests.auth.conftest import PASSWORD, House, built, create_tables, headers
 from tests.auth.test_sessions import SAME_ORIGIN, alive, events, rows
 
+pytestmark = pytest.mark.one_database
+
 LOGIN = {"username": "ann@example.com", "password": PASSWORD}
 NAME = "backoffice_session"
 

@@ -9,6 +9,8 @@ from httpx2 import Response
 from tests.auth.conftest import PASSWORD, House, headers
 from tests.auth.test_sessions import SAME_ORIGIN
 
+pytestmark = pytest.mark.one_database
+
 
 @pytest.fixture
 def shop(house: House) -> House:

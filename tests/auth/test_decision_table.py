@@ -10,6 +10,8 @@ from backoffice.auth.sessions import Client
 from backoffice.core.testing import ManualClock
 from tests.auth.conftest import House, bearer, built, headers
 
+pytestmark = pytest.mark.one_database
+
 REFUSED = {
     "code": "invalid_token",
     "message": "The credential is not good: wrong, expired or revoked.",

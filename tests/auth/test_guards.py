@@ -16,6 +16,8 @@ from backoffice.core import SetupError
 from backoffice.core.testing import ManualClock
 from tests.auth.conftest import PASSWORD, House, built, create_tables, headers
 
+pytestmark = pytest.mark.one_database
+
 Copies = Callable[[str, Callable[[str], None]], str]
 
 

@@ -11,6 +11,8 @@ from fastapi import APIRouter
 from backoffice.auth import User
 from tests.auth.conftest import House, headers
 
+pytestmark = pytest.mark.one_database
+
 
 @pytest.fixture
 def lines(caplog: pytest.LogCaptureFixture) -> Iterator[list[logging.LogRecord]]:

@@ -8,6 +8,8 @@ import pytest
 from backoffice.auth.sessions import Client
 from tests.auth.websockets.conftest import HERE, Street, code, offer
 
+pytestmark = pytest.mark.one_database
+
 
 class TestHandshake:
     """The decision table holds before a websocket is accepted."""

@@ -8,6 +8,8 @@ from backoffice.auth import AuthSettings
 from tests.auth.conftest import headers
 from tests.auth.websockets.conftest import HERE, Street, code
 
+pytestmark = pytest.mark.one_database
+
 
 class TestOrigin:
     """A cookie opens a websocket for a page of this site, or of an origin that is trusted."""
