@@ -35,6 +35,10 @@ NAMES = (
     "added_at",
     "next",
     "token",
+    "cols",
+    "view",
+    "field",
+    "list",
 )
 VALUES = (
     "-1.5",

@@ -123,6 +123,11 @@ def test_views_are_renamed_replaced_and_deleted(shelf: Shelf) -> None:
     assert set(shelf.offered()) == {"All", "Other"}
     assert shelf.do("burn", shelf.number("Other")) == 400
     assert shelf.do("rename", 999, name="x") == 404
+    for query in ("q=%00", f"q={'x' * 5_000}"):
+        assert shelf.keep("Wrong", query).status_code == 422
+    assert shelf.keep("\0", "q=a").status_code == 422
+    assert shelf.do("replace", shelf.number("Other"), query="q=%00") == 422
+    assert shelf.send("/books/views", {"do": "rename", "pk": "9" * 40}).status_code == 404
     assert shelf.keep("Wrong", "filter=price__gt%3Dx").status_code == 400
     assert shelf.keep("Wrong", "is.in_print=perhaps").status_code == 400
 

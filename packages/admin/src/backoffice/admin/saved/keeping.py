@@ -163,6 +163,8 @@ def _now(request: Request) -> Any:
 def understood(view: RecordView, request: Request, query: str) -> tuple[str, list[str]]:
     """The query to keep, and what it filters by; 400 where it asks for what no list can show."""
     text = kept_query(view, query)
+    if "%00" in text:
+        raise InvalidInput("This list is asked for by a character that no address can hold.")
     if len(text) > _LONGEST_QUERY:
         raise InvalidInput("This list is asked for by more than a view can keep; filter it less.")
     params = QueryParams(text)
