@@ -102,3 +102,10 @@ def test_a_page_that_was_refused_names_the_fields(editor: House) -> None:
     text = editor.client.post("/admin/tags/add", data={"csrf_token": token}, headers=ORIGIN).text
     assert "Nothing was saved yet." in text
     assert '<a href="#name">Name</a>' in text
+
+
+def test_a_page_of_a_record_asks_for_the_same_files_as_a_list(editor: House) -> None:
+    """Named by what is in them, so that a browser has them already."""
+    pages = [editor.open(path).text for path in ("/books", "/books/edit?pk=1")]
+    found = [re.findall(r"static/(?:admin|tables)\.css\?v=[0-9a-f]{12}\"", each) for each in pages]
+    assert found[0] == found[1] != []
