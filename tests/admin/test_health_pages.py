@@ -25,6 +25,7 @@ def test_health_tells_of_parts_versions_and_disks(house: House) -> None:
     thorough = house.open("/system/health?thorough=yes").text
     assert "core.secret-key" in thorough
     assert "ratelimit.counting" in thorough
+    assert "see the page Migrations" in thorough
     assert "kkkk" not in thorough
 
 

@@ -1,7 +1,7 @@
 """What `backoffice doctor` looks at: each package brings its own checks by an entry point."""
 
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Container, Iterator
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Literal
@@ -36,9 +36,15 @@ class Finding:
 Check = Callable[[Run], AsyncIterator[Finding]]
 
 
-async def examine(run: Run) -> AsyncIterator[Finding]:
-    """Every finding of every installed package, about the app of this run."""
+async def examine(run: Run, without: Container[str] = ()) -> AsyncIterator[Finding]:
+    """Every finding of every installed package, about the app of this run.
+
+    `without` names entry points that are left out: a process that serves cannot do all that a
+    command can.
+    """
     for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda each: each.name):
+        if entry.name in without:
+            continue
         try:
             check: Check = entry.load()
             async for finding in check(run):

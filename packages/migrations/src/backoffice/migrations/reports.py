@@ -1,7 +1,8 @@
 """What a page may tell of the migrations: where the database stands, and what is pending.
 
-It changes nothing. What `lint` says of what is pending is found out in a process of its own:
-revisions are code, which is not to run within an app that serves.
+It changes nothing, and runs no code of the project's within an app that serves: its revisions and
+its env.py may import models that the app has not, half of which a request could meet. What has to
+run them is found out in a process of its own.
 """
 
 import json
@@ -19,7 +20,8 @@ from backoffice.core.checks import Level
 from backoffice.core.database import database
 from backoffice.core.reports import Report, Reporting, ReportTable
 from backoffice.migrations.graph import Node
-from backoffice.migrations.histories import installed, ordered
+from backoffice.migrations.histories import Revision, installed, ordered
+from backoffice.migrations.locations import version_table
 from backoffice.migrations.nodes import nodes_of
 from backoffice.migrations.project import app_history
 from backoffice.migrations.standings import Standing
@@ -28,10 +30,8 @@ from backoffice.migrations.vendored import modes
 
 #: Seconds that judging what is pending may take.
 PATIENCE = 60
-_LINT = (
-    *(sys.executable, "-c", "from backoffice.core.command import main; main()"),
-    *("--json", "--quiet", "migrate", "lint", "--pending", "--fail-on", "never"),
-)
+_COMMAND = (sys.executable, "-c", "from backoffice.core.command import main; main()")
+_LINT = ("lint", "--pending", "--fail-on", "never")
 _STATES = {
     "present": "At the present",
     "pending": "Behind",
@@ -52,15 +52,18 @@ _DONE = {"applied": "Done", "current": "Done, the last one", "pending": "Pending
 async def report(run: Run, thorough: bool) -> Report:
     """Where each history stands, what is pending, and every revision; raises Unavailable."""
     app, opened = await to_thread.run_sync(app_history), await run.open(database)
-    found = await look(opened, app)
+    url = opened.url.render_as_string(hide_password=False)
     parts = await to_thread.run_sync(modes, app, ordered(installed()))
+    if app is None or (parts.complete and version_table(app) is not None):
+        found = await look(opened, app)
+    else:  # where it stands only env.py knows
+        found = [_standing(each) for each in await _told_by(url, "status")]
     nodes = [node for each in reversed(found) for node in nodes_of(each, parts)]
     states = {each.state for each in found}
     worst = next(each for each in _SUMMARIES if each in states or each == "present")
     is_pending = any(each.pending for each in found if each.state == "pending")
     tables = [_histories(found), _pending(found), _revisions(nodes)]
     if thorough and is_pending:
-        url = opened.url.render_as_string(hide_password=False)
         tables.insert(2, await _judged(url))
     level: Level = "ok" if worst == "present" else "error"
     more = "Judge what is pending" if is_pending and not thorough else ""
@@ -110,7 +113,7 @@ async def _judged(url: str) -> ReportTable:
     try:
         rows = [
             (each["level"], _where(each["where"]), each["message"], each["safe"])
-            for each in await _linted(url)
+            for each in await _told_by(url, *_LINT)
             if each["waived"] is None
         ]
     except BackofficeError as error:
@@ -119,19 +122,31 @@ async def _judged(url: str) -> ReportTable:
 
 
 # Any: rows as JSON has them.
-async def _linted(url: str) -> list[dict[str, Any]]:
+async def _told_by(url: str, *verb: str) -> list[dict[str, Any]]:
+    """What `backoffice migrate` answers about this database; raises BackofficeError."""
     environment = {**os.environ, "BACKOFFICE_DATABASE_URL": url}
+    command = [*_COMMAND, "--json", "--quiet", "migrate", *verb]
     try:
         with anyio.fail_after(PATIENCE):
             done = await anyio.run_process(
-                _LINT, env=environment, check=False, stdin=subprocess.DEVNULL
+                command, env=environment, check=False, stdin=subprocess.DEVNULL
             )
     except TimeoutError:
         raise Unavailable(f"it takes longer than {PATIENCE} s") from None
-    if done.returncode:
-        raise BackofficeError(_told(done.stderr))
+    if done.returncode and not done.stdout:
+        raise Unavailable(_told(done.stderr))
     found: list[dict[str, Any]] = json.loads(done.stdout)
     return found
+
+
+def _standing(told: dict[str, Any]) -> Standing:
+    return Standing(
+        told["history"],
+        told["state"],
+        tuple(told["current"]),
+        tuple(told["heads"]),
+        tuple(Revision(**each) for each in told["pending"]),
+    )
 
 
 def _told(stderr: bytes) -> str:
@@ -140,7 +155,7 @@ def _told(stderr: bytes) -> str:
     try:
         return str(json.loads(last)["error"]["message"])
     except (ValueError, LookupError, TypeError):
-        return "the command failed; `backoffice migrate lint --pending` says why"
+        return "the command failed; `backoffice migrate` says why"
 
 
 def _where(where: dict[str, Any]) -> str:

@@ -3,8 +3,9 @@
 import platform
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import distributions
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from anyio import to_thread
@@ -13,12 +14,16 @@ from sqlalchemy import text
 from backoffice.core import BackofficeError, Database
 from backoffice.core.checks import Finding, examine
 from backoffice.core.health import Health, Status, readiness
+from backoffice.core.reports import Reporting
 from backoffice.core.settings import settings, urls
 from backoffice.core.singletons import Run
 
 _GRAVEST_FIRST = ("error", "warning", "ignored", "ok")
-_PACKAGES = ("fastapi", "starlette", "pydantic", "sqlalchemy", "sqlmodel", "starlette-admin")
-_OURS = "fastapi-backoffice"
+_OURS = ("", "-core", "-ratelimit", "-auth", "-migrations", "-admin")
+_PACKAGES = (
+    *(f"fastapi-backoffice{each}" for each in _OURS),
+    *("fastapi", "starlette", "pydantic", "sqlalchemy", "sqlmodel", "alembic", "starlette-admin"),
+)
 _GIGABYTE = 10**9
 #: Of a disk, in percent: with less left than that it is nearly full.
 LOW = 10
@@ -76,15 +81,16 @@ async def _server(database: Database) -> str:
 
 
 async def versions() -> list[tuple[str, str]]:
-    """The packages that matter most, ours first."""
+    """The packages that matter most, as far as they are installed, ours first."""
     return await to_thread.run_sync(_versions)
 
 
 def _versions() -> list[tuple[str, str]]:
-    found = {each.metadata["Name"]: each.version for each in distributions()}
-    ours = sorted(name for name in found if name.startswith(_OURS))
-    others = [name for name in _PACKAGES if name in found]
-    return [(name, found[name]) for name in (*ours, *others)]
+    found = []
+    for name in _PACKAGES:
+        with suppress(PackageNotFoundError):
+            found.append((name, version(name)))
+    return found
 
 
 async def disks(database: Database) -> list[Disk]:
@@ -110,14 +116,27 @@ def _disk(folder: Path) -> Disk:
     )
 
 
-async def examined(run: Run) -> list[Verdict]:
-    """What every package finds when it looks the app over, the gravest first."""
+async def examined(run: Run, reports: Mapping[str, Reporting]) -> list[Verdict]:
+    """What every package finds when it looks the app over, the gravest first.
+
+    What a report tells is taken from there: it is made for an app that serves.
+    """
     try:
         ignored = (await run.open(settings)).doctor_ignore
     except BackofficeError:  # a finding says what is wrong with the settings
         ignored = {}
-    found = [_verdict(each, ignored) async for each in examine(run)]
+    found = [_verdict(each, ignored) async for each in examine(run, without=reports)]
+    found += [await _reported(run, each) for each in reports.values()]
     return sorted(found, key=lambda each: _GRAVEST_FIRST.index(each.level))
+
+
+async def _reported(run: Run, reporting: Reporting) -> Verdict:
+    try:
+        report = await reporting.report(run, False)
+    except BackofficeError as error:
+        return Verdict(reporting.name, "error", error.message, "")
+    fix = "" if report.level == "ok" else f"see the page {reporting.label}"
+    return Verdict(reporting.name, report.level, report.summary, fix)
 
 
 def _verdict(finding: Finding, ignored: Mapping[str, str]) -> Verdict:

@@ -25,7 +25,9 @@ async def health(site: Site, request: Request) -> Response:
     status, checks = await found.readiness_of(run)
     verdicts = None
     if _is_thorough(request):
-        verdicts = await inspected(request, "doctor", lambda: found.examined(run))
+        verdicts = await inspected(
+            request, "doctor", lambda: found.examined(run, site.system.reports)
+        )
     return site.page(
         request,
         "health.html",
