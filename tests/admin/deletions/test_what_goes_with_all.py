@@ -28,7 +28,7 @@ def test_it_says_what_goes_with_all_that_match_and_what_stays(stocked: House) ->
         "Volumes: 2: Bound, Loose",
         "Contracts by Volume: 1: Lease",
     }
-    assert "Those that other records refer to stay" in page
+    assert "What these refer to cannot be deleted, and stays" in page
     assert "What follows is of the first" not in page
     some = stocked.open(f"{ASKED}&query=q%3DPress%2B3").text
     assert items(some) == ["Editions: 1: Edition 3", "Volumes: 1: Loose"]
