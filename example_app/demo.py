@@ -42,7 +42,8 @@ ACTOR = "cli:demo"
 CHANGED = "(it was changed; no longer the one that was made here)"
 
 #: A role each, with an account that holds it; the administrator needs none. In the admin one may
-#: view, add, change, delete or export; `read` and `write` are what the routes of the shop ask for.
+#: view, add, change, delete, export or import; `read` and `write` are what the routes of the shop
+#: ask for.
 ROLES = {
     "editor": ("admin:enter", "books:*", "authors:*", "reviews:*"),
     "support": (

@@ -145,6 +145,19 @@ def is_unique(column: Column[Any]) -> bool:
     return [column.name] in [*kept_by, *indexed]
 
 
+def unique_columns(view: RecordView, request: Request, said: Matching) -> list[tuple[int, ...]]:
+    """Columns, or sets of them, in which no two rows may say the same."""
+    found: list[tuple[int, ...]] = []
+    for index, name in enumerate(said.fields):
+        column = column_of(view.model, name) if name else None
+        if column is not None and is_unique(column):
+            found.append((index,))
+    keys = {each.name: each for each in keys_of(view, request)}
+    if said.key:
+        found.append(tuple(said.fields.index(each) for each in keys[said.key].fields))
+    return list(dict.fromkeys(found))
+
+
 def makes_key(model: type[SQLModel], names: Iterable[str]) -> bool:
     """Whether the key of a new record is made by itself, and none is to be given."""
     columns = [column_of(model, each) for each in names]

@@ -12,7 +12,6 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette_admin.types import RequestAction
 
-from backoffice.admin.columns import column_of
 from backoffice.admin.imports import files, matching, report, shelf
 from backoffice.admin.imports.files import Sheet, Unreadable
 from backoffice.admin.imports.matching import Matching, Mismatch
@@ -62,7 +61,7 @@ async def match(site: Site, request: Request) -> Response:
     found.matched, found.key, found.adds = said.fields, said.key, said.adds
     session = view.session(request)
     await shelf.forget_outcomes(session, found)
-    await shelf.note_doubles(session, found, _unique(view, request, said))
+    await shelf.note_doubles(session, found, matching.unique_columns(view, request, said))
     job = await _start(site, request, view, found, CHECK)
     found.check_job = job.number
     session.add(found)
@@ -280,19 +279,6 @@ async def _start(
         meaning=matching.digest(found),
         form=secrets.token_hex(16),
     )
-
-
-def _unique(view: RecordView, request: Request, said: Matching) -> list[tuple[int, ...]]:
-    """Columns, or sets of them, in which no two rows may say the same."""
-    found: list[tuple[int, ...]] = []
-    for index, name in enumerate(said.fields):
-        column = column_of(view.model, name) if name else None
-        if column is not None and matching.is_unique(column):
-            found.append((index,))
-    keys = {each.name: each for each in matching.keys_of(view, request)}
-    if said.key:
-        found.append(tuple(said.fields.index(each) for each in keys[said.key].fields))
-    return list(dict.fromkeys(found))
 
 
 def _verbs(found: Import) -> list[str]:
