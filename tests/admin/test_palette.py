@@ -31,20 +31,20 @@ def test_records_pages_and_deeds_are_found_in_one_go(editor: House) -> None:
     assert 'href="/admin/books/detail?pk=3"' in editor.open("/search?q=gam").text
 
 
-def test_a_record_is_found_by_its_key_and_the_best_comes_first(editor: House) -> None:
+def test_a_record_is_found_by_its_key_and_what_begins_so_comes_first(editor: House) -> None:
     editor.add(
-        Copy(book_id=1, number=1, shelf="Beta wing"), Book(title="On beta", isbn="x", author_id=1)
+        Copy(book_id=1, number=1, shelf="Beta wing"),
+        Book(title="On beta", isbn="x", author_id=1),
     )
-    assert hits(editor, "2")[:1] == ["Beta"] or "Beta" in hits(editor, "2")
+    assert "Beta" in hits(editor, "2")
     assert hits(editor, "beta")[:2] == ["Beta", "On beta"]
     assert hits(editor, "new") == ["new"]
 
 
-def test_of_many_some_are_shown_and_the_list_has_the_rest(editor: House) -> None:
-    editor.add(*(Author(name=f"Smith {number}") for number in range(9)))
-    found = hits(editor, "smith")
-    assert found[:-1] == [f"Smith {number}" for number in range(8, 3, -1)] or len(found) == 6
-    assert found[-1] == "All authors that match “smith”"
+def test_of_many_the_newest_are_shown_and_the_list_has_the_rest(editor: House) -> None:
+    editor.add(*(Author(id=100 + number, name=f"Smith {number}") for number in range(9)))
+    newest = [f"Smith {number}" for number in (8, 7, 6, 5, 4)]
+    assert hits(editor, "smith") == [*newest, "All authors that match “smith”"]
     assert 'href="/admin/authors?q=smith"' in editor.open("/search?q=smith").text
 
 
@@ -55,8 +55,8 @@ def test_what_an_index_finds_is_found_however_old_it_is(
     monkeypatch.setattr("backoffice.admin.palette._NEWEST", 2)
     assert hits(editor, "alph") == []
     assert hits(editor, "gamm") == ["Gamma 100%"]
-    assert hits(editor, "a") == ["Alpha", *hits(editor, "a")[1:]] or "Alpha" in hits(editor, "a")
-    assert hits(editor, "1")[-1:] != []
+    assert "Alpha" in hits(editor, "a")  # the whole of its ISBN, which is unique
+    assert "Alpha" in hits(editor, "1")  # its key
 
 
 def test_it_is_a_page_too(editor: House) -> None:
