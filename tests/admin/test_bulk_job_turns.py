@@ -12,9 +12,10 @@ import pytest
 from sqlmodel import col, update
 
 from backoffice.admin.jobs import worker as working
+from backoffice.admin.jobs.holds import Hold, Lost
 from backoffice.admin.jobs.models import BulkJob
 from backoffice.admin.jobs.queue import MOST_IN_VAIN
-from backoffice.admin.jobs.worker import JobWorker, Lost
+from backoffice.admin.jobs.worker import JobWorker
 from backoffice.admin.records import RecordView
 from tests.admin.conftest import House
 from tests.admin.library import Tag
@@ -107,7 +108,7 @@ def dying(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         raise asyncio.CancelledError
 
     with monkeypatch.context() as patched:
-        patched.setattr(working.Hold, "write", die)
+        patched.setattr(Hold, "write", die)
         yield
 
 
@@ -142,7 +143,7 @@ def test_who_lost_a_job_writes_nothing(idle: House, monkeypatch: pytest.MonkeyPa
         return False
 
     monkeypatch.setattr(type(slow.worker.queue), "write", lost)
-    hold = working.Hold(slow.worker.queue, Any, number, "", idle.services.clock)  # type: ignore[arg-type]
+    hold = Hold(slow.worker.queue, Any, number, "", idle.services.clock)  # type: ignore[arg-type]
     with pytest.raises(Lost):
         idle.call(hold.write(done=1))
 

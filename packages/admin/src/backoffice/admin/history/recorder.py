@@ -28,7 +28,7 @@ from backoffice.admin.history.statements import (
     values_of,
     written_by_text,
 )
-from backoffice.admin.history.tracks import Key, Row, Track, Tracks
+from backoffice.admin.history.tracks import Key, Row, Track, Tracks, identity_of, key_of
 from backoffice.admin.holding import begin_to_write, held
 from backoffice.admin.records import RecordView
 from backoffice.auth import AuthEvent, Services, UserCreated
@@ -103,14 +103,14 @@ class Recorder:
         for each in session.dirty:
             if (track := self._followed(session, each)) and _is_changed(session, track, each):
                 # A key that is changed is one record less, and another one more.
-                both = {_identity(each), _key(each)}
+                both = {identity_of(each), key_of(each)}
                 if len(both) == 1 and (row := _as_held(session, track, each)) is not None:
-                    self._pending(session).touch(track, _identity(each), row)
+                    self._pending(session).touch(track, identity_of(each), row)
                 else:
                     changed[track] += both
         for each in session.deleted:
             if track := self._followed(session, each):
-                deleted[track].append(_identity(each))
+                deleted[track].append(identity_of(each))
         # All of a table at once: what is written together costs one look.
         for track, keys in (*changed.items(), *deleted.items()):
             self._look(session, track, keys)
@@ -121,7 +121,7 @@ class Recorder:
     def _after_flush(self, session: Session, *_: object) -> None:
         for each in session.new:
             if track := self._followed(session, each):
-                self._pending(session).touch(track, _key(each), None)
+                self._pending(session).touch(track, key_of(each), None)
 
     def _before_statement(self, state: ORMExecuteState) -> Result[Any] | None:
         statement: Any = state.statement
@@ -207,13 +207,13 @@ class Recorder:
         for other, column, referred, goes in self._tracks.referring(track):
             if not self._is_followed(session, other):
                 continue
-            clause = column.in_(_values(track, referred, rows))
+            clause = column.in_(track.values(referred, rows))
             found = pending.unknown(other, other.matching(connection, clause, MOST_ROWS))
             self._look(session, other, found, hold=False)
             if goes:
                 self._look_behind(session, other, found)
         for other, owner, column, referred in self._tracks.naming(track):
-            query = select(owner).distinct().where(column.in_(_values(track, referred, rows)))
+            query = select(owner).distinct().where(column.in_(track.values(referred, rows)))
             owners = [tuple(row) for row in connection.execute(query.limit(MOST_ROWS))]
             self._look(session, other, owners, hold=False)
 
@@ -279,24 +279,10 @@ def _circumstances(author: Author) -> dict[str, Any]:
     }
 
 
-def _key(record: object) -> Key:
-    return tuple(inspected(record).mapper.primary_key_from_instance(record))
-
-
-def _identity(record: object) -> Key:
-    """The key by which the database has it still."""
-    return tuple(inspected(record).identity)
-
-
 def _as_held(session: Session, track: Track, record: object) -> Row | None:
     """The row of a record that was read while it was held, and so needs no other look."""
     asked = (track.view.model, track.view.keys.of(cast(SQLModel, record)))
     return track.as_read(record) if held(session).get(asked) is record else None
-
-
-def _values(track: Track, column: Any, rows: list[Row]) -> list[Any]:
-    names = {id(each): name for name, each in track.columns.items()}
-    return [row[names[id(column)]] for row in rows] if id(column) in names else []
 
 
 def _is_changed(session: Session, track: Track, record: object) -> bool:

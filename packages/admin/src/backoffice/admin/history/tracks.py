@@ -132,6 +132,11 @@ class Track:
             set_committed_value(made, name, row.get(name))
         return made
 
+    def values(self, column: Any, rows: Sequence[Row]) -> list[Any]:
+        """What these rows have in a column of the table."""
+        names = {id(each): name for name, each in self.columns.items()}
+        return [row[names[id(column)]] for row in rows] if id(column) in names else []
+
     def key(self, row: Row) -> str:
         """As it stands in addresses."""
         return self.view.keys.of(self.record(row))[:_KEY_LENGTH]
@@ -224,6 +229,16 @@ def _tracks(views: Iterable[RecordView]) -> Iterator[Track]:
             yield Track(view, always=True, parts=[*parts_of_users()], beside=beside)
         else:
             yield Track(view, always=False, parts=[*parts_of(inspected(view.model))])
+
+
+def key_of(record: object) -> Key:
+    """The key that a record has."""
+    return tuple(inspected(record).mapper.primary_key_from_instance(record))
+
+
+def identity_of(record: object) -> Key:
+    """The key by which the database has it still."""
+    return tuple(inspected(record).identity)
 
 
 def track_of(view: RecordView) -> Track | None:

@@ -5,7 +5,6 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import anyio
@@ -20,6 +19,7 @@ from backoffice.admin.history.circumstances import through
 from backoffice.admin.history.recorder import follow
 from backoffice.admin.imports.shelf import Shelf
 from backoffice.admin.imports.steps import CHECK, DEED, ImportStep, number_of
+from backoffice.admin.jobs.holds import Hold
 from backoffice.admin.jobs.models import CANCELLED, DONE, STOPPED, BulkJob
 from backoffice.admin.jobs.queue import Kind, Queue
 from backoffice.admin.jobs.steps import MOST_TOLD, Broken, Step
@@ -201,7 +201,7 @@ class JobWorker:
             await session.commit()
         return not ended
 
-    async def _advanced(self, hold: "Hold", job: BulkJob, size: int) -> bool:
+    async def _advanced(self, hold: Hold, job: BulkJob, size: int) -> bool:
         """Do the next records of the job; whether it has ended by that."""
         if job.cancel_asked:
             return await hold.end(CANCELLED)
@@ -246,36 +246,6 @@ class JobWorker:
         if not seen or not await view.is_action_allowed(request, job.action):
             raise Broken("Whoever started it may not do this any more.")
         return view, request
-
-
-class Lost(SQLAlchemyError):
-    """The job went to another process: nothing of this step may be kept."""
-
-
-@dataclass(frozen=True)
-class Hold:
-    """A job in our hands, for one step."""
-
-    queue: Queue
-    session: AsyncSession
-    number: int
-    token: str = field(repr=False)
-    clock: Clock
-
-    async def job(self) -> BulkJob | None:
-        """The job as it is now; None where it is not ours any more."""
-        return await self.queue.held(self.session, self.number, self.token, self.clock.now())
-
-    async def write(self, **values: object) -> None:
-        """Write to it; Lost where it is not ours any more."""
-        if not await self.queue.write(self.session, self.number, self.token, **values):
-            raise Lost("it is another process's now")
-
-    async def end(self, state: str, reason: str = "") -> bool:
-        """End it; True."""
-        now = self.clock.now()
-        await self.write(state=state, reason=reason[:200], ended_at=now, turn_at=now)
-        return True
 
 
 def _step_of(view: RecordView, request: Request, job: BulkJob) -> Step | ImportStep:
