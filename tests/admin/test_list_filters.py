@@ -7,6 +7,7 @@ import pytest
 from fastapi import FastAPI
 
 from backoffice.admin import Admin, ModelAdmin
+from backoffice.admin.list_filters import LastMonth, Past30Days, Yesterday
 from backoffice.auth import Auth
 from tests.admin.conftest import House, titles
 from tests.admin.library import Author, Book, BookTag, Status, Tag
@@ -78,6 +79,9 @@ FACETS = [
     ({"is.published": "today"}, ["Alpha"]),
     ({"is.published": "past_7_days"}, ["Alpha"]),
     ({"is.published": "this_month"}, ["Alpha"]),
+    ({"is.published": "past_30_days"}, ["Alpha"]),
+    ({"is.published": "last_month"}, []),
+    ({"is.published": "yesterday"}, []),
     ({"is.published": "__none__"}, ["Gamma"]),
     ({"since.published": TWO_DAYS_AGO}, ["Alpha"]),
     ({"until.published": "2001-02-03"}, ["Beta"]),
@@ -160,3 +164,10 @@ def test_what_may_not_be_seen_is_no_facet(shelf: Filtered) -> None:
     page = shelf.open("/books?is.author_id=1").text
     assert '<select id="is-author_id"' not in page
     assert titles(page.partition("<tbody>")[2]) == ["Alpha", "Beta", "Gamma"]
+
+
+def test_a_period_has_its_first_day_and_ends_before_another() -> None:
+    """Over the ends of months and years."""
+    assert Yesterday.period(date(2026, 3, 1)) == (date(2026, 2, 28), date(2026, 3, 1))
+    assert LastMonth.period(date(2026, 1, 15)) == (date(2025, 12, 1), date(2026, 1, 1))
+    assert Past30Days.period(date(2026, 3, 1)) == (date(2026, 1, 31), date(2026, 3, 2))

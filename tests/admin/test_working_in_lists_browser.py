@@ -89,6 +89,26 @@ def test_a_cell_is_changed_by_the_mouse(site: Site, page: Page, page_log: PageLo
     assert page_log.console_errors == []
 
 
+def test_the_builder_finds_a_record_by_its_name(site: Site, page: Page) -> None:
+    """What it has found stands on a chip, and in the builder when it is opened again."""
+    come_to(page, site, "/books")
+    panel = page.locator(".filter")
+    for _ in range(2):
+        panel.get_by_text("Filter", exact=True).click()
+        panel.get_by_label("Field").select_option("Author")
+        panel.get_by_role("searchbox").fill("Author 150")
+        panel.get_by_label("Value", exact=True).select_option(label="Author 150")
+        panel.get_by_role("button", name="Apply").click()
+        expect(page.locator(".chips").get_by_text("Author: Author 150")).to_be_visible()
+    panel.get_by_text("Filter", exact=True).click()
+    expect(panel.get_by_label("Value", exact=True)).to_have_value("150")
+    panel.get_by_label("Condition").select_option("is not")
+    panel.get_by_role("searchbox").fill("Author 150")
+    panel.get_by_label("Value", exact=True).select_option(label="Author 150")
+    panel.get_by_role("button", name="Apply").click()
+    expect(page.get_by_text("Nothing matches")).to_be_visible()
+
+
 @pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
 def test_columns_are_chosen_and_a_view_is_kept(site: Site, browser: Browser, scripts: bool) -> None:
     """In a panel above the list, or on a page of its own."""
