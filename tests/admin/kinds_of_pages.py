@@ -112,6 +112,43 @@ def _menu(page: Page, site: Site) -> None:
     page.get_by_role("button", name="Menu").click()
 
 
+def _foreseen(page: Page, site: Site) -> None:
+    page.goto(f"{site.url}/roles/matrix?of=books")
+    page.get_by_label("editor: books:*").uncheck()
+    page.get_by_role("button", name="Preview the changes").click()
+    expect(page.get_by_role("heading", name="What would change")).to_be_visible()
+
+
+def _rotation(page: Page, site: Site) -> None:
+    page.goto(f"{site.url}/api-keys")
+    page.locator("a.record").first.click()
+    page.get_by_role("link", name="Rotate").click()
+    expect(page.get_by_label("The old key goes on")).to_be_visible()
+
+
+def _somebody_else(page: Page, site: Site) -> None:
+    page.goto(f"{site.url}/users/add")
+    page.get_by_label("Email").fill("zoe@example.com")
+    page.get_by_label("Superuser").check()
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_role("link", name="I have it").click()
+    expect(page.get_by_role("heading", name="The way in")).to_be_visible()
+
+
+def _asked_why(page: Page, site: Site) -> None:
+    page.goto(f"{site.url}/users?q=zoe")
+    page.locator("a.record").first.click()
+    page.get_by_role("link", name="Look as them").click()
+    expect(page.get_by_label("Why")).to_be_visible()
+
+
+def _looking(page: Page, site: Site) -> None:
+    _asked_why(page, site)
+    page.get_by_label("Why").fill("To see what they see")
+    page.get_by_role("button", name="Look as them").click()
+    expect(page.get_by_role("button", name="Stop looking as them")).to_be_visible()
+
+
 #: Name to way, of what a few steps lead to; one may build on those before it.
 STEPS: dict[str, Way] = {
     "user": _a_user,
@@ -122,4 +159,9 @@ STEPS: dict[str, Way] = {
     "chosen": _chosen,
     "palette": _palette,
     "menu": _menu,
+    "matrix-preview": _foreseen,
+    "rotation": _rotation,
+    "user-of-another": _somebody_else,
+    "look-as-another": _asked_why,
+    "looking-as-another": _looking,
 }

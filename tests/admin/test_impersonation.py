@@ -11,9 +11,16 @@ from backoffice.auth.sessions import ACTING
 from backoffice.core import clock
 from backoffice.core.testing import ManualClock
 from tests.admin.conftest import LIBRARIAN, ORIGIN, House, book
+from tests.services.databases import Databases
 
 HELPER = ("users:*", "audit:view", *LIBRARIAN)
 REASON = "Ticket 7: sees no books"
+
+
+@pytest.fixture
+def databases(sqlite_databases: Databases) -> Databases:
+    """One will do: each statement is asked on both by the tests of the services."""
+    return sqlite_databases
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from backoffice.auth import User
 from backoffice.auth.sessions import BROWSER, Client
 from tests.admin.conftest import House
 from tests.auth.conftest import PASSWORD
+from tests.services.databases import Databases
 
 MANAGER = (
     "users:*",
@@ -25,6 +26,12 @@ DEEDS = {
     "lock": {"span": "hour"},
     "password": {"password": "another horse battery staple"},
 }
+
+
+@pytest.fixture
+def databases(sqlite_databases: Databases) -> Databases:
+    """One will do: each statement is asked on both by the tests of the services."""
+    return sqlite_databases
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Accounts by page, and the end of a lock."""
+"""Accounts by page, and how they are locked and unlocked."""
 
 from datetime import timedelta
 
@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from backoffice.auth.directory import Wanted
-from backoffice.core import NotFound
+from backoffice.core import Conflict, InvalidInput, NotFound
 from backoffice.core.testing import ManualClock
 from tests.auth.conftest import House
 
@@ -61,3 +61,23 @@ def test_a_lock_ends_before_its_time(house: House) -> None:
     assert house.call(house.services.users.unlock(ann.id, actor="test")) is False
     [entry] = house.call(house.services.audit.entries(event="auth.user_changed"))
     assert entry.data["fields"] == ["locked_until"]
+
+
+def test_nobody_uses_an_account_while_it_is_locked(house: House) -> None:
+    ann, users = house.user(), house.services.users
+    key, now = house.key(ann), house.services.clock.now()
+    house.call(users.lock(ann.id, now + timedelta(hours=1), actor="test"))
+    assert house.login().status_code == 401
+    assert house.get("/auth/me", key=key).status_code == 401
+    with pytest.raises(InvalidInput):
+        house.call(users.lock(ann.id, now - timedelta(hours=1), actor="test"))
+    house.call(users.unlock(ann.id, actor="test"))
+    assert house.get("/auth/me", key=key).status_code == 200
+
+
+def test_one_superuser_stays_who_is_not_locked(house: House) -> None:
+    until = house.services.clock.now() + timedelta(hours=1)
+    one, other = (house.user(f"{name}@example.com", superuser=True) for name in ("one", "other"))
+    house.call(house.services.users.lock(one.id, until, actor="test"))
+    with pytest.raises(Conflict, match="last active superuser"):
+        house.call(house.services.users.lock(other.id, until, actor="test"))

@@ -10,6 +10,8 @@ import hashlib
 import hmac
 import json
 from dataclasses import replace
+from http import HTTPStatus
+from urllib.parse import quote
 from uuid import UUID
 
 from starlette.requests import Request
@@ -62,7 +64,9 @@ async def looking(request: Request, visit: Visit) -> Visit | None:
 def over(request: Request) -> Response:
     """The same address once more, without the cookie."""
     query = f"?{request.url.query}" if request.url.query else ""
-    response = RedirectResponse(request.scope["path"] + query, 303)
+    # One slash in front: two would be another host.
+    path = quote(f"/{request.scope['path'].lstrip('/')}", safe="/")
+    response = RedirectResponse(path + query, HTTPStatus.SEE_OTHER)
     stop_looking(request, response)
     return response
 
