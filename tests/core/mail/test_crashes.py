@@ -192,7 +192,7 @@ async def test_workers_beside_each_other_send_each_of_200_messages_once(
         await eventually(lambda: len(server.received) == 200, seconds=60)
         first.terminate()
         second.terminate()
-        assert (first.wait(20), second.wait(20)) == (0, 0)
+        assert (first.wait(60), second.wait(60)) == (0, 0)
     received = ids(server)
     assert (len(received), set(received.values())) == (200, {1})
     assert {each.state for each in await post.rows()} == {"sent"}
