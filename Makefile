@@ -17,12 +17,12 @@ ifneq ($(wildcard /etc/ssl/certs/* /etc/pki/tls/certs/* /System/Library/Keychain
 export UV_SYSTEM_CERTS ?= true
 endif
 
-.PHONY: demo test lint types format bench docs pictures venv browser clean
+.PHONY: demo test lint types format bench docs pictures venv browser bytecode clean
 
 demo: .venv/.demo # serve the example bookshop on PORT
 	$(BIN)/python -m example_app.demo --port $(PORT)
 
-test: lint types browser # everything that must hold before a commit
+test: lint types browser bytecode # everything that must hold before a commit
 	$(BIN)/pytest --numprocesses $(TESTERS) --maxprocesses 4 --dist worksteal
 
 lint: venv # style, and nothing else
@@ -54,6 +54,10 @@ venv: .venv/.development # the environment for all of the above
 
 browser: venv
 	$(BIN)/python -m tests.services.chromium
+
+# Also where the machine keeps none: each of the processes of the tests would compile it again.
+bytecode: venv
+	PYTHONDONTWRITEBYTECODE= $(BIN)/backoffice --help >/dev/null
 
 clean: # remove what running things left behind, but not .venv
 	rm -rf .mypy_cache .pytest_cache .ruff_cache artefacts dist
