@@ -58,6 +58,7 @@ browser: venv
 # Also where the machine keeps none: each of the processes of the tests would compile it again.
 bytecode: venv
 	PYTHONDONTWRITEBYTECODE= $(BIN)/backoffice --help >/dev/null
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m example_app.demo --help >/dev/null
 
 clean: # remove what running things left behind, but not .venv
 	rm -rf .mypy_cache .pytest_cache .ruff_cache artefacts dist
