@@ -12,7 +12,7 @@ Way = Callable[[Page, Site], object]
 #: Of the pages of records, by their address.
 PATHS = {
     "home": "/",
-    "list": "/books",
+    "list": "/books?page_size=10",
     "list-filtered": "/books?q=Title&sort=title__desc&filter=title__contains%3D%222%22",
     "list-without-match": "/books?q=nothing-of-this-name",
     "list-empty": "/copies",
@@ -95,12 +95,12 @@ def _job(page: Page, site: Site) -> None:
 
 
 def _chosen(page: Page, site: Site) -> None:
-    page.goto(f"{site.url}/books")
+    page.goto(f"{site.url}/books?page_size=10")
     page.locator("input[name=pks]").first.check()
 
 
 def _palette(page: Page, site: Site) -> None:
-    page.goto(f"{site.url}/books")
+    page.goto(f"{site.url}/books?page_size=10")
     page.keyboard.press("Control+k")
     page.keyboard.type("title")
     expect(page.locator("dialog a").first).to_be_visible()
@@ -108,7 +108,7 @@ def _palette(page: Page, site: Site) -> None:
 
 def _menu(page: Page, site: Site) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
-    page.goto(f"{site.url}/books")
+    page.goto(f"{site.url}/books?page_size=10")
     page.get_by_role("button", name="Menu").click()
 
 

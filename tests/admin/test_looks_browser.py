@@ -94,6 +94,8 @@ def looked_at(page: Page, name: str) -> list[str]:
         view.of(page)
         view.shoot(page, name)
         found += [f"{name} at {view.width}: {each}" for each in audited(page)]
+    for view in (DESK, PHONE, *OTHERS[1:2]):
+        view.of(page)
         if page.evaluate("document.documentElement.scrollWidth") > view.width:
             found.append(f"{name} is wider than {view.width}")
     if os.environ.get("BACKOFFICE_PICTURES"):
