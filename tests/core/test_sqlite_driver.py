@@ -1,5 +1,6 @@
 """SQLite on the event loop: one trip to its thread for each statement, and all that it tells."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -37,6 +38,34 @@ async def test_a_statement_is_one_trip(
         caplog.set_level(logging.INFO, "aiosqlite")
     assert [title for (title,) in rows] == ["Dune", "Emma", "Ulysses"]
     assert len(trips) == 1
+
+
+async def test_reading_takes_no_trip_to_end(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And writing does: what was not committed is taken back."""
+    async with database.session() as session:
+        connection = await session.connection()
+        caplog.set_level(logging.DEBUG, "aiosqlite")
+        await connection.execute(text("SELECT title FROM book"))
+        await session.rollback()
+        caplog.set_level(logging.INFO, "aiosqlite")
+        assert len([each for each in caplog.messages if each.startswith("executing")]) == 1
+        await (await session.connection()).execute(text("DELETE FROM book"))
+        await session.rollback()
+        kept = await (await session.connection()).execute(text("SELECT count(*) FROM book"))
+        assert kept.scalar_one() == 3
+
+
+async def test_a_statement_that_was_left_is_taken_back(database: Database) -> None:
+    async with database.engine.connect() as connection:
+        waiting = asyncio.create_task(connection.execute(text("DELETE FROM book")))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+    async with database.engine.connect() as connection:
+        assert (await connection.execute(text("SELECT count(*) FROM book"))).scalar_one() == 3
 
 
 async def test_a_statement_tells_its_rows_and_how_many_it_changed(database: Database) -> None:

@@ -41,6 +41,13 @@ class SQLiteConnection(AsyncAdapt_aiosqlite_connection):
         """A cursor; one at the server's side fetches its rows as they are asked for."""
         return super().cursor(server_side=True) if server_side else _Cursor(self)
 
+    def rollback(self) -> None:
+        """Nothing, and no trip, after what only read: that begins no transaction here."""
+        driver: Any = self._connection
+        # Of a statement that somebody did not wait for, SQLAlchemy closes the connection.
+        if driver._connection and driver.in_transaction:
+            super().rollback()
+
 
 class _Cursor:
     """What SQLAlchemy asks of a cursor; it has all rows as soon as it has executed."""
