@@ -57,7 +57,7 @@ async def end(_: Site, request: Request) -> Response:
     """Back to oneself."""
     visit = visit_of(request)
     if visit.acting is None:
-        return RedirectResponse(f"{root(request)}/", HTTPStatus.SEE_OTHER)
+        raise HTTPException(HTTPStatus.NOT_FOUND, "You look at this as nobody else.")
     other, own = visit.principal, replace(visit, known=visit.acting.who, acting=None)
     session: Any = other.session_id
     await impersonation.ended(visit.services, session, own.principal, other.id, visit.client)
