@@ -92,7 +92,7 @@ class Server:
         if key := options.pop("key", None):
             headers["X-API-Key"] = key
         return httpx2.request(
-            method, self.url + path, headers=headers, trust_env=False, timeout=20, **options
+            method, self.url + path, headers=headers, trust_env=False, timeout=60, **options
         )
 
     def get(self, path: str, **options: Any) -> httpx2.Response:

@@ -64,7 +64,7 @@ def test_it_says_where_it_is_and_who_may_enter(data: Path) -> None:
     with started("--port", str(port), "--data", str(data)) as demo:
         assert demo.stdout is not None
         lines = [demo.stdout.readline().rstrip("\n") for _ in range(5)]
-        alive = httpx2.get(f"http://127.0.0.1:{port}/health/live", trust_env=False)
+        alive = httpx2.get(f"http://127.0.0.1:{port}/health/live", trust_env=False, timeout=60)
         demo.send_signal(signal.SIGINT)
         rest = demo.stdout.read()
         assert (alive.status_code, rest, demo.wait(10)) == (200, "", 0)

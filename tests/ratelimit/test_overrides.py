@@ -51,7 +51,7 @@ def process(folder: Path, redis_url: str) -> Iterator[Callable[[], httpx2.Respon
     environment = {"BACKOFFICE_REDIS_URL": redis_url, "BACKOFFICE_RATELIMIT__REDIS_TIMEOUT": "1"}
     ready = partial(listens, port)
     with running(command, directory=folder, ready=ready, environment=environment):
-        yield lambda: httpx2.get(f"http://127.0.0.1:{port}/quote")
+        yield lambda: httpx2.get(f"http://127.0.0.1:{port}/quote", timeout=60)
 
 
 def is_held(ask: Callable[[], httpx2.Response], limit: str) -> bool:
