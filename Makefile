@@ -48,7 +48,7 @@ docs: venv # run the code that the documentation shows
 
 pictures: browser # the README's, and each kind of page at each size in artefacts/looks
 	$(BIN)/python -m tests.admin.pictures
-	BACKOFFICE_PICTURES=1 $(BIN)/pytest tests/admin/test_looks_browser.py -k everybody
+	EVERY_PICTURE=1 $(BIN)/pytest tests/admin/test_looks_browser.py -k everybody
 
 venv: .venv/.development # the environment for all of the above
 

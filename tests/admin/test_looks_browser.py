@@ -98,7 +98,7 @@ def looked_at(page: Page, name: str) -> list[str]:
         view.of(page)
         if page.evaluate("document.documentElement.scrollWidth") > view.width:
             found.append(f"{name} is wider than {view.width}")
-    if os.environ.get("BACKOFFICE_PICTURES"):
+    if os.environ.get("EVERY_PICTURE"):
         for view in OTHERS:
             view.of(page)
             view.shoot(page, name)
