@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -110,4 +111,22 @@ def test_who_became_the_only_one_since_they_were_looked_up_stays(
 
     with pytest.raises(Conflict, match="last active superuser"):
         house.call(go())
+    assert house.call(users.superusers()) == 1
+
+
+@pytest.mark.parametrize("going", ["is_active", "is_superuser", "deleted"])
+def test_who_is_locked_is_nobody_to_leave_it_to(house: House, going: str) -> None:
+    root, other = (house.user(f"{each}@example.com", superuser=True) for each in ("root", "other"))
+    users = house.services.users
+    until = house.services.clock.now() + timedelta(days=30)
+    house.call(users.lock(other.id, until, actor="test"))
+
+    def go() -> Awaitable[object]:
+        if going == "deleted":
+            return users.delete(root.id, actor="test")
+        return users.change(root.id, {going: False}, actor="test")
+
+    assert outcomes(house, [go()]) == ["last_superuser"]
+    house.call(users.unlock(other.id, actor="test"))
+    assert len(outcomes(house, [go()])) == 1
     assert house.call(users.superusers()) == 1

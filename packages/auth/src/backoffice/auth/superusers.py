@@ -17,10 +17,10 @@ from backoffice.core import Conflict
 
 @asynccontextmanager
 async def superuser_left(
-    session: AsyncSession, records: UserRecords, user: User, moment: datetime | None = None
+    session: AsyncSession, records: UserRecords, user: User, moment: datetime
 ) -> AsyncIterator[None]:
-    """Conflict if what is done within leaves no active superuser, where there was one; with a
-    moment, none who is not locked then.
+    """Conflict if what is done within leaves no active superuser who is not locked then, where
+    there was one: who is locked cannot bring anybody back.
 
     Of an ordinary account too: a superuser may have become of it since it was read.
     """
@@ -32,7 +32,8 @@ async def superuser_left(
     yield
     if before and await active_superusers(session, records, moment) == 0:
         raise Conflict(
-            "This is the last active superuser; make another one first.", code="last_superuser"
+            "This is the last active superuser who is not locked; make another one first.",
+            code="last_superuser",
         )
 
 

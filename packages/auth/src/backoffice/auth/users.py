@@ -354,7 +354,8 @@ class Users:
     ) -> User:
         id = user.id
         takes = False in (changed.get("is_active"), changed.get("is_superuser"))
-        async with superuser_left(session, self.records, user) if takes else nullcontext():
+        left = superuser_left(session, self.records, user, self._clock.now())
+        async with left if takes else nullcontext():
             if seen is not None:
                 await self._check_seen(session, id, seen)
             try:
@@ -447,7 +448,7 @@ class Users:
         id = user.id
         async with (
             self._administrators.left(session, id),
-            superuser_left(session, self.records, user),
+            superuser_left(session, self.records, user, self._clock.now()),
         ):
             # In the order in which others hold them: the account, and then what goes with it.
             mine = col(self.records.user.id) == id
