@@ -11,6 +11,7 @@ from backoffice.auth.sessions import ACTING
 from backoffice.core import clock
 from backoffice.core.testing import ManualClock
 from tests.admin.conftest import LIBRARIAN, ORIGIN, House, book
+from tests.auth.conftest import PASSWORD
 from tests.services.databases import Databases
 
 HELPER = ("users:*", "audit:view", *LIBRARIAN)
@@ -148,7 +149,8 @@ def test_it_ends_by_itself_and_with_the_rights_of_both(time: ManualClock, helper
 
     def over() -> bool:
         answer = helper.open("/books")
-        return answer.status_code == 303 and not is_seen_as_bob(helper)
+        back = (answer.status_code, answer.headers.get("location")) == (303, "/admin/books")
+        return back and helper.open("/authors").status_code == 200
 
     look(helper)
     time.advance(timedelta(minutes=29))
@@ -157,12 +159,38 @@ def test_it_ends_by_itself_and_with_the_rights_of_both(time: ManualClock, helper
     assert over()
     helper.sign_in("helper@example.com")
     look(helper)
+    helper.call(users.lock(bob.id, time.now() + timedelta(minutes=5), actor="test"))
+    assert over(), "nobody can sign in as bob now"
+    helper.call(users.unlock(bob.id, actor="test"))
+    look(helper)
     helper.call(roles.grant(bob.id, "boss", actor="test"))
     assert over(), "bob may do more by now"
     helper.call(roles.revoke(bob.id, "boss", actor="test"))
     look(helper)
     helper.call(roles.deny("role of helper", ["users:*"], actor="test"))
     assert over(), "the helper may look as nobody any more"
+
+
+def test_who_would_end_what_is_over_is_led_to_the_first_page(
+    time: ManualClock, helper: House
+) -> None:
+    look(helper)
+    during = helper.token()
+    time.advance(timedelta(minutes=31))
+    answer = helper.send("/impersonation/end", {}, during)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/admin/")
+    assert helper.open("/authors").status_code == 200
+
+
+def test_the_password_of_the_other_cannot_be_tried_meanwhile(helper: House) -> None:
+    look(helper)
+    before = len(helper.events())
+    form = {"confirm_password": "a guess of bob's"}
+    assert helper.send("/impersonation/end", form).status_code == 303
+    assert [each.event for each in helper.events()[before:]] == ["auth.impersonation_ended"]
+    look(helper)
+    assert helper.send("/impersonation/end", {"confirm_password": PASSWORD}).status_code == 303
+    assert helper.open("/authors").status_code == 200, "the helper is signed in as before"
 
 
 def test_the_cookie_is_good_for_nobody_else_and_signing_out_ends_both(helper: House) -> None:

@@ -65,7 +65,8 @@ class WrongPassword(InvalidInput):
 async def _confirm(request: Request, visit: Visit, form: FormData) -> None:
     """Renew the session if the form carries the password."""
     password = form.get(CONFIRMATION)
-    if not isinstance(password, str) or not password:
+    # Of whom somebody looks as, nobody tries the password here.
+    if not isinstance(password, str) or not password or visit.acting is not None:
         return
     services = visit.services
     try:

@@ -132,7 +132,8 @@ class Guard:
         """What to say to somebody who looks as another; None for what they may look at."""
         found = await looking(request, visit)
         if found is None:
-            return over(request) if request.method in SAFE_METHODS else None
+            asks = request.method in SAFE_METHODS or inner_path(request) == END
+            return over(request) if asks else None
         begin(request, found)
         if inner_path(request) in (LOGOUT, END) or (refused := refusal(request, found)) is None:
             return None

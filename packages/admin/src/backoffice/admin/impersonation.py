@@ -62,11 +62,12 @@ async def looking(request: Request, visit: Visit) -> Visit | None:
 
 
 def over(request: Request) -> Response:
-    """The same address once more, without the cookie."""
+    """The same address once more, without the cookie; the first page for who would end it."""
     query = f"?{request.url.query}" if request.url.query else ""
     # One slash in front: two would be another host.
     path = quote(f"/{request.scope['path'].lstrip('/')}", safe="/")
-    response = RedirectResponse(path + query, HTTPStatus.SEE_OTHER)
+    url = f"{root(request)}/" if inner_path(request) == END else path + query
+    response = RedirectResponse(url, HTTPStatus.SEE_OTHER)
     stop_looking(request, response)
     return response
 
