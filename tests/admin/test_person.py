@@ -157,7 +157,7 @@ def test_nobody_acts_on_those_who_may_more_and_no_stranger_or_looker_on_anybody(
     token = manager.token()
     for path, form in DEEDS.items():
         assert manager.send(f"/users/{path}?pk={boss.id}", form, token).status_code == 403
-    for name in ("deactivate", "unlock", "send-reset"):
+    for name in ("deactivate", "new-password", "end-sessions", "delete"):
         form = {"name": name, "pks": str(boss.id)}
         assert manager.send("/users/action", form, token).status_code == 403
     manager.client.cookies.clear()
