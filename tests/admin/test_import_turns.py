@@ -93,6 +93,16 @@ def test_another_process_goes_on_where_one_left(idle: House) -> None:
     assert len({each.name for each in idle.all(Author)}) == len(idle.all(Author)) == ROWS
 
 
+def test_a_trial_that_is_begun_anew_takes_the_place_of_the_one_before(idle: House) -> None:
+    """Though its columns mean the same: no row is counted twice."""
+    number = sent(idle, "name\nAda\nGrace\n", "authors")
+    for _ in range(2):
+        idle.send("/authors/import/match", {"pk": number, "key": "", "column.0": "name"})
+    idle.call(idle.running.value(idle.admin.site.jobs).drained())
+    assert [each.state for each in idle.all(BulkJob)] == ["stopped", "done"]
+    assert counts(file_of(idle, number)) == (2, 0, 0, 0)
+
+
 def test_columns_that_are_matched_anew_stop_a_trial_that_runs(idle: House) -> None:
     """What it says would be of columns that are not meant any more."""
     number = sent(idle, "name,born\nAda,1815-12-10\n", "authors")

@@ -4,8 +4,12 @@ import csv
 import io
 import json
 
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backoffice.admin import RecordCreated
 from backoffice.admin.history import Change
 from backoffice.admin.imports.models import Import, ImportPart
+from backoffice.core import Forbidden
 from tests.admin.conftest import House
 from tests.admin.importing import counts, sent, suggested, tried, written
 from tests.admin.library import Author, Book, Tag
@@ -168,6 +172,31 @@ def test_a_large_file_is_written_in_parts(editor: House) -> None:
     assert [len(each) for each in kept] == [0, 0, 0, 1]
     (found,) = report(editor, number, "authors")
     assert found["name"] == "Bad"
+
+
+def test_what_a_listener_refuses_is_not_written(editor: House) -> None:
+    """Though the record was there already, and others of its part stay."""
+
+    async def refuse(event: RecordCreated, _: AsyncSession) -> None:
+        if event.subject == "tag:bad":
+            raise Forbidden("Not this one.")
+
+    editor.services.events.within(RecordCreated)(refuse)
+    number = sent(editor, "name\ngood\nbad\nfine\n", "tags")
+    assert counts(tried(editor, number, "tags")) == (3, 0, 0, 0)
+    assert counts(written(editor, number, "tags")) == (2, 0, 0, 1)
+    assert {each.name for each in editor.all(Tag)} == {"new", "old", "good", "fine"}
+    told = [each.record_key for each in editor.all(Change) if each.resource == "tags"]
+    assert told == ["good", "fine"]
+    (row,) = report(editor, number, "tags")
+    assert (row["name"], row["Why it was refused"]) == ("bad", "Not this one.")
+
+
+def test_a_cell_names_no_more_records_than_a_form_does(editor: House) -> None:
+    """Each of them is looked for."""
+    number = sent(editor, json.dumps([{"id": 1, "tags": ["new"] * 201}]))
+    assert counts(tried(editor, number, key=".key")) == (0, 0, 0, 1)
+    assert "at most 200" in report(editor, number)[0]["Why it was refused"]
 
 
 def test_names_that_two_have_are_not_guessed(editor: House) -> None:

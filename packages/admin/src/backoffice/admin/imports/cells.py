@@ -8,6 +8,7 @@ from starlette_admin.fields import BaseField, BooleanField, StringField, TextAre
 
 from backoffice.admin.fields import ChoicesField, References
 from backoffice.admin.imports.files import cell_text
+from backoffice.admin.relations import MOST_RELATED
 from backoffice.admin.values import exported
 
 _YES = frozenset({"true", "yes", "y", "1", "on", "t", "x"})
@@ -25,7 +26,7 @@ def sent(field: BaseField, cell: Any) -> Any:
     if isinstance(field, BooleanField):
         return _truth(cell)
     if isinstance(field, References | ChoicesField):
-        return _several(cell)
+        return _bounded(_several(cell))
     text = unguarded(cell_text(cell))
     return text if type(field) in _PLAIN else text.strip()
 
@@ -49,6 +50,13 @@ def _truth(cell: Any) -> bool:
     if word not in _YES | _NO:
         raise ValueError("This has to be yes or no.")
     return word in _YES
+
+
+def _bounded(several: list[str]) -> list[str]:
+    """Each may be a name that is looked for."""
+    if len(several) > MOST_RELATED:
+        raise ValueError(f"This may name at most {MOST_RELATED}.")
+    return several
 
 
 def _several(cell: Any) -> list[str]:

@@ -82,6 +82,8 @@ class ImportStep:
             matching.check(self._view, self._request, said)
         except matching.Mismatch as error:
             raise Broken(str(error)) from None
+        if self._job.number not in (found.check_job, found.deed_job):
+            raise Broken("It was begun anew meanwhile.")
         return found
 
     async def _outcomes(
@@ -95,7 +97,9 @@ class ImportStep:
 
     async def _outcome(self, writer: Writer, row: files.Row) -> Outcome:
         try:
-            return await writer.write(row)
+            # What is refused once it is written, by a listener say, is taken back.
+            async with self._session.begin_nested():
+                return await writer.write(row)
         except Refused as refused:
             return Outcome(row.number, "refused", refused.told)
         except FormValidationError as error:

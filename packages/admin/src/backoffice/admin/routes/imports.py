@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette_admin.types import RequestAction
 
+from backoffice.admin.holding import begin_to_write
 from backoffice.admin.imports import files, matching, report, shelf
 from backoffice.admin.imports.files import Sheet, Unreadable
 from backoffice.admin.imports.matching import Matching, Mismatch
@@ -115,6 +116,8 @@ async def _existing(request: Request, view: RecordView, key: str, *, hold: bool 
     found: Import | None = None
     if _NUMBER.fullmatch(key):
         session = view.session(request)
+        if hold:
+            await (await session.connection()).run_sync(begin_to_write)
         found = await session.get(Import, int(key), with_for_update=True if hold else None)
     actor = visit_of(request).principal.name
     if found is None or (found.actor, found.resource) != (actor, view.resource):
