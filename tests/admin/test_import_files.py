@@ -3,6 +3,7 @@
 import gzip
 import json
 import math
+import tracemalloc
 
 import pytest
 
@@ -13,7 +14,9 @@ CITIES = [["Zürich", "1"], ["Genève; old", "2"]]
 
 
 def cells(content: bytes) -> list[list[object]]:
-    return [row.cells for part in read(content).parts for row in rows_of(part)]
+    sheet = read(content)
+    rows = (row for part in sheet.parts for row in rows_of(part))
+    return [[row.cell(index) for index in range(len(sheet.columns))] for row in rows]
 
 
 @pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le-bom", "cp1252"])
@@ -75,6 +78,8 @@ REFUSED = {
     b'[{"a": ' + b"9" * 5000 + b"}]": "not JSON",
     b"[" * 100_000: "too deep",
     b'[{"a":' + b'{"a":' * 100_000: "too deep",
+    b'[{"\\ud800": 1}]': "cannot be stored",
+    b'[{"a\\u0000": 1}]': "cannot be stored",
 }
 
 
@@ -92,6 +97,40 @@ def test_half_a_character_is_a_row_that_cannot_be_stored() -> None:
     sheet = read(b'[{"a": "\\ud800"}, {"a": 1e999}, {"a": "fine"}]')
     problems = [bool(each.problem) for each in rows_of(sheet.parts[0])]
     assert problems == [True, True, False]
+
+
+def test_lists_within_lists_are_a_row_that_cannot_be_stored() -> None:
+    """As deep as they can be read at all, and on a shorter stack could not be read again."""
+    for deep in (60, 500, 900, 950, 980, 985, 986, 987, 988, 989):
+        content = b'[{"a": ' + b"[" * deep + b"]" * deep + b'}, {"a": [[1]]}]'
+        try:
+            sheet = read(content)
+        except Unreadable:
+            continue
+        problems = [bool(each.problem) for each in rows_of(sheet.parts[0])]
+        assert problems == [True, False], deep
+
+
+def test_a_row_of_very_many_cells_takes_no_more_than_the_file() -> None:
+    """Neither are that many columns named, nor is what no column has kept."""
+    many = b"," * 500_000 + b"\n"
+    tracemalloc.start()
+    try:
+        with pytest.raises(Unreadable, match="500,001 columns"):
+            read(many + b"1\n")
+        assert tracemalloc.get_traced_memory()[1] < 40 * len(many)
+    finally:
+        tracemalloc.stop()
+    sheet = read(b"a\n" + many)
+    assert len(sheet.parts[0]) < 200
+
+
+def test_objects_that_name_little_are_kept_as_little() -> None:
+    """A name in one of them is a column of all."""
+    names = {str(number): 1 for number in range(200)}
+    content = json.dumps([names, *({"199": 2} for _ in range(1000))]).encode()
+    assert sum(map(len, read(content).parts)) < 4 * len(content)
+    assert cells(content)[1000] == [None] * 199 + [2]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import codecs
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -19,6 +19,8 @@ MOST_COLUMNS = 200
 #: Rows that are tried and written in one transaction.
 PART = 100
 _LONGEST_NAME = 200
+#: Lists within lists of a cell: JSON is read again where fewer fit onto the stack.
+_DEEPEST = 50
 _DELIMITERS = ",;\t|"
 _ARCHIVES = (b"PK\x03\x04", b"\x1f\x8b", b"\xd0\xcf\x11\xe0", b"BZh", b"\xfd7zXZ")
 _MARKS = (
@@ -71,12 +73,29 @@ def read(content: bytes) -> Sheet:
 
 def written(rows: Iterable[Row]) -> str:
     """Rows as they are kept."""
-    return json.dumps([[each.number, each.cells, each.problem] for each in rows])
+    return json.dumps([[each.number, _kept(each.cells), each.problem] for each in rows])
 
 
 def rows_of(text: str) -> list[Row]:
     """Rows as they were kept."""
-    return [Row(*each) for each in json.loads(text)]
+    return [Row(number, _whole(cells), problem) for number, cells, problem in json.loads(text)]
+
+
+def _kept(cells: list[Any]) -> list[Any] | dict[int, Any]:
+    """The cells; where one is missing, those that there are: a name in one object of a file may be
+    in no other."""
+    if None not in cells:
+        return cells
+    return {index: each for index, each in enumerate(cells) if each is not None}
+
+
+def _whole(kept: list[Any] | dict[str, Any]) -> list[Any]:
+    if isinstance(kept, list):
+        return kept
+    cells: list[Any] = [None] * (max(map(int, kept), default=-1) + 1)
+    for index, each in kept.items():
+        cells[int(index)] = each
+    return cells
 
 
 def cell_text(cell: Any) -> str:
@@ -99,9 +118,12 @@ def _sheet(columns: list[str], rows: Iterator[Row], encoding: str = "") -> Sheet
     return Sheet(columns, parts, total, encoding)
 
 
-def _check_columns(columns: list[str]) -> None:
+def _check_width(columns: Sized) -> None:
     if len(columns) > MOST_COLUMNS:
         raise Unreadable(f"It has {len(columns):,} columns; at most {MOST_COLUMNS} can be read.")
+
+
+def _check_columns(columns: list[str]) -> None:
     for each in columns:
         if columns.count(each) > 1:
             raise Unreadable(f"Two columns are called “{each}”. Give one of them another name.")
@@ -110,6 +132,8 @@ def _check_columns(columns: list[str]) -> None:
                 f"The first row holds the names of the columns, and “{each[:40]}…” is too long "
                 "for one."
             )
+        if not _is_storable(each):
+            raise Unreadable("The name of a column holds a character that cannot be stored.")
 
 
 def _decoded(content: bytes) -> tuple[str, str]:
@@ -144,6 +168,7 @@ def _lines(text: str) -> tuple[list[str], Iterator[Row]]:
         names = next((cells for _, cells in rows if cells), [])
     except csv.Error as error:
         raise Unreadable(f"The first row cannot be read: {error}.") from None
+    _check_width(names)
     columns = [each.strip() or f"Column {index}" for index, each in enumerate(names, 1)]
     return columns, _records(rows, len(columns))
 
@@ -154,7 +179,7 @@ def _records(rows: Iterator[tuple[int, list[str]]], width: int) -> Iterator[Row]
         for number, cells in rows:
             last = number
             if cells:
-                yield Row(number, list(cells), _misfit(len(cells), width))
+                yield Row(number, cells[:width], _misfit(len(cells), width))
     except csv.Error as error:
         raise Unreadable(
             f"It cannot be read after row {last}: {error}. Is there a quote too many, or too few?"
@@ -194,6 +219,7 @@ def _objects(text: str) -> tuple[list[str], Iterator[Row]]:
     if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
         raise Unreadable('JSON has to be one list of objects: [{"title": "…"}, {"title": "…"}].')
     columns = list(dict.fromkeys(name for each in found[:MOST_ROWS] for name in each))
+    _check_width(columns)
     return columns, (_row(number, each, columns) for number, each in enumerate(found, 1))
 
 
@@ -206,9 +232,22 @@ def _row(number: int, found: dict[str, Any], columns: list[str]) -> Row:
     cells = [
         ("" if found[each] is None else found[each]) if each in found else None for each in columns
     ]
+    if any(_is_deep(each, _DEEPEST) for each in cells):
+        return Row(number, [], "This row holds lists within lists, too deep to be stored.")
     try:
         json.dumps(cells, ensure_ascii=False, allow_nan=False).encode()
-    except (ValueError, RecursionError):
+    except ValueError:
         # 1e999 is read as infinity, and an escape may be half a character.
         return Row(number, [], "This row holds a number or a character that cannot be stored.")
     return Row(number, cells)
+
+
+def _is_deep(value: Any, levels: int) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_is_deep(each, levels - 1) for each in inner)
+
+
+def _is_storable(name: str) -> bool:
+    return "\0" not in name and name.encode("utf-8", "ignore").decode() == name

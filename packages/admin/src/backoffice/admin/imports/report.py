@@ -51,6 +51,8 @@ def _line(found: Import, row: files.Row, reason: str) -> list[str]:
 
 
 def _guarded(text: str) -> str:
+    # With a NUL in it, nothing of the file could be sent again.
+    text = text.replace("\0", "\ufffd")
     return text if _NUMBER.fullmatch(text) else escape_formula(text)
 
 
