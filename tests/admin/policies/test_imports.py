@@ -1,10 +1,13 @@
 """Imports keep to the policies and field rules: for each row, as a form would."""
 
 import json
+import re
 
 from tests.admin.importing import counts, sent, told, tried, written
 from tests.admin.library import Book
 from tests.admin.policies.ruled import RuledHouse, changes, narrowed, sees
+from tests.admin.policies.test_relations import draft
+from tests.admin.policies.test_relations import tags as tags_of
 
 
 def test_rows_change_what_the_person_may_change_and_nothing_else(ruled: RuledHouse) -> None:
@@ -52,6 +55,32 @@ def test_fields_that_may_not_be_written_cannot_be_chosen(ruled: RuledHouse) -> N
         answer = ruled.send("/books/import/match", {"pk": number, **form})
         assert answer.status_code == 422
         assert f"You may not write {name}." in told(answer)
+
+
+def test_what_may_not_be_seen_of_several_is_not_told(ruled: RuledHouse) -> None:
+    """Neither as what was there before, nor by what is the same; and it stays."""
+    draft(ruled)
+    narrowed(ruled, "books:import")
+    for tags, foreseen in (
+        (["open"], (0, 0, 1, 0)),
+        (["other"], (0, 1, 0, 0)),
+        (["hidden", "open"], (0, 0, 0, 1)),
+        (["gone", "open"], (0, 0, 0, 1)),
+    ):
+        number = sent(ruled, json.dumps([{"id": 90, "tags": tags}]))
+        assert counts(tried(ruled, number, key=".key", adds="")) == foreseen, tags
+        page = ruled.open(f"/books/import?pk={number}").text
+        assert ("hidden" in told_of(page)) == ("hidden" in tags)
+        assert ("There is no such tag" in page) == (foreseen[3] == 1)
+    number = sent(ruled, json.dumps([{"id": 90, "tags": ["other"]}]))
+    tried(ruled, number, key=".key", adds="")
+    written(ruled, number)
+    assert tags_of(ruled) == {"hidden", "other"}
+
+
+def told_of(page: str) -> str:
+    """The cells of the rows."""
+    return " ".join(re.findall(r'<td data-label="tags".*?</td>', page, re.DOTALL))
 
 
 def test_what_may_not_be_seen_is_not_referred_to_by_its_name(ruled: RuledHouse) -> None:

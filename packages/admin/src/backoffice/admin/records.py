@@ -80,6 +80,14 @@ class RecordView(TriableView):
             return other
         return None
 
+    async def seen(self, request: Request, field: References, keys: list[str]) -> list[str]:
+        """Those of these keys of a relation that they may know of."""
+        other = self._ruled_view(request, field.resource)
+        if other is None:
+            return keys
+        found = {other.keys.of(each) for each in await other.find_by_pks(request, list(keys))}
+        return [each for each in keys if each in found]
+
     async def form_values(self, request: Request, record: Any) -> dict[str, Any]:
         """Field to what stands in the form of the record."""
         return forms.form_values(self.form_fields(request), record)
@@ -179,6 +187,11 @@ class RecordView(TriableView):
     ) -> dict[str, Any]:
         fields = self.form_fields(request)
         values = forms.read_values(fields, sent, current)
+        for each in fields:
+            ruled = isinstance(each, References) and self._ruled_view(request, each.resource)
+            if ruled and each.name in sent:
+                # Also where nothing is new: it may name what they are not to know of.
+                values.setdefault(each.name, sent[each.name])
         errors: dict[str | int, Any] = {}
         for each in fields:
             if isinstance(each, Reference | References) and values.get(each.name):
@@ -238,7 +251,7 @@ class RecordView(TriableView):
         if other is None:
             return
         present = {other.keys.of(each): each for each in getattr(current, field.name)}
-        seen = {other.keys.of(each) for each in await other.find_by_pks(request, list(present))}
+        seen = set(await self.seen(request, field, list(present)))
         chosen = [*values[field.name], *(present[each] for each in present.keys() - seen)]
         if {other.keys.of(each) for each in chosen} == present.keys():
             del values[field.name]

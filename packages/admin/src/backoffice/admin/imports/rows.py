@@ -128,8 +128,10 @@ class Writer:
         await view.prepare(request, record)
         fields = {each.name: each for each in view.form_fields(request)}
         await self._name_references(fields, sent)
+        related = await self._related(record)
         before = form_values(fields.values(), record)
-        given = self._news(record, fields, sent, before)
+        before |= {name: keys for name, keys in related.items() if name in fields}
+        given = self._news(record, fields, sent, before, related)
         if not given:
             return Outcome(row.number, "same")
         record = await view.edit(request, key, given)
@@ -142,12 +144,13 @@ class Writer:
         fields: dict[str, BaseField],
         sent: dict[str, Any],
         before: dict[str, Any],
+        related: dict[str, list[str]],
     ) -> dict[str, Any]:
         """What is sent and differs; Refused where it may not be written here."""
         found = {
             name: value
             for name, value in sent.items()
-            if name not in self.finder.names and not self._is_there(record, name, value)
+            if name not in self.finder.names and not self._is_there(record, name, value, related)
         }
         fixed = {
             index: _FIXED
@@ -158,10 +161,17 @@ class Writer:
             raise Refused(fixed)
         return {name: value for name, value in found.items() if before[name] != value}
 
-    def _is_there(self, record: Any, name: str, sent: Any) -> bool:
-        field = next(each for each in self.fields.values() if each.name == name)
-        if isinstance(field, References):
-            return sorted(sent) == sorted(form_values([field], record)[name])
+    async def _related(self, record: Any) -> dict[str, list[str]]:
+        """Field to the keys of what the record is related to, of all that they may see."""
+        several = [each for each in self.fields.values() if isinstance(each, References)]
+        found: dict[str, list[str]] = form_values(several, record)
+        for each in several:
+            found[each.name] = await self.view.seen(self.request, each, found[each.name])
+        return found
+
+    def _is_there(self, record: Any, name: str, sent: Any, related: dict[str, list[str]]) -> bool:
+        if name in related:
+            return sorted(sent) == sorted(related[name])
         return cells.says_the_same(sent, getattr(record, name, None))
 
     def _differences(
