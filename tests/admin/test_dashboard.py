@@ -1,19 +1,26 @@
 """The first page: charts of what happened, and what there is to do at the beginning."""
 
 import re
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
+from sqlmodel import select
 
 from backoffice.admin import Admin, Chart, Days, PageContext, Series
+from backoffice.admin.dashboard.drawing import BOTTOM, HEIGHT, TOP, columns
 from backoffice.admin.dashboard.kept import kept_figures
 from backoffice.admin.dashboard.models import LIMIT, PAGE, DailyFigure
 from backoffice.auth import AuditEntry, Auth
-from backoffice.core import SetupError
+from backoffice.core import SetupError, clock
+from backoffice.core.testing import ManualClock
 from backoffice.ratelimit import RateLimit
 from tests.admin.conftest import House
 from tests.auth.conftest import AppWithAccounts
@@ -33,9 +40,23 @@ class Charting(House):
             found = [(days.last, 41), ((days.last - timedelta(days=1)).isoformat(), 1)]
             return Chart(days.all, [Series("Orders", days.filled(found))], note="Of this shop.")
 
+        @self.admin.card("Entries", permission="orders:chart")
+        async def entries(context: PageContext) -> int:
+            return len((await context.session.exec(select(AuditEntry.id))).all())
+
         @self.admin.chart("Broken", permission="orders:chart")
         async def broken(context: PageContext, _: Days) -> Chart:
-            raise RuntimeError("s3cret of the driver")
+            await (await context.session.connection()).execute(text("SELECT s3cret"))
+            raise AssertionError
+
+        @self.admin.chart("After it", permission="orders:chart")
+        async def after(context: PageContext, _: Days) -> Chart:
+            found = (await context.session.exec(select(AuditEntry.event))).all()
+            return Chart(["Entries"], [Series("Entries", [len(found)])], "bars")
+
+        @self.admin.page("plan", permission="plan:view")
+        async def plan(_: PageContext) -> str:
+            return "Secret."
 
         self.app.include_router(self.auth.router, prefix="/auth")
         self.app.include_router(self.admin.router, prefix="/admin")
@@ -122,14 +143,58 @@ def test_limits_that_were_hit_and_slow_pages_are_those_of_all_processes(
     assert "/" in rows(charting.open("/").text)
 
 
-def test_figures_that_cannot_be_written_are_written_later(charting: Charting) -> None:
+def test_pages_that_one_may_not_see_are_not_among_the_slowest(charting: Charting) -> None:
+    """Nor those of another Admin of the same app, which counts in the same place."""
+    today = datetime.now(UTC).date()
+    names = ["/pages/plan", "POST /pages/plan", "/system/outbox", "/roles/matrix", "/secrets/edit"]
+    charting.add(
+        *(DailyFigure(day=today, kind=PAGE, name=each, count=1, amount=9e9) for each in names)
+    )
     charting.signed_in("health:read")
-    kept = charting.call(charting.running.run.open(kept_figures))
-    statement(charting, "ALTER TABLE backoffice_daily_figures RENAME TO elsewhere")
+    assert rows(charting.open("/").text).keys().isdisjoint(names)
+    charting.signed_in(
+        *("health:read", "plan:view", "outbox:view", "roles:view"), email="bob@example.com"
+    )
+    assert rows(charting.open("/").text).keys() >= {*names[:4]}
+
+
+def test_what_a_process_refuses_is_counted_though_nobody_opens_its_admin(
+    charting: Charting,
+) -> None:
+    assert [charting.client.get("/quote").status_code for _ in range(2)] == [200, 429]
+    kept = charting.running.run.values[kept_figures]
     charting.call(kept.write())
-    statement(charting, "ALTER TABLE elsewhere RENAME TO backoffice_daily_figures")
-    charting.call(kept.write())
-    assert {each.name for each in charting.all(DailyFigure)} >= {"POST /login"}
+    assert [(each.name, each.count) for each in charting.all(DailyFigure)] == [("GET /quote", 1)]
+
+
+def test_figures_that_cannot_be_written_are_written_later(settings: None, made: Charting) -> None:
+    """As those of their day. The first page is shown without them."""
+    time = ManualClock()
+    with clock.override(time), made as charting:
+        charting.signed_in("health:read")
+        day = time.now().date()
+        kept = charting.call(charting.running.run.open(kept_figures))
+        statement(charting, "ALTER TABLE backoffice_daily_figures RENAME TO elsewhere")
+        charting.call(kept.write())
+        page = charting.open("/")
+        assert (page.status_code, "Not available just now." in page.text) == (200, True)
+        statement(charting, "ALTER TABLE elsewhere RENAME TO backoffice_daily_figures")
+        time.advance(24 * 3600)
+        charting.call(kept.write())
+        found = {each.name: each.day for each in charting.all(DailyFigure)}
+        assert found["POST /login"] == day
+
+
+@pytest.mark.parametrize("databases", ["sqlite"], indirect=True)
+def test_the_first_page_waits_for_nobody_who_writes(charting: Charting) -> None:
+    """It only reads, which SQLite lets it do meanwhile."""
+    charting.signed_in(*ALL, "orders:chart")
+    file = charting.services.database.url.database
+    assert file is not None
+    with closing(sqlite3.connect(file, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        page = charting.open("/").text
+    assert page.lower().count("not available just now") == 1  # of the one that is broken
 
 
 def test_charts_of_the_app_are_drawn_for_who_may_see_them(charting: Charting) -> None:
@@ -138,15 +203,25 @@ def test_charts_of_the_app_are_drawn_for_who_may_see_them(charting: Charting) ->
     page = charting.open("/").text
     assert "Orders &lt;all&gt;" in page
     assert totals(page) == {"Orders": "42"}
+    assert rows(page)["Entries"] != "0"
     assert "Of this shop." in page
     assert "Not available just now." in page
     assert "s3cret" not in page
+    assert page.count("Not available just now.") == 1
     assert "Sign-ins" not in page
-    drawn = re.findall(r'<rect class="bar one"[^>]*height="([\d.]+)"', page)
+    drawn = re.findall(r'<rect class="bar one"[^>]*height="([\d.]+)"', page[: page.index("Broken")])
     assert len(drawn) == 2
     assert float(drawn[1]) == pytest.approx(41 * float(drawn[0]), rel=0.05)
     charting.signed_in(email="bob@example.com")
     assert "Orders" not in charting.open("/").text
+
+
+@pytest.mark.parametrize("figure", [Decimal("2.25"), 2.2, 0.5, 7, 10**15 + 1])
+def test_figures_of_every_size_and_kind_are_drawn_within_their_chart(figure: Any) -> None:
+    drawn = columns("Sales", ["Jan", "Feb"], ["Sold"], [[figure, 0]], str)
+    heights = [float(each) for each in re.findall(r'<rect [^>]*height="([\d.]+)"', drawn)]
+    assert len(heights) == 1
+    assert 0 < heights[0] <= HEIGHT - TOP - BOTTOM
 
 
 def test_a_chart_whose_figures_do_not_fit_is_refused() -> None:

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from backoffice.admin.accounts import VIEWS, account_views
 from backoffice.admin.accounts.users import UserAdmin
 from backoffice.admin.dashboard.charts import ChartFunction, own_chart
+from backoffice.admin.dashboard.kept import kept_figures
 from backoffice.admin.dashboard.timings import Timed
 from backoffice.admin.discovery import discovered
 from backoffice.admin.exports import exports
@@ -169,8 +170,9 @@ class Admin:
         return added
 
     def _router(self) -> APIRouter:
-        needed = (self._auth.services, self.settings, core_settings, mail_worker, exports)
-        router = APIRouter(lifespan=singletons(*needed, self.site.jobs))
+        needed = (self._auth.services, self.settings, core_settings)
+        at_work = (mail_worker, exports, kept_figures, self.site.jobs)
+        router = APIRouter(lifespan=singletons(*needed, *at_work))
 
         @router.get("", include_in_schema=False)
         @admits(Admits())

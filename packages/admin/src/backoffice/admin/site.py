@@ -57,6 +57,8 @@ class Site(BaseAdmin):
     name: str
     #: What does its bulk jobs in the running app.
     jobs: "Singleton[JobWorker]"
+    #: What the paths of its pages begin with.
+    paths: frozenset[str]
 
     def __init__(
         self,
@@ -152,6 +154,7 @@ class Site(BaseAdmin):
         # An address with one slash too many is none: a redirect would name scheme and host.
         app.router.redirect_slashes = False
         app.state.ROUTE_NAME = self.route_name
+        self.paths = frozenset(each.path.split("/")[1] for each in routes)
         self._app = app
         return app
 

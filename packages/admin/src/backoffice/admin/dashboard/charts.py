@@ -138,17 +138,13 @@ async def shown_chart(own: OwnChart, context: PageContext, days: Days) -> ShownC
     """What its function gives. One that fails keeps nobody from the first page, and leaves no
     transaction that is broken off behind for the next."""
     try:
-        async with context.session.begin_nested():
-            return await drawn_chart(own, context, days)
+        chart = await own.function(context, days)
+        return ShownChart(own.label, chart, _drawn(own.label, chart))
     except Exception:
         log.exception("a chart could not be made")
+        # A savepoint would take SQLite's only lock for pages that do nothing but read.
+        await context.session.rollback()
         return ShownChart(own.label, None)
-
-
-async def drawn_chart(own: OwnChart, context: PageContext, days: Days) -> ShownChart:
-    """What its function gives, drawn."""
-    chart = await own.function(context, days)
-    return ShownChart(own.label, chart, _drawn(own.label, chart))
 
 
 def _drawn(label: str, chart: Chart) -> Markup:

@@ -35,13 +35,14 @@ def columns(
     told: Told,
 ) -> Markup:
     """Columns side by side, the series of each on top of each other."""
-    top = _above(max(map(sum, zip(*figures, strict=True))))
+    # A database sums and averages exact numbers to exact ones.
+    top = _above(max(sum(map(float, each)) for each in zip(*figures, strict=True)))
     parts = [*_scale(top, told), *_below(names)]
     step = (WIDTH - SIDE) / len(names)
     for at, name in enumerate(names):
         y = float(HEIGHT - BOTTOM)
         for of, each, colour in zip(series, figures, _COLOURS, strict=False):
-            height = each[at] / top * (HEIGHT - TOP - BOTTOM)
+            height = float(each[at]) / top * (HEIGHT - TOP - BOTTOM)
             y -= height
             if height > 0:
                 parts.append(
@@ -108,10 +109,11 @@ def _below(names: Sequence[str]) -> Iterator[Markup]:
         yield _TEXT.format(x=end, y=y, anchor="end", text=names[-1])
 
 
-def _above(most: Figure) -> Figure:
+def _above(most: float) -> int:
     """The next round figure: it is even, so that the half of it is whole."""
     if most <= 2:
         return 2
     power = 10 ** (ceil(log10(most)) - 1)
-    found = next(each * power for each in _STEPS if each * power >= most)
-    return int(found) + int(found) % 2 if found >= 1 else found
+    # Of very large figures the logarithm is not exact enough.
+    found = ceil(next((each * power for each in _STEPS if each * power >= most), most))
+    return found + found % 2

@@ -28,6 +28,8 @@ from backoffice.core.singletons import running
 
 #: Names that one chart of bars has at most.
 MOST_BARS = 6
+#: Where the app's own pages are.
+OWN = "pages"
 _COUNTED = (Registered, UserCreated, SignedIn, SignInFailed, Throttled)
 _MIDNIGHT = datetime.min.time()
 Counts = Mapping[tuple[date, str], int]
@@ -110,26 +112,33 @@ def _slowest(site: Site) -> ChartFunction:
     async def made(context: PageContext, days: Days) -> Chart:
         kept = await running(context.request).open(kept_figures)
         found = await kept.sums(PAGE, days.first)
-        hidden = _hidden(site, context)
+        shown = _shown(site, context)
         means = {
             name: round(each.amount / each.count, 1)
             for name, each in found.items()
-            if each.count and _first_part(name) not in hidden
+            if each.count and shown(name)
         }
         return _ranked("A visit", means, "ms", "On average, of pages of the admin.")
 
     return made
 
 
-def _hidden(site: Site, context: PageContext) -> set[str]:
-    """The names of pages that this person may not see."""
-    shown = {each.resource for each in site.visible(context.request)}
-    return {each.resource for each in site.records()} - shown
+def _shown(site: Site, context: PageContext) -> Callable[[str], bool]:
+    """Whether a name is that of a page which this person may see: another Admin of the app, and
+    the one of yesterday, have others."""
+    can, visible = visit_of(context.request).principal.can, site.visible(context.request)
+    hidden = {each.resource for each in site.records()} - {each.resource for each in visible}
+    known = (site.paths | {each.resource for each in visible}) - hidden
+    own = {each.name for each in site.own_pages.values() if can(each.permission)}
+    about = {each.name for each in site.system.pages if can(each.permission)}
 
+    def shown(name: str) -> bool:
+        first, _, rest = name.partition("/")[2].partition("/")
+        if first in (OWN, PATH):
+            return rest.partition("/")[0] in (own if first == OWN else about)
+        return first in known
 
-def _first_part(name: str) -> str:
-    """Of an address, perhaps with the method before it."""
-    return name.partition("/")[2].partition("/")[0]
+    return shown
 
 
 def _ranked(

@@ -3,6 +3,7 @@
 So every process shows the same, and a start forgets no more than that minute.
 """
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -22,8 +23,8 @@ from backoffice.ratelimit.metrics import LimitMetrics, limit_metrics
 
 log = logging.getLogger(__name__)
 
-#: Seconds for which figures are gathered before they are written.
-GATHER = 60.0
+#: Seconds for which figures are gathered before they are written, and what that may take.
+GATHER, PATIENCE = 60.0, 10.0
 #: Days that are kept: as many as charts show at most.
 KEPT = timedelta(days=90)
 #: Names that are told apart in what is not written yet.
@@ -81,16 +82,25 @@ class KeptFigures:
         if not pending:
             return
         try:
-            async with self._database.session() as session:
-                # In one order: of two processes that write the same ones, none waits for ever.
-                for key, each in sorted(pending.items()):
-                    await session.exec(_added(self._database.dialect, key, each))
-                await session.exec(_outdated(self._clock.now().date()))
-                await session.commit()
-        except Exception:
+            await self._written(pending)
+        except (Exception, asyncio.CancelledError) as error:
+            for key, each in pending.items():
+                self._gather(key, each)
+            if isinstance(error, asyncio.CancelledError):
+                raise
             log.exception("the figures of the first page could not be written")
-            for (_, kind, name), each in pending.items():
-                self._add(kind, name, each)
+
+    async def _written(self, pending: Mapping[Key, Sum]) -> None:
+        # In one order: of two processes that write the same ones, none waits for ever.
+        rows = [
+            {"day": day, "kind": kind, "name": name, "count": each.count, "amount": each.amount}
+            for (day, kind, name), each in sorted(pending.items())
+        ]
+        async with self._database.session() as session:
+            connection = await session.connection()
+            await connection.execute(_adding(self._database.dialect), rows)
+            await connection.execute(_outdated(self._clock.now().date()))
+            await session.commit()
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[None]:
@@ -105,8 +115,9 @@ class KeptFigures:
     async def _write_again_and_again(self) -> None:
         while True:
             await anyio.sleep(GATHER)
-            # A transaction is not broken off: whoever ends the run waits for it.
-            with anyio.CancelScope(shield=True):
+            # A transaction is not broken off: whoever ends the run waits for it, if not for a
+            # database that says nothing.
+            with anyio.move_on_after(PATIENCE, shield=True):
                 await self.write()
 
     def _take_refusals(self) -> None:
@@ -117,18 +128,17 @@ class KeptFigures:
                 self._add(LIMIT, name, Sum(more))
 
     def _add(self, kind: str, name: str, more: Sum) -> None:
-        key = (self._clock.now().date(), kind, name[:LONGEST_NAME])
+        self._gather((self._clock.now().date(), kind, name[:LONGEST_NAME]), more)
+
+    def _gather(self, key: Key, more: Sum) -> None:
         if key in self._pending or len(self._pending) < MOST_NAMES:
             self._pending[key] = self._pending.get(key, Sum()) + more
 
 
 # Any: the insert of either dialect.
-def _added(dialect: str, key: Key, more: Sum) -> Any:
+def _adding(dialect: str) -> Any:
     insert: Callable[..., Any] = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    day, kind, name = key
-    row = insert(DailyFigure).values(
-        day=day, kind=kind, name=name, count=more.count, amount=more.amount
-    )
+    row = insert(DailyFigure)
     return row.on_conflict_do_update(
         index_elements=["day", "kind", "name"],
         set_={

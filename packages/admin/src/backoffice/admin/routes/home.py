@@ -7,7 +7,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette_admin.types import RequestAction
 
 from backoffice.admin.cards import shown_card
-from backoffice.admin.dashboard.charts import Days, ShownChart, drawn_chart, shown_chart
+from backoffice.admin.dashboard.charts import Days, ShownChart, shown_chart
 from backoffice.admin.dashboard.figures import figures
 from backoffice.admin.dashboard.first_steps import HIDDEN, first_steps
 from backoffice.admin.lists import size_of
@@ -59,11 +59,10 @@ async def hide_steps(_: Site, request: Request) -> Response:
 
 async def _charts(site: Site, request: Request, days: Days) -> list[ShownChart]:
     principal, context = visit_of(request).principal, PageContext(request)
-    own = [each for each in site.own_charts if principal.can(each.permission)]
-    ours = [each for each in figures(site) if principal.can(each.permission)]
     return [
-        *[await shown_chart(each, context, days) for each in own],
-        *[await drawn_chart(each, context, days) for each in ours],
+        await shown_chart(each, context, days)
+        for each in (*site.own_charts, *figures(site))
+        if principal.can(each.permission)
     ]
 
 
