@@ -5,9 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import ColumnElement
+from sqlmodel import col
 
 from backoffice.admin import Admin
-from backoffice.auth import Auth
+from backoffice.auth import AuditEntry, Auth, Principal
 from backoffice.core import clock
 from backoffice.core.testing import ManualClock
 from backoffice.ratelimit import RateLimit
@@ -144,6 +146,22 @@ def test_who_may_only_look_changes_nothing_and_sees_no_names(limited: Limited) -
     limited.signed_in("users:view", email="bob@example.com")
     assert limited.open("/system/limits").status_code == 403
     assert limited.open(PAGE).status_code == 403
+
+
+def test_addresses_are_those_of_entries_of_the_log_that_may_be_seen(settings: None) -> None:
+    limited = Limited()
+
+    @limited.auth.policy(AuditEntry, "view")
+    def nothing(_: Principal, entry: type[AuditEntry]) -> ColumnElement[bool]:
+        return col(entry.event) == "none"
+
+    with limited, Limited() as other:
+        for house, shown in ((limited, False), (other, True)):
+            house.quotes(4)
+            house.signed_in("rate-limits:view", "audit:view", email=f"{shown}@example.com")
+            page = house.open("/system/limits").text
+            assert "3 of 3" in page
+            assert (">testclient</a>" in page) == shown
 
 
 def test_a_limit_is_raised_by_who_proved_lately_who_they_are(settings: None) -> None:

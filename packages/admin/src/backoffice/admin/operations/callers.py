@@ -5,13 +5,13 @@ can be told which of them a digest is of: people to who may see their accounts, 
 may see the log.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlmodel import col
 from starlette.requests import Request
 
@@ -30,6 +30,9 @@ from backoffice.ratelimit.policies import By, Policy
 MOST_ENTRIES = 1000
 _USER = "user:"
 
+#: By what a caller is named, how, what is told of it, and where more of it is.
+Caller = tuple[By, str, str, str]
+
 
 @dataclass
 class Named:
@@ -46,35 +49,54 @@ async def named(
     found = Named()
     if not wanted:
         return found
-    actors, addresses = await _lately(request)
-    people = await _emails(site, request, actors)
-    for by, name, label, url in (*_people(request, people), *_networks(site, request, addresses)):
-        for policy in policies:
-            text = policy.key(by, name)
+    people = await _people(site, request)
+    networks = await _networks(site, request)
+    for by, name, label, url in (*people, *networks):
+        # Most policies count alike, and a digest takes longer than all else here.
+        for text in {policy.key(by, name) for policy in policies}:
             if text is not None and (counted := digest(text)) in wanted:
                 found.labels[counted], found.urls[counted] = label, url
     return found
 
 
-async def _lately(request: Request) -> tuple[set[str], set[str]]:
-    query = (
-        select(col(AuditEntry.actor), col(AuditEntry.address))
-        .order_by(col(AuditEntry.at).desc())
-        .limit(MOST_ENTRIES)
-    )
-    rows = (await request.state.session.exec(query)).all()
-    return {row[0] for row in rows if row[0].startswith(_USER)}, {row[1] for row in rows if row[1]}
-
-
-async def _emails(site: Site, request: Request, actors: set[str]) -> Mapping[UUID, str]:
+async def _people(site: Site, request: Request) -> list[Caller]:
+    """Of those who did something lately, those who may be seen."""
+    if not may_name_people(site, request):
+        return []
     users, records = _view(site, "users"), visit_of(request).services.records
-    if not users.is_accessible(request) or "email" in users.hidden(request):
-        return {}
-    ids = {id for each in actors if (id := _user_id(each, records)) is not None}
+    session = request.state.session
+    actors = {row[0] for row in await session.exec(_lately(col(AuditEntry.actor)))}
+    named = (_user_id(each, records) for each in actors if each.startswith(_USER))
     user: Any = records.user
-    query = select(user.id, user.email).where(user.id.in_(ids))
-    rows = await request.state.session.exec(users.within(request, query, "view"))
-    return dict(rows.all())
+    query = select(user.id, user.email).where(user.id.in_({id for id in named if id is not None}))
+    found = await session.exec(users.within(request, query, "view"))
+    return [
+        ("user", f"{_USER}{id}", email, url_of(request, "users", "detail", pk=id))
+        for id, email in found
+    ]
+
+
+async def _networks(site: Site, request: Request) -> list[Caller]:
+    """Where those came from lately whose entries of the log may be seen."""
+    log = _view(site, "audit")
+    if not log.is_accessible(request) or "address" in log.hidden(request):
+        return []
+    query = log.within(request, _lately(col(AuditEntry.address)), "view")
+    addresses = {row[0] for row in await request.state.session.exec(query) if row[0]}
+    return [
+        ("address", _network(each), each, url_of(request, "audit", q=each)) for each in addresses
+    ]
+
+
+def _lately(column: Any) -> Select[Any]:
+    return select(column).order_by(col(AuditEntry.at).desc()).limit(MOST_ENTRIES)
+
+
+def _network(address: str) -> str:
+    try:
+        return network_of(str(ip_address(address)))
+    except ValueError:  # a client of a test, or of a socket, has a name
+        return address
 
 
 async def check_visible(site: Site, request: Request, caller: str | None) -> None:
@@ -91,25 +113,6 @@ def may_name_people(site: Site, request: Request) -> bool:
     """Whether an account may be named by its address."""
     users = _view(site, "users")
     return users.is_accessible(request) and "email" not in users.hidden(request)
-
-
-def _people(request: Request, people: Mapping[UUID, str]) -> Iterator[tuple[By, str, str, str]]:
-    for id, email in people.items():
-        yield "user", f"{_USER}{id}", email, url_of(request, "users", "detail", pk=id)
-
-
-def _networks(
-    site: Site, request: Request, addresses: set[str]
-) -> Iterator[tuple[By, str, str, str]]:
-    view = _view(site, "audit")
-    if not view.is_accessible(request) or "address" in view.hidden(request):
-        return
-    for each in addresses:
-        try:
-            network = network_of(str(ip_address(each)))
-        except ValueError:  # a client of a test, or of a socket, has a name
-            network = each
-        yield "address", network, each, url_of(request, "audit", q=each)
 
 
 def _view(site: Site, resource: str) -> RecordView:
