@@ -179,3 +179,38 @@ def analyze(house: House) -> None:
             await raw.exec_driver_sql("ANALYZE library_book")
 
     house.call(analyzed())
+
+
+def test_many_accounts_roles_and_keys_take_no_more(
+    counting: Counting, settings: None, subtests: pytest.Subtests
+) -> None:
+    """Whether they are within reach is found out for all of them together."""
+    with counting as house:
+        bob, keys, roles = house.user("bob@example.com"), house.services.keys, house.services.roles
+        house.signed_in("users:*", "roles:*", "api-keys:*", "books:*")
+        chosen: dict[str, list[str]] = {"/users": [], "/roles": []}
+
+        def add(number: int) -> None:
+            chosen["/users"].append(str(house.user(f"u{number}@example.com").id))
+            role = house.call(roles.create(f"r{number}", ["books:view"], actor="test"))
+            chosen["/roles"].append(str(role.id))
+            house.call(keys.create(bob, f"key {number}", actor="test"))
+
+        def asked() -> dict[str, int]:
+            pages = {
+                page: f"{page}/action?name=delete&{'&'.join(f'pks={each}' for each in ids)}"
+                for page, ids in chosen.items()
+            } | {"/users/detail": f"/users/detail?pk={bob.id}", "/matrix": "/roles/matrix"}
+            form = {"cell": [f"+ {each} books:change" for each in chosen["/roles"]], "told": "x"}
+            token = house.token()
+            found = {page: len(house.statements(path)) for page, path in pages.items()}
+            saving = house.noted(lambda: house.send("/roles/matrix", form, token), 409)
+            return found | {"save": len(saving)}
+
+        add(1)
+        few = asked()
+        for number in range(2, 7):
+            add(number)
+        for page, many in asked().items():
+            with subtests.test(page):
+                assert many <= few[page]

@@ -158,7 +158,7 @@ class ApiKeyView(AccountView):
             return False
         if key.user_id == principal.id:
             return True
-        held = await services.effective.of_users([key.user_id])
+        held = await self.held(request, [key.user_id])
         giver = await giving(principal, services)
         return giver.can(*held.get(key.user_id, {EVERYTHING}))
 

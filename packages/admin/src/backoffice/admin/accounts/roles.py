@@ -19,6 +19,7 @@ from backoffice.auth.permissions import parsed
 from backoffice.auth.reach import check_permissions, check_roles, giving, roles_within
 
 _ROLES = "backoffice_included_roles"
+_WITHIN = "backoffice_roles_within_reach"
 #: What the role whose form it is allowed and included when it was looked at.
 _SEEN = "backoffice_role_seen"
 
@@ -160,9 +161,13 @@ class RoleView(AccountView):
         return len(ids)
 
     async def within_reach(self, request: Request) -> set[Any]:
-        """The ids of the roles that allow nothing that the person may not do."""
-        services = visit_of(request).services
-        return {role.id for role in await roles_within(self.principal(request), services)}
+        """The ids of the roles that allow nothing that the person may not do; found once."""
+        found: set[Any] | None = getattr(request.state, _WITHIN, None)
+        if found is None:
+            services = visit_of(request).services
+            found = {role.id for role in await roles_within(self.principal(request), services)}
+            setattr(request.state, _WITHIN, found)
+        return found
 
 
 def _offered_roles(request: Request) -> list[tuple[str, str]]:

@@ -1,7 +1,7 @@
 """What is done to accounts: each by auth's services, of one or of many at a time."""
 
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,9 +15,10 @@ from starlette_admin.exceptions import FormValidationError
 from backoffice.admin.accounts.views import AccountView
 from backoffice.admin.constraints import explained
 from backoffice.admin.visits import visit_of
-from backoffice.auth import Services
+from backoffice.auth import Principal, Services
 from backoffice.auth.addresses import normal_email
-from backoffice.auth.reach import giving, users_within
+from backoffice.auth.permissions import EVERYTHING
+from backoffice.auth.reach import giving
 
 #: What an account has to be for it to be done.
 _FITS: dict[str, Callable[[Any, datetime], bool]] = {
@@ -64,7 +65,20 @@ class UserActions(AccountView):
         allowed = await super().is_row_action_allowed_for_obj(request, name, obj)
         if name in _LASTING and obj.id != principal.id:
             principal = await giving(principal, services)
-        return allowed and bool(await users_within(principal, services, [obj]))
+        return allowed and await self._reaches(request, principal, [obj])
+
+    async def judged(self, request: Request, verb: str, records: Sequence[Any]) -> list[bool]:
+        """Each of them; for a deed, what all of them hold is looked up in the same go."""
+        if verb not in ("view", "add"):
+            await self._reaches(request, self.principal(request), records)
+        return await super().judged(request, verb, records)
+
+    async def _reaches(self, request: Request, principal: Principal, users: Sequence[Any]) -> bool:
+        """Whether none of the users may do what the principal may not."""
+        if principal.can(EVERYTHING):
+            return True
+        held = await self.held(request, (each.id for each in users))
+        return all(each.id in held and principal.can(*held[each.id]) for each in users)
 
     def _may_write(self, request: Request, name: str | None) -> bool:
         return all(self.is_writable(request, each) for each in self.fields if each.name == name)

@@ -1,7 +1,7 @@
 """What the views of accounts share: every change is made by the services of `auth`."""
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar
 
@@ -16,6 +16,9 @@ from backoffice.admin.records import RecordView
 from backoffice.admin.visits import visit_of
 from backoffice.auth import Principal, Services
 from backoffice.core import Refusal
+
+#: Of a request: what users hold who were asked about in it.
+_HELD = "backoffice_held_by_users"
 
 
 class AccountView(RecordView):
@@ -36,6 +39,17 @@ class AccountView(RecordView):
         """The services; this request's connection goes back first, for they take their own."""
         await self.session(request).commit()
         return visit_of(request).services
+
+    async def held(
+        self, request: Request, ids: Iterable[uuid.UUID]
+    ) -> Mapping[uuid.UUID, frozenset[str]]:
+        """What these users may do, by their ids, and nothing of who is gone; each is looked up
+        once in a request, and all of them together."""
+        known: dict[uuid.UUID, frozenset[str]] = getattr(request.state, _HELD, {})
+        if missing := set(ids) - known.keys():
+            known = known | await visit_of(request).services.effective.of_users(missing)
+            setattr(request.state, _HELD, known)
+        return known
 
     async def hold(self, request: Request, pks: list[Any]) -> None:
         """Nothing: the services write by a connection of their own, which would wait for this."""
