@@ -1,5 +1,7 @@
 """The pages that tell how the running app is: its health, the audit log's chain, migrations."""
 
+from pathlib import Path
+
 import pytest
 from sqlalchemy import text
 
@@ -49,6 +51,20 @@ def test_migrations_tell_what_is_pending_and_what_it_would_do(house: House) -> N
     judged = house.open("/system/migrations?thorough=yes").text
     title = judged.index("What the pending revisions would do")
     assert "could not be judged" not in judged[title:]
+
+
+@pytest.mark.parametrize("databases", ["sqlite"], indirect=True)
+def test_files_of_the_project_that_are_not_there_are_told(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "alembic.ini").write_text("[alembic]\nscript_location = nowhere\n")
+    monkeypatch.chdir(tmp_path)
+    house.signed_in("migrations:view")
+    for query in ("", "?thorough=yes"):
+        page = house.open(f"/system/migrations{query}")
+        assert page.status_code == 200
+        assert "exist: nowhere" in page.text
 
 
 @pytest.mark.parametrize("databases", ["sqlite"], indirect=True)

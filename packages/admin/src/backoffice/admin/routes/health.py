@@ -10,7 +10,8 @@ from backoffice.admin.operations.inspections import inspected
 from backoffice.admin.operations.menu import CHAIN, HEALTH, check
 from backoffice.admin.site import Site
 from backoffice.admin.visits import visit_of
-from backoffice.core.reports import Reporting
+from backoffice.core import BackofficeError
+from backoffice.core.reports import Report, Reporting
 from backoffice.core.singletons import running
 
 Page = Callable[[Site, Request], Awaitable[Response]]
@@ -56,11 +57,11 @@ def report(reporting: Reporting) -> Page:
     async def page(site: Site, request: Request) -> Response:
         check(request, reporting.permission, f"see {reporting.label.lower()}")
         run, thorough = running(request), _is_thorough(request)
-        given = await inspected(
-            request,
-            f"{reporting.name} {thorough}",
-            lambda: reporting.report(run, thorough),
-        )
+        name = f"{reporting.name} {thorough}"
+        try:
+            given = await inspected(request, name, lambda: reporting.report(run, thorough))
+        except BackofficeError as error:
+            given = Report("error", error.message)
         return site.page(request, "report.html", reporting=reporting, report=given)
 
     return page
