@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import anyio
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
@@ -66,6 +67,26 @@ async def test_a_statement_that_was_left_is_taken_back(database: Database) -> No
             await waiting
     async with database.engine.connect() as connection:
         assert (await connection.execute(text("SELECT count(*) FROM book"))).scalar_one() == 3
+
+
+async def test_a_statement_that_was_left_for_good_leaves_no_task_behind(database: Database) -> None:
+    """Who is cancelled by anyio is cancelled again while the connection closes."""
+    count = (
+        "INSERT INTO book (title) WITH RECURSIVE n(x) AS "
+        "(SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 300000) SELECT max(x) FROM n"
+    )
+    before = asyncio.all_tasks()
+    async with database.engine.connect() as connection:
+        with anyio.CancelScope() as scope:
+            asyncio.get_running_loop().call_soon(scope.cancel)
+            await connection.execute(text(count))
+    assert scope.cancelled_caught
+    # Only when what was left has ended does somebody else get to write.
+    async with database.engine.begin() as connection:
+        await connection.execute(INSERT, {"title": "It"})
+        assert (await connection.execute(text("SELECT count(*) FROM book"))).scalar_one() == 4
+    left = asyncio.all_tasks() - before
+    assert not left or not (await asyncio.wait(left, timeout=60))[1]
 
 
 async def test_a_statement_tells_its_rows_and_how_many_it_changed(database: Database) -> None:

@@ -4,6 +4,7 @@ SQLAlchemy's own cursors take four: to be made, to execute, to fetch and to be c
 more than most statements do, in CPU time as well.
 """
 
+import asyncio
 import sqlite3
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,7 @@ from sqlalchemy.dialects.sqlite.aiosqlite import (
     AsyncAdapt_aiosqlite_dbapi,
 )
 from sqlalchemy.util import await_only
+from sqlalchemy.util.concurrency import in_greenlet
 from starlette.concurrency import run_in_threadpool
 
 
@@ -47,6 +49,13 @@ class SQLiteConnection(AsyncAdapt_aiosqlite_connection):
         # Of a statement that somebody did not wait for, SQLAlchemy closes the connection.
         if driver._connection and driver.in_transaction:
             super().rollback()
+
+    def terminate(self) -> None:
+        """Close it as soon as the statement has ended that nobody waits for any more."""
+        # aiosqlite's own `close`, once it is left too, waits without end for a thread that is gone.
+        closed = self._connection.stop()
+        if closed is not None and in_greenlet():
+            await_only(asyncio.shield(closed))
 
 
 class _Cursor:
