@@ -2,6 +2,7 @@
 
 import pytest
 
+from backoffice.admin.imports.models import Import, ImportPart
 from backoffice.admin.jobs.models import BulkJob
 from tests.admin.conftest import ORIGIN, House
 from tests.admin.importing import counts, over, sent, suggested, told, tried, upload, written
@@ -119,6 +120,15 @@ def test_what_is_no_file_is_told(editor: House) -> None:
         "/admin/books/import", data={"csrf_token": editor.token()}, files=two, headers=ORIGIN
     )
     assert answer.status_code == 400
+
+
+def test_of_files_that_were_not_written_the_last_ten_are_kept(editor: House) -> None:
+    """Of each page and person: nobody fills the disk by sending file after file."""
+    other = sent(editor, "name\nx\n", "tags")
+    numbers = [sent(editor, f"isbn,title\n{each},T\n") for each in range(12)]
+    assert {each.number for each in editor.all(Import)} == {int(other), *map(int, numbers[2:])}
+    assert len(editor.all(ImportPart)) == 11
+    assert editor.open(f"/books/import?pk={numbers[0]}").status_code == 404
 
 
 def test_a_file_that_another_site_sends_is_not_taken(editor: House) -> None:

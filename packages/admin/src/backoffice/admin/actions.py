@@ -32,6 +32,7 @@ TAKEN = frozenset(
         "history",
         "undo",
         "restore",
+        "purge",
         "import",
         "import-check",
     }

@@ -36,22 +36,39 @@ class Shelf:
         if not numbers:
             return
         async with self._database.session() as session:
-            # Any: as in SQLModel's `exec`, for what it has no type of its own.
-            asked: Any = session
-            await asked.exec(delete(ImportPart).where(col(ImportPart.import_number).in_(numbers)))
-            await asked.exec(delete(Import).where(col(Import.number).in_(numbers)))
+            await _forget(session, numbers)
             await session.commit()
 
 
 async def put(session: AsyncSession, found: Import, sheet: files.Sheet) -> Import:
-    """Keep a file."""
+    """Keep a file, and of those that the same person did not write the last few."""
     session.add(found)
     await session.flush()
     assert found.number is not None  # noqa: S101 - the database has counted it
     for number, rows in enumerate(sheet.parts):
         session.add(ImportPart(import_number=found.number, number=number, rows=rows))
     await session.flush()
+    await _forget(session, await _unwritten(session, found))
     return found
+
+
+async def _unwritten(session: AsyncSession, found: Import) -> Sequence[int | None]:
+    """Files of the same person and page that nobody has written, but for the last ones."""
+    query = select(Import.number).where(
+        col(Import.actor) == found.actor,
+        col(Import.resource) == found.resource,
+        col(Import.deed_job).is_(None),
+    )
+    older = query.order_by(col(Import.number).desc()).offset(_SHOWN).limit(100)
+    return (await session.exec(older)).all()
+
+
+async def _forget(session: AsyncSession, numbers: Sequence[int | None]) -> None:
+    if numbers:
+        # Any: as in SQLModel's `exec`, for what it has no type of its own.
+        asked: Any = session
+        await asked.exec(delete(ImportPart).where(col(ImportPart.import_number).in_(numbers)))
+        await asked.exec(delete(Import).where(col(Import.number).in_(numbers)))
 
 
 async def recent(session: AsyncSession, actor: str, resource: str) -> Sequence[Import]:

@@ -89,7 +89,7 @@ async def write(site: Site, request: Request) -> Response:
 
 
 async def refused(site: Site, request: Request) -> Response:
-    """The bad rows, as CSV."""
+    """The bad rows, as CSV or JSON, whichever they were sent as."""
     view = _view(site, request)
     found = await _existing(request, view, request.query_params.get("pk", ""))
     job = await _job(request, found)
@@ -99,8 +99,9 @@ async def refused(site: Site, request: Request) -> Response:
     labels = dict(enumerate(found.columns))
     session = view.session(request)
     content = [each async for each in report.lines(session, found, labels, place)]
-    name = f'attachment; filename="{view.resource}-refused.csv"'
-    return Response(b"".join(content), media_type="text/csv", headers={"Content-Disposition": name})
+    kind, media_type = ("csv", "text/csv") if found.encoding else ("json", "application/json")
+    headers = {"Content-Disposition": f'attachment; filename="{view.resource}-refused.{kind}"'}
+    return Response(b"".join(content), media_type=media_type, headers=headers)
 
 
 def _view(site: Site, request: Request) -> RecordView:
