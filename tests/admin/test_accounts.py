@@ -162,6 +162,18 @@ def test_deactivating_signs_out(root: House) -> None:
     assert open_ones == []
 
 
+def test_nobody_deactivates_themselves(root: House) -> None:
+    """Neither by the action nor by the form of their own account."""
+    root.user("other@example.com", superuser=True)
+    id = user(root, "root@example.com").id
+    form = {"name": "deactivate", "pks": str(id)}
+    assert root.send("/users/action", form).status_code == 403
+    answer = root.send(f"/users/edit?pk={id}", {"is_active.sent": "1"})
+    assert answer.status_code == 422
+    assert "This is your own account" in answer.text
+    assert user(root, "root@example.com").is_active
+
+
 def test_the_last_superuser_stays(root: House) -> None:
     """What the services refuse stands above the form, and no 500 anywhere."""
     id = user(root, "root@example.com").id

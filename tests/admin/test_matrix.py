@@ -210,3 +210,29 @@ def test_a_form_of_no_page_is_answered_in_words(manager: House) -> None:
         answer = manager.send("/roles/matrix", form, token)
         assert answer.status_code == status, form
     assert "did you mean books:view?" in unescape(answer.text)
+
+
+def test_every_role_is_on_one_page_of_it_however_its_name_is_written(manager: House) -> None:
+    """A database may order names otherwise than they are compared."""
+
+    async def ordered_as_in_a_book() -> None:
+        async with manager.services.database.session() as session:
+            await (await session.connection()).exec_driver_sql(
+                'ALTER TABLE backoffice_role ALTER name TYPE VARCHAR(64) COLLATE "en-x-icu"'
+            )
+            await session.commit()
+
+    if manager.services.database.dialect == "postgresql":
+        manager.call(ordered_as_in_a_book())
+    names = ["B", "a b", "ab", "A c", "_a", "ä", "Zoë", "b", "z-1", "z 0", "É"]
+    for each in names:
+        manager.call(manager.services.roles.create(each, actor="test"))
+    seen: list[str] = []
+    path = "/roles/matrix?of=books"
+    while path:
+        page = manager.open(path).text
+        seen += dict.fromkeys(each.rpartition(": books:")[0] for each in boxes(page))
+        more = re.search(r'href="[^"]*(/roles/matrix\?[^"]*)">More roles<', page)
+        path = unescape(more[1]) if more else ""
+    everyone = [role.name for role, _ in manager.call(manager.services.roles.all())]
+    assert sorted(seen) == sorted(everyone)

@@ -129,11 +129,13 @@ async def matrix(view: RoleView, request: Request) -> Shown:
     query, visit = request.query_params, visit_of(request)
     roles = await Roles.of(view, request)
     wanted, after = query.get("q", "").strip().lower(), query.get("after", "")
-    listed = [
+    found = [
         role
         for role, _ in roles.all.values()
         if role.id in roles.visible and role.name > after and wanted in role.name.lower()
     ]
+    # In the order in which names are compared here: that of a database may be another.
+    listed = sorted(found, key=lambda role: role.name)
     shown, names = listed[:MOST_ROLES], _permissions(visit.services.catalogue.all(), roles)
     resources = list(dict.fromkeys(map(_resource, names)))
     picked, more = _picked(names, query.get("of", ""), query.get("from", ""))

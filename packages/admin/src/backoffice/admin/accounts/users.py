@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from sqlalchemy import select
 from sqlmodel import SQLModel
 from starlette.requests import Request
+from starlette_admin.exceptions import FormValidationError
 from starlette_admin.fields import BaseField, PasswordField
 from starlette_admin.types import RequestAction
 
@@ -200,6 +201,9 @@ class UserView(UserActions):
         wanted = values.pop("roles", None)
         seen = {name: getattr(user, name) for name in values}
         principal, services = self.principal(request), await self.services(request)
+        if user.id == principal.id and values.get("is_active") is False:
+            text = "This is your own account: you would be out. Have somebody else deactivate it."
+            raise FormValidationError({"is_active": text})
         held = getattr(request.state, _HELD, None)
         if held is None:
             held = set(await services.roles.of_user(user.id))
