@@ -38,6 +38,7 @@ def admin_of(**options: Any) -> Admin:
         ({"resource": "My Books"}, "cannot be the name of a resource"),
         ({"resource": "users"}, "cannot both be called 'users'"),
         ({"resource": "login"}, "cannot both be called 'login'"),
+        ({"resource": "migrations"}, "cannot both be called 'migrations'"),
         ({"model": Plain}, "is not a SQLModel class with table=True"),
         ({"model": None}, "is not a SQLModel class with table=True"),
         ({"model": User}, "have pages of their own already"),

@@ -26,6 +26,7 @@ from backoffice.admin.jobs.pages import PATH as JOBS
 from backoffice.admin.jobs.worker import JobWorker
 from backoffice.admin.labels import column_label
 from backoffice.admin.model_admin import ModelAdmin, model_admin
+from backoffice.admin.operations.menu import reserved
 from backoffice.admin.pages import (
     CardFunction,
     OwnCard,
@@ -247,7 +248,8 @@ def _views(options: list[type[ModelAdmin]], users: UserRecords) -> list[RecordVi
         raise SetupError(f"{', '.join(shown)}: accounts have pages of their own already")
     resources = {each.model: each.resource_name() for each in options}
     accounts = {each.admin.model: each.admin.resource_name() for each in VIEWS}
-    _check_names([each.resource_name() for each in options], {*accounts.values(), *_RESERVED})
+    taken = {*accounts.values(), *_RESERVED, *reserved()}
+    _check_names([each.resource_name() for each in options], taken)
     # Columns of the app refer to its own table, and those of accounts to ours.
     known = resources | accounts | {users.user: UserAdmin.resource_name()}
     return [*(RecordView(each, known) for each in options), *account_views(known, users)]

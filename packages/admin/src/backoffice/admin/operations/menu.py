@@ -63,6 +63,11 @@ class SystemPages:
             yield Known(each.permission, f"See {each.label.lower()}", SOURCE)
 
 
+def reserved() -> set[str]:
+    """What no page of records may be called: who may see that one would see a report."""
+    return {each.permission.partition(":")[0] for each in reportings()}
+
+
 def check(request: Request, permission: str, told: str) -> None:
     """Forbidden for who lacks it; `told` says what they may not do."""
     if not visit_of(request).principal.can(permission):
