@@ -290,26 +290,34 @@ def _unavailable() -> Iterator[None]:
     try:
         yield
     except (DBAPIError, PoolTimeoutError) as error:
-        if _lacks_table(error):
-            raise Unavailable(
-                "The database lacks tables of this version; run `backoffice migrate up`.",
-                code="not_migrated",
-            ) from error
-        if _lacks_rights(error):
-            log.exception("the database refused a statement")
-            raise Unavailable(
-                "The database refuses this to the account that it was opened with; GRANT it the "
-                "right, or open it with another account.",
-                code="database_refuses",
-            ) from error
-        if not _does_not_answer(error):
+        refusal = unavailable(error)
+        if refusal is None:
             raise
-        log.exception("the database did not answer")
-        raise Unavailable(
-            "The database does not answer; try again in a moment.",
-            code="database_unavailable",
-            headers={"Retry-After": "5"},
-        ) from error
+        raise refusal from error
+
+
+def unavailable(error: DBAPIError | PoolTimeoutError) -> Unavailable | None:
+    """What to tell where the database is at fault, which is logged; None where a statement is."""
+    if _lacks_table(error):
+        return Unavailable(
+            "The database lacks tables of this version; run `backoffice migrate up`.",
+            code="not_migrated",
+        )
+    if _lacks_rights(error):
+        log.error("the database refused a statement", exc_info=error)
+        return Unavailable(
+            "The database refuses this to the account that it was opened with; GRANT it the "
+            "right, or open it with another account.",
+            code="database_refuses",
+        )
+    if not _does_not_answer(error):
+        return None
+    log.error("the database did not answer", exc_info=error)
+    return Unavailable(
+        "The database does not answer; try again in a moment.",
+        code="database_unavailable",
+        headers={"Retry-After": "5"},
+    )
 
 
 def _does_not_answer(error: DBAPIError | PoolTimeoutError) -> bool:
