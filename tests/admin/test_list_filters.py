@@ -28,6 +28,7 @@ class BookAdmin(ModelAdmin):
         "editor_id",
         "tags",
         "isbn",
+        "price",
     )
 
 
@@ -99,6 +100,8 @@ FACETS = [
     ({"is.author_id": "1", "is.status": "is out"}, []),
     ({"is.author_id": "1", "filter": 'title__startswith="A" OR title__eq="Beta"'}, ["Alpha"]),
     ({"is.author_id": "1", "q": "gam"}, ["Gamma"]),
+    ({"is.price": "9.90", "q": "gam"}, ["Gamma"]),
+    ({"filter": 'published__within="9999"'}, []),
 ]
 
 
@@ -125,6 +128,7 @@ WRONG = [
     ({"since.status": "2001-02-03"}, 400),
     ({"is.author_id": "x"}, 400),
     ({"is.author_id": "9" * 40}, 400),
+    ({"is.price": "cheap"}, 400),
     ({"is.tags": "\udcff"}, 200),
     ({"is.password": "x"}, 200),
     ({"find.author_id": "%" * 200}, 200),

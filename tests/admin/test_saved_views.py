@@ -130,6 +130,7 @@ def test_views_are_renamed_replaced_and_deleted(shelf: Shelf) -> None:
     assert shelf.send("/books/views", {"do": "rename", "pk": "9" * 40}).status_code == 404
     assert shelf.keep("Wrong", "filter=price__gt%3Dx").status_code == 400
     assert shelf.keep("Wrong", "is.in_print=perhaps").status_code == 400
+    assert shelf.keep("Wrong", "filter=added_at__until%3D9999-12-31").status_code == 400
 
 
 def test_a_list_opens_with_the_view_that_somebody_chose(shelf: Shelf) -> None:
@@ -151,6 +152,24 @@ def test_a_list_opens_with_the_view_that_somebody_chose(shelf: Shelf) -> None:
     assert shelf.do("delete", shelf.number("First")) == 303
     shelf.keep("Another")
     assert shelf.open("/books").status_code == 200
+
+
+def test_a_list_opens_where_its_view_asks_for_what_is_gone(shelf: Shelf) -> None:
+    """A choice that the app has no more, of which the list would tell nothing else."""
+    shelf.signed_in(*EVERYTHING)
+    shelf.keep("First", "is.in_print=yes", opens="1")
+    number = shelf.number("First")
+
+    async def outdated() -> None:
+        async with shelf.services.database.session() as session:
+            view = await session.get(SavedView, number)
+            assert view is not None
+            view.query = "is.in_print=perhaps"
+            await session.commit()
+
+    shelf.call(outdated())
+    assert shelf.open("/books").status_code == 200
+    assert "First" in shelf.open("/books/views").text
 
 
 def test_a_shared_view_is_for_those_who_may_filter_so(shelf: Shelf) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette_admin.fields import BaseField, BooleanField, DateField, DateTimeField, EnumField
-from starlette_admin.filters import FilterGroup, FilterRule
+from starlette_admin.filters import FilterGroup, FilterRule, FilterValidationError
 
 from backoffice.admin.columns import column_of
 from backoffice.admin.fields import Reference, References
@@ -122,7 +122,7 @@ def _rule(view: RuledView, each: BaseField, parameter: str, value: str) -> Filte
         raise HTTPException(400, f"{each.label} cannot be filtered so.")
     try:
         return FilterRule(each.name, operator, given and made().parse_value(given))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, FilterValidationError):
         raise HTTPException(400, f"{each.label} holds no such value.") from None
 
 

@@ -82,6 +82,13 @@ class Until(Since):
     name = "until"
     label = "is on or before"
 
+    def parse_value(self, raw: str) -> date:
+        """The day; ValueError, also for the last of all: it ends where the next one begins."""
+        day = super().parse_value(raw)
+        if day == date.max:
+            raise ValueError("no day comes after this one")
+        return day
+
     def apply(self, ctx: FilterApplyContext) -> Any:
         """The condition."""
         return _column(ctx) < _begin(ctx, ctx.value + timedelta(days=1))
@@ -101,7 +108,10 @@ class Within(Since):
         """The condition."""
         first, last = ctx.value
         column = _column(ctx)
-        return and_(column >= _begin(ctx, first), column < _begin(ctx, last + timedelta(days=1)))
+        since = column >= _begin(ctx, first)
+        if last == date.max:
+            return since
+        return and_(since, column < _begin(ctx, last + timedelta(days=1)))
 
 
 class InPeriod(BaseFilter):

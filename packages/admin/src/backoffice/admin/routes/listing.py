@@ -24,6 +24,7 @@ from backoffice.admin.markup import symbol
 from backoffice.admin.paging import Page
 from backoffice.admin.presentation import shown, url_of
 from backoffice.admin.records import RecordView
+from backoffice.admin.saved.keeping import is_understood
 from backoffice.admin.saved.views import ALL, VIEW, Kept, kept, same
 from backoffice.admin.site import Site
 from backoffice.admin.values import cell
@@ -37,7 +38,7 @@ async def records(site: Site, request: Request) -> Response:
     view = site.view(request)
     own = await kept(view, request)
     opens = own.find(str(own.opens)) if not request.query_params else None
-    if opens is not None:
+    if opens is not None and is_understood(view, request, opens.query):
         return RedirectResponse(opens.url, HTTPStatus.SEE_OTHER)
     params = view.asked(request)
     page = await page_of(view, request, params)

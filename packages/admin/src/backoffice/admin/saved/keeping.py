@@ -181,6 +181,15 @@ def understood(view: RecordView, request: Request, query: str) -> tuple[str, lis
     return urlencode(items), sorted(about | deleted)
 
 
+def is_understood(view: RecordView, request: Request, query: str) -> bool:
+    """Whether a list can show it still: a choice or a column may be gone since it was kept."""
+    try:
+        understood(view, request, query)
+    except (HTTPException, InvalidInput):
+        return False
+    return True
+
+
 def _fields(group: FilterGroup | None) -> set[str]:
     found: set[str] = set()
     for each in group.rules if group else ():
