@@ -6,7 +6,21 @@ from tests.admin.conftest import House
 from tests.admin.importing import counts, sent, tried, written
 from tests.admin.library import Book
 
-ODD = ("\0", "x" * 20_000, "-1", "9" * 40, "{", "é\ud7ff", "on", "null", "[]", "'", " ", "1;2")
+ODD = (
+    "\0",
+    "x" * 20_000,
+    "-1",
+    "9" * 40,
+    "3000000000",
+    "{",
+    "é\ud7ff",
+    "on",
+    "null",
+    "[]",
+    "'",
+    " ",
+    "1;2",
+)
 
 
 def test_odd_cells_are_refused_in_words_or_written(editor: House) -> None:
@@ -27,7 +41,9 @@ def test_odd_cells_are_refused_in_words_or_written(editor: House) -> None:
 
 
 def test_odd_keys_find_nothing(editor: House) -> None:
-    rows = [{"id": each, "title": "T"} for each in (*ODD, 1.5, True, 10**30, [1], {"a": 1})]
+    rows = [
+        {"id": each, "title": "T"} for each in (*ODD, 1.5, True, 10**30, 2**63 - 1, [1], {"a": 1})
+    ]
     number = sent(editor, json.dumps(rows))
     found = tried(editor, number, key=".key")
     assert (found.changed, sum(counts(found))) == (0, len(rows))

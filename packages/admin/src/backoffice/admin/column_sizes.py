@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Enum, Integer, Numeric, SmallInteger, String
+from sqlalchemy import BigInteger, Column, Enum, Integer, Numeric, SmallInteger, String, literal
 from sqlalchemy import inspect as inspected
 from sqlmodel import SQLModel
 
@@ -37,6 +37,14 @@ def out_of_range(column: Column[Any], value: Any) -> str | None:
         if abs(value) >= 10**digits:
             return f"This may have at most {digits} digits before the point."
     return None
+
+
+def comparable(column: Column[Any], value: Any) -> Any:
+    """A value that a column may be compared with, though it is too narrow to hold it: PostgreSQL
+    would refuse the statement."""
+    if isinstance(value, int) and out_of_range(column, value):
+        return literal(value, BigInteger())
+    return value
 
 
 def misfits(model: type[SQLModel], parameters: object) -> dict[str | int, Any]:

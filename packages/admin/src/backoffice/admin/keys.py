@@ -11,6 +11,7 @@ from sqlalchemy import inspect as inspected
 from sqlmodel import SQLModel
 from starlette_admin.tools import iterdecode, iterencode
 
+from backoffice.admin.column_sizes import comparable
 from backoffice.admin.fields import text_of
 from backoffice.admin.filtering import LARGEST
 
@@ -20,6 +21,7 @@ class Keys:
 
     def __init__(self, model: type[SQLModel]) -> None:
         mapper = inspected(model)
+        self._own = mapper.primary_key
         self.names = [mapper.get_property_by_column(each).key for each in mapper.primary_key]
         self._columns = [getattr(model, each) for each in self.names]
         self._types = [TypeAdapter(_python_type(each)) for each in mapper.primary_key]
@@ -48,9 +50,16 @@ class Keys:
             return None
         return None if any(map(_unstorable, values)) else values
 
+    def _compared(self, key: str) -> tuple[Any, ...] | None:
+        """The same, for a comparison with the columns."""
+        values = self.read(key)
+        if values is None:
+            return None
+        return tuple(map(comparable, self._own, values))
+
     def clause(self, key: str) -> Any:
         """The condition that only the record with this key fulfils."""
-        values = self.read(key)
+        values = self._compared(key)
         if values is None:
             return false()
         pairs = zip(self._columns, values, strict=True)
@@ -58,7 +67,9 @@ class Keys:
 
     def among(self, keys: Iterable[str]) -> Any:
         """The condition of the records with these keys; None if no text of them is a key."""
-        read = [values for each in dict.fromkeys(keys) if (values := self.read(each)) is not None]
+        read = [
+            values for each in dict.fromkeys(keys) if (values := self._compared(each)) is not None
+        ]
         if not read:
             return None
         if len(self.names) == 1:

@@ -17,7 +17,7 @@ from starlette_admin.fields import BaseField
 from starlette_admin.views import BaseModelView
 
 from backoffice.admin import forms
-from backoffice.admin.column_sizes import misfits
+from backoffice.admin.column_sizes import comparable, misfits
 from backoffice.admin.columns import column_of
 from backoffice.admin.constraints import WHOLE_FORM, explained, is_unfit
 from backoffice.admin.events import RecordChanged, RecordCreated
@@ -220,7 +220,8 @@ class RecordView(TriableView):
             fitting = fit(target.type, value)
         except (ValueError, ArithmeticError):
             return  # which the model will tell
-        query = select(select(target).where(target == fitting).exists())
+        same = target == comparable(target, fitting)
+        query = select(select(target).where(same).exists())
         if not (await self.executed(request, query)).scalar_one():
             errors[name] = f"There is no such {column_label(target.table.name).lower()} (any more)."
 

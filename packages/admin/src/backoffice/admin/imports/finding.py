@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette_admin.fields import BaseField
 from starlette_admin.tools import iterencode
 
+from backoffice.admin.column_sizes import comparable
 from backoffice.admin.columns import column_of, holds_text
 from backoffice.admin.fields import Reference, References
 from backoffice.admin.filtering import fit
@@ -104,7 +105,8 @@ class Finder:
                 meant[fit(column.expression.type, value[0])] = value
             except (ValueError, ArithmeticError):
                 continue  # which the field itself will tell
-        query = self.view.get_detail_query(self.request).where(column.in_(list(meant)))
+        values = [comparable(column.expression, each) for each in meant]
+        query = self.view.get_detail_query(self.request).where(column.in_(values))
         for record in (await self.view.executed(self.request, query)).scalars().unique():
             if (found := meant.get(getattr(record, name))) is not None:
                 self._found[found] = self.view.keys.of(record)
