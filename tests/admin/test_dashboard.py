@@ -1,5 +1,6 @@
 """The first page: charts of what happened, and what there is to do at the beginning."""
 
+import asyncio
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlmodel import select
 
 from backoffice.admin import Admin, Chart, Days, PageContext, Series
@@ -195,6 +196,23 @@ def test_the_first_page_waits_for_nobody_who_writes(charting: Charting) -> None:
         writer.execute("BEGIN IMMEDIATE")
         page = charting.open("/").text
     assert page.lower().count("not available just now") == 1  # of the one that is broken
+
+
+def test_the_first_page_holds_one_connection_at_a_time(charting: Charting) -> None:
+    """Requests that hold one and wait for a second may all wait for each other."""
+    charting.signed_in(*ALL, "orders:chart", superuser=True)
+    held: dict[object, asyncio.Task[Any] | None] = {}
+    most: list[int] = []
+
+    def taken(_: object, record: object, __: object) -> None:
+        held[record] = asyncio.current_task()
+        most.append(sum(each is held[record] for each in held.values()))
+
+    pool: Any = charting.services.database.engine.sync_engine.pool
+    event.listen(pool, "checkout", taken)
+    event.listen(pool, "checkin", lambda _, record: held.pop(record, None))
+    assert charting.open("/").status_code == 200
+    assert max(most) == 1
 
 
 def test_charts_of_the_app_are_drawn_for_who_may_see_them(charting: Charting) -> None:

@@ -104,14 +104,15 @@ def _sign_ins(days: Days, counts: Counts) -> Chart:
 
 async def _limits(context: PageContext, days: Days) -> Chart:
     kept = await running(context.request).open(kept_figures)
-    counts = {name: each.count for name, each in (await kept.sums(LIMIT, days.first)).items()}
+    found = await kept.sums(context.session, LIMIT, days.first)
+    counts = {name: each.count for name, each in found.items()}
     return _ranked("Refused", counts, url=f"{PATH}/{LIMITS.name}")
 
 
 def _slowest(site: Site) -> ChartFunction:
     async def made(context: PageContext, days: Days) -> Chart:
         kept = await running(context.request).open(kept_figures)
-        found = await kept.sums(PAGE, days.first)
+        found = await kept.sums(context.session, PAGE, days.first)
         shown = _shown(site, context)
         means = {
             name: round(each.amount / each.count, 1)

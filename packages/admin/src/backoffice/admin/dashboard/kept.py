@@ -16,6 +16,7 @@ from fastapi import Depends
 from sqlalchemy import delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backoffice.admin.dashboard.models import LIMIT, LONGEST_NAME, PAGE, DailyFigure
 from backoffice.core import Clock, Database, clock, database, singleton
@@ -59,8 +60,12 @@ class KeptFigures:
         """Count a visit of a page."""
         self._add(PAGE, page, Sum(1, seconds * 1000))
 
-    async def sums(self, kind: str, since: date) -> Mapping[str, Sum]:
-        """By name what there was since that day."""
+    async def sums(self, session: AsyncSession, kind: str, since: date) -> Mapping[str, Sum]:
+        """By name what there was since that day.
+
+        By the session of whoever asks: requests that hold a connection and wait for a second one
+        may wait for each other.
+        """
         self._take_refusals()
         name, count = col(DailyFigure.name), func.sum(col(DailyFigure.count))
         query = (
@@ -68,7 +73,7 @@ class KeptFigures:
             .where(col(DailyFigure.day) >= since, col(DailyFigure.kind) == kind)
             .group_by(name)
         )
-        rows = await self._database.read(query)
+        rows = await (await session.connection()).execute(query)
         found = {row[0]: Sum(int(row[1]), float(row[2])) for row in rows}
         for (day, of, each), sum_ in self._pending.items():
             if of == kind and day >= since:
