@@ -3,6 +3,7 @@
 The ways are those that the router has, so that a page that is added has to be told here.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ from sqlmodel import select
 from starlette.routing import Route
 
 from backoffice.admin.history.models import Change
+from backoffice.admin.jobs.models import BulkJob
 from backoffice.admin.records import RecordView
 from tests.admin.conftest import ORIGIN, House
 from tests.admin.library import Author, Book, Copy, Tag
@@ -176,3 +178,40 @@ def test_the_same_page_of_another_view_is_no_way_round(editor: House) -> None:
             status = asked(editor, "POST", "/tags/action", sent, token)
             assert status in (303, 404), (name, extra)
     assert len(editor.all(Book)) == 3
+
+
+#: Forms of everybody, and what they are answered where there is nothing of one's own.
+FORMS_OF_EVERYBODY = {
+    "/system/first-steps": 303,
+    "/look": 303,
+    "/impersonation/end": 404,
+    "/bulk-jobs/cancel": 404,
+    "/account/sessions": 400,
+    "/account/password": 422,
+}
+
+
+@pytest.mark.one_database
+def test_what_is_everybodys_tells_and_does_nothing_of_others(stocked: House) -> None:
+    """Of records, pages, jobs and sessions that are not theirs."""
+    stocked.signed_in("books:*", email="bea@example.com")
+    stocked.send("/books/action", {"name": "delete", "all": "1", "query": "q=nothing"})
+    beas = dict(stocked.client.cookies)
+    stocked.client.cookies.clear()
+    stocked.signed_in()
+    for path in ("/search?q=a", "/search", "/bulk-jobs", "/bulk-jobs?whose=all", "/account"):
+        answer = stocked.open(path)
+        assert answer.status_code == 200
+        found = re.findall(r"bea@|Ada|Alpha|Delete|/admin/(?:books|users)", answer.text)
+        assert not found, path
+    assert stocked.open("/account/keyboard").status_code == 200
+    assert stocked.open("/bulk-jobs/detail?pk=1").status_code == 404
+    for path, status in FORMS_OF_EVERYBODY.items():
+        assert stocked.send(path, {"pk": "1"}, token="forged").status_code == 403, path
+        assert stocked.send(path, {"pk": "1"}).status_code == status, path
+    job = stocked.get(BulkJob, 1)
+    assert job is not None
+    assert not job.cancel_asked
+    stocked.client.cookies.clear()
+    stocked.client.cookies.update(beas)
+    assert stocked.open("/bulk-jobs/detail?pk=1").status_code == 200
