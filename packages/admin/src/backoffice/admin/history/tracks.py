@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import Column, ColumnElement, Connection, Table, and_, or_, select
 from sqlalchemy import inspect as inspected
-from sqlalchemy.orm import Mapper
+from sqlalchemy.orm import LoaderCallableStatus, Mapper
 from sqlalchemy.orm.attributes import set_committed_value
 
 from backoffice.admin.columns import secrets_of
@@ -115,7 +115,7 @@ class Track:
             name: state.committed_state.get(name, state.dict.get(name, _NOT_READ))
             for name in self.columns
         }
-        return found if all(isinstance(each, _FIXED) for each in found.values()) else None
+        return found if all(map(_is_fixed, found.values())) else None
 
     def matching(
         self, connection: Connection, clause: ColumnElement[bool] | None, most: int
@@ -244,6 +244,11 @@ def identity_of(record: object) -> Key:
 def track_of(view: RecordView) -> Track | None:
     """How the history reads the records of a page; None for one that it does not tell of."""
     return next(_tracks([view]), None)
+
+
+def _is_fixed(value: object) -> bool:
+    # By which SQLAlchemy says that nobody has read what was there before.
+    return isinstance(value, _FIXED) and not isinstance(value, LoaderCallableStatus)
 
 
 def _batches(keys: Sequence[Key]) -> Iterator[Sequence[Key]]:
