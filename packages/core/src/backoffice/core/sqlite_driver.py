@@ -87,7 +87,7 @@ class _Cursor:
 
     def fetchmany(self, size: int | None = None) -> Sequence[Any]:
         """So many of the next rows."""
-        count = min(size or self.arraysize, len(self._rows))
+        count = min(self.arraysize if size is None else size, len(self._rows))
         return [self._rows.popleft() for _ in range(count)]
 
     def fetchall(self) -> Sequence[Any]:
