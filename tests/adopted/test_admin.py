@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 from httpx2 import Response
+from sqlmodel import select
 
 from backoffice.admin import Admin
 from backoffice.admin.accounts.users import UserAdmin, UserView
-from backoffice.auth import UserModel
+from backoffice.auth import AuditEntry, UserModel
 from backoffice.core import SetupError
 from notes.main import auth
 from notes.models import User
@@ -125,6 +126,34 @@ def test_the_page_of_a_user_shows_what_the_app_has_besides_and_changes_none_of_i
     form = {"email": "bob@example.com", "full_name": "Mallory", "full_name.sent": "1"}
     assert desk.send(f"/users/edit?pk={bob.id}", form).status_code in (303, 403, 422)
     assert row(desk.notes, "bob@example.com").full_name == "Bob"
+
+
+def test_what_is_done_to_people_is_done_to_those_of_the_app(desk: Desk) -> None:
+    """By whatever key the table has: here it is a number."""
+    bob, services = row(desk.notes, "bob@example.com"), desk.notes.services
+    desk.notes.accounts.role("reporter", "reports:read")
+    role = desk.notes.call(services.roles.find("reporter"))
+    for path, form in (
+        ("roles", {"give": "reporter", "until": "2999-01-31T12:00"}),
+        ("permissions", {"give": "admin:enter"}),
+        ("password", {"password": "another horse battery staple"}),
+        ("lock", {"span": "hour"}),
+    ):
+        answer = desk.send(f"/users/{path}?pk={bob.id}", form)
+        assert answer.status_code == 303, answer.text
+    page = desk.open(f"/users/detail?pk={bob.id}")
+    for each in ("2999-01-31 12:00", "This account is locked until", "admin:enter", "reporter"):
+        assert each in page, each
+    form = {"name": "unlock", "pks": str(bob.id)}
+    assert desk.send("/users/action", form).status_code == 303
+    asked = desk.send("/roles/matrix", {"allow": f"{role.id} users:view"})
+    assert "bob@example.com" in asked.text
+    assert desk.send(f"/users/impersonate?pk={bob.id}", {"reason": "a look"}).status_code == 303
+    assert "<strong>bob@example.com</strong>" in desk.open("/")
+    assert desk.send("/impersonation/end", {}).status_code == 303
+    assert "<strong>bob@example.com</strong>" not in desk.open("/")
+    events = desk.notes.call(services.database.read(select(AuditEntry.event, AuditEntry.actor)))
+    assert ("auth.impersonation_ended", f"user:{row(desk.notes, 'Ann@Example.com').id}") in events
 
 
 def test_a_class_of_sqlalchemy_alone_has_a_page_as_well() -> None:

@@ -1,5 +1,6 @@
 """Policies and field rules of the app's own class of users hold on the pages of accounts."""
 
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -62,6 +63,23 @@ def test_those_who_may_not_be_seen_are_on_no_page(office: Notes) -> None:
     assert "bob@example.com" not in page
     assert client.get(f"/admin/users/detail?pk={bob.id}").status_code == 404
     assert client.get(f"/admin/users/edit?pk={bob.id}").status_code == 404
+
+
+def test_those_who_may_not_be_seen_are_in_no_preview(office: Notes) -> None:
+    client = clerk(office, "users:see-email", "roles:view", "roles:change")
+    roles = office.services.roles
+    role = office.call(roles.create("reporter", actor="test"))
+    new = office.user("new@example.com")
+    for each in (new, row(office, "bob@example.com")):
+        office.call(roles.grant(each.id, "reporter", actor="test"))
+        answer = client.get(f"/admin/users/impersonate?pk={each.id}")
+        assert answer.status_code == (403 if each is new else 404)
+    token = re.search(r'name="csrf_token" value="([\w-]+)"', client.get("/admin/").text)
+    assert token is not None
+    form = {"csrf_token": token[1], "allow": f"{role.id} users:view"}
+    page = client.post("/admin/roles/matrix", data=form).text
+    assert "new@example.com</a>" in page, "by the address, though other fields are hidden"
+    assert "bob@example.com" not in page
 
 
 def test_a_single_one_is_judged_as_an_object_of_the_class(office: Notes) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import SQLModel
 
-from backoffice.admin.veils import Hidden, Veiled
+from backoffice.admin.veils import PLAIN, Hidden, Veiled
 from backoffice.auth.resources import plural, resource_of, words
 
 __all__ = ["NAMING", "column_label", "plural", "record_label", "resource_of", "shortened", "words"]
@@ -25,7 +25,7 @@ def record_label(
     Of no field that is hidden from whoever reads it, and where it is `veiled`, of no other record.
     """
     kind = words(type(record).__name__)
-    if type(record).__str__ is not SQLModel.__str__:
+    if type(record).__str__ not in PLAIN:
         try:
             # Any: a stand-in that has the record's attributes, but for those that are hidden.
             seen: Any = Veiled(record, hidden) if hidden or veiled else record

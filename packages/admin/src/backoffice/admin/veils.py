@@ -12,6 +12,8 @@ from sqlmodel import SQLModel
 
 #: What every record can do, such as to give all of its fields at once.
 _OF_ALL = frozenset(dir(SQLModel))
+#: What a class has for its `__str__` that has none of its own: all fields, or none.
+PLAIN = (SQLModel.__str__, object.__str__)
 
 
 class Hidden(Exception):
@@ -64,8 +66,8 @@ class Veiled:
 
     def __str__(self) -> str:
         own: Any = self._kind.__str__
-        if own is SQLModel.__str__:
-            raise Hidden  # which reads all fields
+        if own in PLAIN:
+            raise Hidden
         return str(own(self))
 
     def __getattr__(self, name: str) -> Any:
