@@ -213,7 +213,13 @@ def test_only_those_who_may_share_change_what_is_shared(shelf: Shelf) -> None:
 def test_whoever_leaves_takes_along_what_was_theirs_alone(shelf: Shelf) -> None:
     ann = shelf.signed_in(*EVERYTHING, "saved-views:share")
     shelf.keep("Ours", "q=a", shared="1", opens="1")
-    shelf.keep("Hers", "q=b")
+    shelf.keep("Hers", "q=b", shared="1")
+    hers = shelf.number("Hers")
+    bob = shelf.signed_in(*EVERYTHING, email="bob@example.com")
+    assert shelf.do("open", hers) == 303
+    shelf.sign_in()
+    assert shelf.do("rename", hers, name="Hers") == 303
 
     shelf.call(shelf.services.users.delete(ann.id, actor="test"))
-    assert [each.name for each in shelf.all(SavedView)] == ["Ours"]
+    left = [(each.name, each.owner, each.opens) for each in shelf.all(SavedView)]
+    assert left == [("Ours", f"user:{ann.id}", None), ("", f"user:{bob.id}", None)]

@@ -139,6 +139,9 @@ def forget_with_owners(services: Services) -> None:
     async def forget(gone: UserDeleted, session: AsyncSession) -> None:
         theirs = (col(SavedView.owner) == gone.subject, col(SavedView.shared).is_(False))
         asked: Any = session
+        going = col(SavedView.opens).in_(select(col(SavedView.number)).where(*theirs))
+        # What was shared once may open somebody else's list.
+        await asked.exec(_quietly(update(SavedView).where(going).values(opens=None)))
         await asked.exec(_quietly(delete(SavedView).where(*theirs)))
 
 
