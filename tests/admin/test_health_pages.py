@@ -5,6 +5,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from backoffice.admin.operations import menu
+from backoffice.core import Run, SetupError
+from backoffice.core.reports import Report, Reporting
 from tests.admin.conftest import House
 
 
@@ -75,3 +78,16 @@ def test_each_page_asks_for_its_permission(house: House) -> None:
         assert f"/system/{name}" not in menu
         for query in ("", "?thorough=yes"):
             assert house.open(f"/system/{name}{query}").status_code == 403
+
+
+@pytest.mark.parametrize("name", ["health", "search"])
+def test_a_report_that_takes_the_name_of_another_page_is_refused(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def report(run: Run, thorough: bool) -> Report:
+        raise AssertionError
+
+    reporting = Reporting(name, "Search", "search-indexes:view", report)
+    monkeypatch.setattr(menu, "reportings", lambda: [reporting, reporting])
+    with pytest.raises(SetupError, match=f"called '{name}'"):
+        menu.SystemPages()

@@ -7,13 +7,15 @@ from starlette.requests import Request
 
 from backoffice.admin.visits import visit_of
 from backoffice.auth.catalogue import Known
-from backoffice.core import Forbidden
+from backoffice.core import Forbidden, SetupError
 from backoffice.core.health import PERMISSION as HEALTH_READ
 from backoffice.core.reports import Reporting, reportings
 
 #: All of them are below this path.
 PATH = "system"
 SOURCE = "backoffice.admin"
+#: No page, but a form of the first one.
+FIRST_STEPS = "first-steps"
 LIMITS_CHANGE = "rate-limits:change"
 OUTBOX_CHANGE = "outbox:change"
 
@@ -37,6 +39,7 @@ LIMITS = SystemPage("limits", "Rate limits", "gauge", "rate-limits:view")
 OUTBOX = SystemPage("outbox", "Outbox", "send", "outbox:view")
 HEALTH = SystemPage("health", "Health", "pulse", HEALTH_READ)
 CHAIN = SystemPage("chain", "Audit chain", "link", "audit:view")
+_TAKEN = {each.name for each in (LIMITS, OUTBOX, HEALTH, CHAIN)} | {FIRST_STEPS}
 _KNOWN = (
     Known(LIMITS.permission, "See rate limits, and who is near them", SOURCE),
     Known(LIMITS_CHANGE, "Raise, lift and reset rate limits", SOURCE),
@@ -49,7 +52,14 @@ class SystemPages:
     """The pages of one site: ours, and a report for each package that brings one."""
 
     def __init__(self) -> None:
-        self.reports: dict[str, Reporting] = {each.name: each for each in reportings()}
+        self.reports: dict[str, Reporting] = {}
+        for each in reportings():
+            if each.name in _TAKEN | self.reports.keys():
+                raise SetupError(
+                    f"a report of backoffice.reports is called {each.name!r}, as another page is; "
+                    "give it a name of its own"
+                )
+            self.reports[each.name] = each
         told = [
             SystemPage(each.name, each.label, each.icon, each.permission)
             for each in self.reports.values()

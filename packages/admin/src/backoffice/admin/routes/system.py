@@ -2,7 +2,7 @@
 
 from starlette.routing import Route
 
-from backoffice.admin.operations.menu import PATH
+from backoffice.admin.operations.menu import FIRST_STEPS, PATH
 from backoffice.admin.routes import health, home, limits, outbox
 from backoffice.admin.site import Site
 
@@ -19,7 +19,7 @@ def system_pages(site: Site) -> list[Route]:
         site.route(f"/{PATH}/outbox/detail", outbox.message),
         site.route(f"/{PATH}/outbox/preview", outbox.preview),
         site.route(f"/{PATH}/outbox/retry", outbox.retry, "POST"),
-        site.route(f"/{PATH}/first-steps", home.hide_steps, "POST"),
+        site.route(f"/{PATH}/{FIRST_STEPS}", home.hide_steps, "POST"),
         site.route(f"/{PATH}/health", health.health),
         site.route(f"/{PATH}/chain", health.chain),
         *(
