@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from backoffice.admin.accounts import person
 from backoffice.auth import User
 from backoffice.auth.sessions import BROWSER, Client
 from tests.admin.conftest import House
@@ -70,6 +71,22 @@ def test_it_tells_everything_on_one_page(manager: House) -> None:
     key = re.search(r"api-keys/action\?name=revoke&amp;pks=[\w-]+", found)
     assert key is not None
     assert re.search(r"sessions/action\?name=end&amp;pks=[\w-]+", found)
+
+
+def test_what_they_did_is_looked_for_among_the_newest_entries(
+    manager: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the way to all of it stands there, however much was found."""
+    bob = user(manager)
+    link = f'href="/admin/audit?q=user%3A{bob.id}"'
+    found = page(manager)
+    assert link in found
+    assert "Nothing lately." not in found
+    monkeypatch.setattr(person, "LOOKED_AT", 1)
+    found = page(manager)
+    assert link in found
+    assert "Nothing lately." in found
+    assert "auth.signed_in" in manager.open(f"/audit?q=user:{bob.id}").text
 
 
 def test_what_one_may_not_see_is_not_on_it(manager: House) -> None:

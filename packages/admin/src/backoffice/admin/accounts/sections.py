@@ -39,7 +39,7 @@ class Section:
     resource: str
     columns: Sequence[str]
     lines: Sequence[Line]
-    #: Where all of them are, if there are more.
+    #: Where all of them are, if there are more, or may be.
     more: str
 
 
@@ -50,9 +50,14 @@ async def section(
     query: Select[Any],
     by: str,
     names: Sequence[str],
+    *,
+    is_part: bool = False,
     **search: str,
 ) -> Section | None:
-    """What may be seen of it; None where the page, or the field that it is found by, is hidden."""
+    """What may be seen of it; None where the page, or the field that it is found by, is hidden.
+
+    The query may be of a part of them alone: then the way to all of them is always shown.
+    """
     other = view._find_foreign_view(resource)
     assert isinstance(other, RecordView)  # noqa: S101 - all views of the site are
     if not other.is_accessible(request) or by in other.hidden(request):
@@ -70,7 +75,7 @@ async def section(
             await _line(other, request, record, [row[each.name] for each in chosen])
             for record, row in zip(found[:MOST_SHOWN], values, strict=True)
         ],
-        url_of(request, resource, **search) if len(found) > MOST_SHOWN else "",
+        url_of(request, resource, **search) if is_part or len(found) > MOST_SHOWN else "",
     )
 
 
