@@ -162,12 +162,14 @@ def test_deactivating_signs_out(root: House) -> None:
     assert open_ones == []
 
 
-def test_nobody_deactivates_themselves(root: House) -> None:
-    """Neither by the action nor by the form of their own account."""
+def test_nobody_deactivates_themselves_or_sets_their_own_password(root: House) -> None:
+    """Neither by an action nor by the form; for the password there is the page of one's account,
+    which asks for the old one."""
     root.user("other@example.com", superuser=True)
     id = user(root, "root@example.com").id
-    form = {"name": "deactivate", "pks": str(id)}
-    assert root.send("/users/action", form).status_code == 403
+    for name in ("deactivate", "new-password"):
+        form = {"name": name, "pks": str(id)}
+        assert root.send("/users/action", form).status_code == 403
     answer = root.send(f"/users/edit?pk={id}", {"is_active.sent": "1"})
     assert answer.status_code == 422
     assert "This is your own account" in answer.text

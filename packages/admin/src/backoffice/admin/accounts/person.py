@@ -65,8 +65,7 @@ async def person(view: UserView, request: Request, user: Any) -> Person:
         locked_until=locked if "locked_until" in shown else None,
         may_change=may_change and may_give(view, request),
         may_lock=await view.is_row_action_allowed_for_obj(request, "lock", user),
-        may_set_password=user.id != who.id
-        and await view.is_row_action_allowed_for_obj(request, "new-password", user),
+        may_set_password=await view.is_row_action_allowed_for_obj(request, "new-password", user),
         may_impersonate=view.may(request, "impersonate")
         and visit.acting is None
         and await view.is_row_action_allowed_for_obj(request, "impersonate", user),

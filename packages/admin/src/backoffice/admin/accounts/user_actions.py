@@ -42,7 +42,7 @@ _FIELD = {
     "unlock": "locked_until",
 }
 #: What nobody does to themselves: they would be out, or have a page of their own for it.
-_NOT_ONESELF = frozenset({"delete", "deactivate", "lock", "impersonate"})
+_NOT_ONESELF = frozenset({"delete", "deactivate", "lock", "impersonate", "new-password"})
 #: What outlasts the rights of who does it, if those are for a while.
 _LASTING = frozenset({"new-password", "send-reset"})
 

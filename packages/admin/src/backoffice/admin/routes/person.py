@@ -134,8 +134,6 @@ async def _lock(view: UserView, request: Request, user: Any, form: FormData) -> 
 
 async def _password(view: UserView, request: Request, user: Any, form: FormData) -> str:
     who, services = view.principal(request), await view.services(request)
-    if user.id == who.id:
-        raise Forbidden("This is your own account; change the password on its own page.")
     await services.users.set_password(user.id, text_of(form.get("password")), actor=who.name)
     return "The password was set. Every session of the account has ended."
 
