@@ -16,8 +16,15 @@ from tests.auth.conftest import AppWithAccounts
 #: Whose session it is, what they may do, and that of roles.
 ACCESS = 3
 FEW, MANY = 3, 60
-#: Of what runs beside requests.
-BESIDE = ("backoffice_mail", "backoffice_jobs", "backoffice_imports")
+#: Of what runs beside requests, and of what a page asks only if it was not asked lately.
+BESIDE = (
+    "backoffice_mail",
+    "backoffice_jobs",
+    "backoffice_imports",
+    "backoffice_revocation",
+    "SET last_seen_at",
+    "INTO backoffice_daily_figures",
+)
 #: Held, three looks, a savepoint and its release, the change, history, three of the audit log.
 SAVING = 11
 BUDGETS = {
