@@ -426,6 +426,8 @@ HARMLESS |= {(kind, "digest") for kind in ("UserImport", "UsersImported", "Run")
 HARMLESS |= {("Entry", "digest"), ("_Source", "key")}
 #: Keys of records, and what stood in the fields of a form.
 HARMLESS |= {(kind, "key") for kind in ("Asked", "Opened", "Row")} | {("Stood", "digest")}
+#: The field by which the rows of a file find their records.
+HARMLESS |= {("Import", "key"), ("Matching", "key")}
 HARMLESS |= {("Counted", "digest"), ("Policy", "keys"), ("Request", "keys"), ("Whom", "key")}
 
 

@@ -59,7 +59,7 @@ def sign_in(page: Page, password: str) -> None:
     page.get_by_label("E-mail").fill(ANN)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    expect(page.get_by_role("heading", name="Home")).to_be_visible()
 
 
 def test_a_forgotten_password_is_replaced(
