@@ -239,6 +239,15 @@ def test_a_look_is_kept(site: Site, page: Page) -> None:
     expect(page.get_by_role("link", name="Users", exact=True)).to_be_hidden()
 
 
+def test_the_side_bar_shows_where_one_is_on_a_low_screen(site: Site, page: Page) -> None:
+    page.set_viewport_size({"width": 1280, "height": 500})
+    sign_in(page, site)
+    health = page.get_by_role("navigation", name="Pages").get_by_role("link", name="Health")
+    expect(health).not_to_be_in_viewport()
+    page.goto(f"{site.url}/system/health")
+    expect(health).to_be_in_viewport()
+
+
 def test_the_side_bar_comes_by_a_button_on_a_phone(site: Site, browser: Browser) -> None:
     """Without a script, too: it is behind the button, and Escape puts it away."""
     context = browser.new_context(viewport={"width": 390, "height": 844}, java_script_enabled=False)

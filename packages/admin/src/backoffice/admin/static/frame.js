@@ -30,6 +30,13 @@ function keepFolded(side) {
   for (const each of groups) each.addEventListener("toggle", keep);
 }
 
+// The side bar is longer than some screens: where one is stands in sight.
+function showCurrent(entry) {
+  const menu = entry.closest(".menu");
+  const below = entry.getBoundingClientRect().bottom - menu.getBoundingClientRect().bottom;
+  if (below > 0) menu.scrollTop += below + entry.offsetHeight;
+}
+
 // Forms: what was typed is not lost by a click beside it.
 function warnUnsaved(form) {
   const written = () => JSON.stringify([...new FormData(form)].map(([name, value]) => [name, String(value)]));
@@ -44,4 +51,5 @@ function warnUnsaved(form) {
 
 document.querySelectorAll("form.looks").forEach(chooseLooks);
 document.querySelectorAll(".side").forEach(keepFolded);
+document.querySelectorAll(".menu a[aria-current]").forEach(showCurrent);
 document.querySelectorAll("form[data-unsaved]").forEach(warnUnsaved);
