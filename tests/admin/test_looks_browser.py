@@ -231,6 +231,8 @@ def test_a_look_is_kept(site: Site, page: Page) -> None:
     assert dark != light
     people = page.get_by_role("group").filter(has_text="People")
     people.locator("summary").click()
+    # The browser tells the page of it a moment later.
+    page.wait_for_function("document.cookie.includes('folded=People')")
     page.goto(f"{site.url}/books")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == dark
     expect(page.get_by_role("button", name="Dark colours")).to_have_attribute(
