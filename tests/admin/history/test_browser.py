@@ -27,6 +27,7 @@ def test_a_change_is_found_and_taken_back(site: Site, browser: Browser) -> None:
     page.goto(f"{site.url}/books/edit?pk=1")
     page.get_by_label("Title").fill("Mistaken")
     page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_role("status")).to_contain_text("was saved")
     page.goto(f"{site.url}/books/detail?pk=1")
     page.get_by_role("main").get_by_role("link", name="History").click()
     expect(page.get_by_role("heading")).to_have_text("History of Mistaken")
