@@ -115,6 +115,7 @@ def test_the_plain_tasks_work_without_scripts(site: Site, browser: Browser) -> N
     page.get_by_role("link", name="Edit").click()
     page.get_by_label("Summary").fill("Read it.")
     page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_role("status")).to_contain_text("was saved")
     book = site.book()
     assert (book.summary, book.author_id) == ("Read it.", 150)
     page.goto(f"{site.url}/books/detail?pk=1")
