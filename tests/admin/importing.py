@@ -1,17 +1,13 @@
 """Sending files to the admin, as its pages do."""
 
 import re
-import time
 from html import unescape
 
 from httpx2 import Response
 
 from backoffice.admin.imports.models import Import
-from backoffice.admin.jobs.models import BulkJob
+from tests.admin.background import ended
 from tests.admin.conftest import ORIGIN, House, query_of
-
-#: Seconds; a machine that stalls is no failure.
-PATIENCE = 120
 
 
 def upload(
@@ -56,36 +52,24 @@ def tried(house: House, number: str, resource: str = "books", **changes: str) ->
         del form["adds"]
     answer = house.send(f"/{resource}/import/match", {"pk": number, **form})
     assert answer.status_code == 303, told(answer)
-    return ended(house, number)
+    return settled(house, number)
 
 
 def written(house: House, number: str, resource: str = "books") -> Import:
     """The file, once it was written."""
     answer = house.send(f"/{resource}/import/write", {"pk": number})
     assert answer.status_code == 303, told(answer)
-    return ended(house, number)
+    return settled(house, number)
 
 
-def ended(house: House, number: str) -> Import:
+def settled(house: House, number: str) -> Import:
     """The file, once its last job is over."""
     before = house.get(Import, int(number))
     assert before is not None
-    over(house, before.deed_job or before.check_job or 0)
+    ended(house, before.deed_job or before.check_job or 0)
     found = house.get(Import, int(number))
     assert found is not None
     return found
-
-
-def over(house: House, number: int) -> BulkJob:
-    """The job, once it is over."""
-    until = time.monotonic() + PATIENCE
-    while time.monotonic() < until:
-        job = house.get(BulkJob, number)
-        assert job is not None
-        if job.is_over:
-            return job
-        time.sleep(0.02)
-    raise AssertionError("the job did not end")
 
 
 def counts(found: Import) -> tuple[int, int, int, int]:

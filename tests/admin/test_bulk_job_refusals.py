@@ -9,10 +9,10 @@ from sqlmodel import col
 from backoffice.admin import Admin
 from backoffice.auth import Auth, Principal
 from backoffice.core import Conflict
+from tests.admin.background import ended, start
 from tests.admin.conftest import House, create_tables
 from tests.admin.extended import Extended
 from tests.admin.library import Tag
-from tests.admin.test_bulk_jobs import ended, start
 from tests.services.databases import Databases
 
 FAILURES: list[Exception] = []

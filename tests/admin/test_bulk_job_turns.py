@@ -17,9 +17,9 @@ from backoffice.admin.jobs.models import BulkJob
 from backoffice.admin.jobs.queue import MOST_IN_VAIN
 from backoffice.admin.jobs.worker import JobWorker
 from backoffice.admin.records import RecordView
+from tests.admin.background import ended, start
 from tests.admin.conftest import House
 from tests.admin.library import Tag
-from tests.admin.test_bulk_jobs import ended, start
 
 TAGS = 40
 KINDS = [("tags", "delete")]

@@ -1,19 +1,14 @@
 """Bulk jobs: an action on all that match, in the background."""
 
-import time
-from typing import Any
-
 import pytest
-from sqlmodel import col, select
 
 from backoffice.admin.history import Change
 from backoffice.admin.jobs.models import BulkJob
 from backoffice.auth import AuditEntry
-from tests.admin.conftest import House, query_of
+from tests.admin.background import ended, last_session, start
+from tests.admin.conftest import House
 from tests.admin.library import Author, Book, Tag
 
-#: Seconds; a machine that stalls is no failure.
-PATIENCE = 120
 TAGS = 450
 
 
@@ -25,27 +20,6 @@ def tagged(house: House) -> House:
     )
     house.signed_in("tags:*")
     return house
-
-
-def start(house: House, name: str, resource: str = "tags", query: str = "", **form: Any) -> int:
-    """Start a job as its question does; its number."""
-    sent = {"name": name, "all": "1", "query": query, **form}
-    answer = house.send(f"/{resource}/action", sent)
-    assert answer.status_code == 303, answer.text
-    assert answer.headers["location"].startswith("/admin/bulk-jobs/detail?pk=")
-    return int(query_of(answer.headers["location"])["pk"][0])
-
-
-def ended(house: House, number: int) -> BulkJob:
-    """The job, once it is over."""
-    until = time.monotonic() + PATIENCE
-    while time.monotonic() < until:
-        job = house.get(BulkJob, number)
-        assert job is not None
-        if job.is_over:
-            return job
-        time.sleep(0.02)
-    raise AssertionError("the job did not end")
 
 
 def test_a_list_of_several_pages_offers_all_that_match(tagged: House) -> None:
@@ -176,7 +150,7 @@ def test_nobody_has_more_jobs_than_can_be_watched(tagged: House) -> None:
     """Whoever has ten is told to wait."""
     now = tagged.services.clock.now()
     principal = tagged.all(AuditEntry)[-1].actor
-    session_id = _session(tagged)
+    session_id = last_session(tagged)
     tagged.add(
         *(
             BulkJob(
@@ -196,17 +170,6 @@ def test_nobody_has_more_jobs_than_can_be_watched(tagged: House) -> None:
     answer = tagged.send("/tags/action", {"name": "delete", "all": "1"})
     assert answer.status_code == 409
     assert len(tagged.all(BulkJob)) == 10
-
-
-def _session(house: House) -> Any:
-    from backoffice.auth import UserSession
-
-    async def found() -> Any:
-        async with house.services.database.session() as session:
-            query = select(UserSession.id).order_by(col(UserSession.created_at).desc())
-            return (await session.exec(query)).first()
-
-    return house.call(found())
 
 
 def test_books_of_a_filter_that_the_action_changes_are_each_done_once(stocked: House) -> None:

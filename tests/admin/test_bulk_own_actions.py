@@ -11,9 +11,9 @@ from backoffice.admin import ActionContext, Admin, action
 from backoffice.admin.jobs.models import BulkJob
 from backoffice.auth import Auth, UserSession
 from backoffice.core import Conflict
+from tests.admin.background import ended, start
 from tests.admin.conftest import BookAdmin, House
 from tests.admin.library import Author, Book, Tag
-from tests.admin.test_bulk_jobs import ended, start
 from tests.auth.conftest import PASSWORD, AppWithAccounts
 
 FIXED = 9.0

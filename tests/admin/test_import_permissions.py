@@ -4,10 +4,10 @@ import pytest
 
 from backoffice.admin.imports.models import Import, ImportPart
 from backoffice.admin.jobs.models import BulkJob
+from tests.admin.background import ended, last_session
 from tests.admin.conftest import ORIGIN, House
-from tests.admin.importing import counts, over, sent, suggested, told, tried, upload, written
+from tests.admin.importing import counts, sent, suggested, told, tried, upload, written
 from tests.admin.library import Book
-from tests.admin.test_bulk_jobs import _session as session_of
 from tests.services.databases import Databases
 
 
@@ -166,12 +166,12 @@ def test_a_right_that_is_taken_away_stops_it(editor: House) -> None:
                 action="import",
                 form=f"{index:032}",
                 actor=f"user:{user.id}",
-                session_id=session_of(editor),
+                session_id=last_session(editor),
                 created_at=now,
                 turn_at=now,
             )
         )
-        stopped = over(editor, index)
+        stopped = ended(editor, index)
         assert stopped.state == "stopped"
         assert "may not" in stopped.reason
     assert [each.title for each in editor.all(Book)] == ["Alpha", "Beta", "Gamma 100%"]

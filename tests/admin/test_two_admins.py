@@ -9,9 +9,9 @@ from backoffice.admin import Admin, ModelAdmin
 from backoffice.admin.jobs.models import BulkJob
 from backoffice.auth import Auth
 from backoffice.core import SetupError
+from tests.admin.background import ended, start
 from tests.admin.conftest import ORIGIN, House, create_tables
 from tests.admin.library import Tag
-from tests.admin.test_bulk_jobs import ended, start
 from tests.auth.conftest import AppWithAccounts
 from tests.services.databases import Databases
 

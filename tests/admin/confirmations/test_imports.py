@@ -3,7 +3,7 @@
 import pytest
 
 from tests.admin.confirming import GuardedHouse, TagAdmin, confirmed
-from tests.admin.importing import counts, ended, sent, tried, upload
+from tests.admin.importing import counts, sent, settled, tried, upload
 from tests.admin.library import Tag
 from tests.services.databases import Databases
 
@@ -26,7 +26,7 @@ def test_rows_are_not_written_without_the_password(
     assert "Confirm your password" in asked.text
     assert [each.name for each in site.all(Tag)] == ["new"]
     assert confirmed(site, asked).status_code == 303
-    assert counts(ended(site, number)) == (1, 0, 0, 0)
+    assert counts(settled(site, number)) == (1, 0, 0, 0)
     assert {each.name for each in site.all(Tag)} == {"new", "sale"}
 
 

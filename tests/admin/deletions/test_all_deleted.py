@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 
+from tests.admin.background import ended, start
 from tests.admin.conftest import House
 from tests.admin.deletions.archive import Letter
-from tests.admin.test_bulk_jobs import ended, start
 
 
 def kept(house: House) -> set[str]:

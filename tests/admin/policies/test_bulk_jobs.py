@@ -1,26 +1,17 @@
 """Bulk jobs keep to the policies: for each record, as it is when its turn comes."""
 
-import time
-
 import pytest
+from httpx2 import Response
 
-from backoffice.admin.jobs.models import BulkJob
+from tests.admin.background import ended
 from tests.admin.conftest import query_of
 from tests.admin.library import Book
 from tests.admin.policies.ruled import RuledHouse, deletes, narrowed, sees
 
-PATIENCE = 120
 
-
-def ended(ruled: RuledHouse, location: str) -> BulkJob:
-    until = time.monotonic() + PATIENCE
-    while time.monotonic() < until:
-        job = ruled.get(BulkJob, int(query_of(location)["pk"][0]))
-        assert job is not None
-        if job.is_over:
-            return job
-        time.sleep(0.02)
-    raise AssertionError("the job did not end")
+def number_of(answer: Response) -> int:
+    """The job that an action was answered with."""
+    return int(query_of(answer.headers["location"])["pk"][0])
 
 
 @pytest.mark.parametrize("query", ["", "q=Title"])
@@ -30,7 +21,7 @@ def test_a_job_does_what_the_person_may_do_and_nothing_else(ruled: RuledHouse, q
     form = {"name": "delete", "all": "1", "query": query}
     answer = ruled.send("/books/action", form)
     assert answer.status_code == 303, answer.text
-    job = ended(ruled, answer.headers["location"])
+    job = ended(ruled, number_of(answer))
     seen, gone = (
         [each for each in books if sees(each)],
         {each.id for each in books if deletes(each)},
@@ -45,5 +36,5 @@ def test_a_job_is_not_about_what_may_not_be_read(ruled: RuledHouse, query: str) 
     books = narrowed(ruled)
     answer = ruled.send("/books/action", {"name": "delete", "all": "1", "query": query})
     if answer.status_code == 303:
-        assert ended(ruled, answer.headers["location"]).total == 0
+        assert ended(ruled, number_of(answer)).total == 0
     assert len(ruled.all(Book)) == len(books)
