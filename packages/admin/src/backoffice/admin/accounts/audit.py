@@ -12,6 +12,7 @@ from starlette_admin.fields import BaseField
 
 from backoffice.admin.accounts.views import AccountView
 from backoffice.admin.model_admin import ModelAdmin
+from backoffice.admin.presentation import other_view
 from backoffice.admin.records import RecordView
 from backoffice.admin.visits import visit_of
 from backoffice.auth import AuditEntry
@@ -67,8 +68,7 @@ class AuditView(AccountView):
         self, request: Request, fields: Sequence[BaseField], records: Sequence[Any]
     ) -> dict[str, dict[str, Any]]:
         """Users by address, for those who may see these users, and their addresses."""
-        users = self._find_foreign_view("users")
-        assert isinstance(users, RecordView)  # noqa: S101 - all views of the site are
+        users = other_view(self, "users")
         if not users.is_accessible(request) or "email" in users.hidden(request):
             return {}
         named = {getattr(each, name) for each in records for name in _NAMED}

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Select
 from starlette.requests import Request
 
-from backoffice.admin.presentation import shown, url_of
+from backoffice.admin.presentation import other_view, shown, url_of
 from backoffice.admin.records import RecordView
 from backoffice.admin.values import cell
 
@@ -58,8 +58,7 @@ async def section(
 
     The query may be of a part of them alone: then the way to all of them is always shown.
     """
-    other = view._find_foreign_view(resource)
-    assert isinstance(other, RecordView)  # noqa: S101 - all views of the site are
+    other = other_view(view, resource)
     if not other.is_accessible(request) or by in other.hidden(request):
         return None
     fields = {each.name: each for each in other.get_fields_list(request)}

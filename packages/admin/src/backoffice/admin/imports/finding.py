@@ -18,6 +18,7 @@ from backoffice.admin.imports.files import Row, cell_text
 from backoffice.admin.imports.outcomes import ROW
 from backoffice.admin.labels import NAMING
 from backoffice.admin.newest import among_newest
+from backoffice.admin.presentation import other_view
 from backoffice.admin.records import RecordView
 from backoffice.admin.searching import is_indexed
 
@@ -118,8 +119,7 @@ class Finder:
 
     async def _looked_up(self, resource: str, text: str) -> str:
         """The key of what is called so; the text itself where it is a key, or nothing's name."""
-        other = self.view._find_foreign_view(resource)
-        assert isinstance(other, RecordView)  # noqa: S101 - all views of the site are
+        other = other_view(self.view, resource)
         if "\0" in text or await other.find_by_pks(self.request, [text]):
             return text
         columns = _naming(other, self.request)
